@@ -1,0 +1,16 @@
+//! The port of the event log, the shell around deciders, and the log in memory.
+//!
+//! Nothing here knows a disk or a broker; adapters do. The contract suite (feature `contract`)
+//! is what every adapter must pass.
+
+pub mod follower;
+pub mod log;
+pub mod memory;
+pub mod record;
+
+pub use follower::{Follower, Following, Role, Step};
+pub use log::{AppendError, Appended, Durable, EventLog, FollowError, LoadError, Outgoing};
+pub use record::{Class, Key, Kind, Position, Record, Recorded, Seal};
+
+#[cfg(feature = "contract")]
+pub mod contract;

@@ -1,0 +1,12 @@
+//! The words on the wire: generated protobuf types, conversions to and from the domain, sealing.
+//!
+//! No I/O. What is hashed, signed and compared are the bytes as first encoded, never re-encoded.
+
+/// The generated types of `proto/keng/v1`.
+#[allow(missing_docs, clippy::all, clippy::pedantic)]
+pub mod v1 {
+    tonic::include_proto!("keng.v1");
+}
+
+/// The descriptor set of `proto/`, for reflection and for replay as JSON.
+pub const DESCRIPTORS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/keng.v1.bin"));
