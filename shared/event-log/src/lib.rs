@@ -3,9 +3,12 @@
 //! Nothing here knows a disk or a broker; adapters do. The contract suite (feature `contract`)
 //! is what every adapter must pass.
 
+pub mod batch;
 pub mod follower;
+pub mod local;
 pub mod log;
 pub mod memory;
+pub mod place;
 pub mod record;
 
 pub use follower::{Follower, Following, Role, Step};

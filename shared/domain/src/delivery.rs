@@ -1,0 +1,416 @@
+//! The delivery of an alert's news to one commune: plans, the lease of who sends, stops.
+//!
+//! What became of each attempt is in the receipts, which `lane` folds with the plans.
+
+use std::collections::BTreeSet;
+
+use crate::{
+    decider::{Decider, Refusal},
+    ids::{AlertId, ChannelId, CommuneCode, GroupId, Home, Millis, RecordId},
+    values::{AlertStatus, GroupKind, News},
+};
+
+/// Who holds the lease may send for so long without renewing it.
+pub const LEASE_MS: i64 = 10_000;
+/// The most targets that one record plans for.
+pub const TARGETS_PER_RECORD_MAX: usize = 128;
+
+/// One channel of one group.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Target {
+    /// The group.
+    pub group: GroupId,
+    /// The channel within the group.
+    pub channel: ChannelId,
+    /// The channel's type, as `webhook`.
+    pub channel_type: String,
+}
+
+/// The gate: whether a group may be told of an alert of this status. Called where the plan is
+/// made and again at the last hop. An exercise or test never reaches the public.
+#[must_use]
+pub fn may_be_told(status: AlertStatus, kind: GroupKind, takes_part_in_exercises: bool) -> bool {
+    match status {
+        AlertStatus::Actual => true,
+        AlertStatus::Exercise | AlertStatus::Test => {
+            kind == GroupKind::Officers || takes_part_in_exercises
+        }
+    }
+}
+
+/// The stable id of one delivery: alert, revision, group and channel; the same at every retry.
+#[must_use]
+pub fn delivery_id(alert: AlertId, revision: u64, target: &Target) -> String {
+    format!("{alert}:{revision}:{}:{}", target.group, target.channel)
+}
+
+/// Something asked of a delivery. Fan-out asks; there is no person behind it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum DeliveryCommand {
+    /// Tell this news.
+    Plan(Plan),
+    /// Send from now on.
+    TakeLease {
+        /// The instance.
+        instance: String,
+    },
+    /// Do not send what has not left.
+    Stop {
+        /// Why.
+        reason: StopReason,
+        /// The revisions up to this one.
+        revision: u64,
+        /// These only; all where it is empty.
+        targets: Vec<Target>,
+        /// Whether it is certain that nothing of it ever left.
+        never_left: bool,
+    },
+}
+
+/// What is to be told, to whom.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Plan {
+    /// The alert.
+    pub alert: AlertId,
+    /// Where the alert is at home.
+    pub alert_home: Home,
+    /// The commune whose groups are told.
+    pub commune: CommuneCode,
+    /// The revision of the alert.
+    pub revision: u64,
+    /// What it tells.
+    pub news: News,
+    /// The record in the alert's history that made this news.
+    pub cause: RecordId,
+    /// The instance that would send.
+    pub instance: String,
+    /// No attempt after this.
+    pub give_up_at: Millis,
+    /// For a new alert: the groups of the commune. What follows up goes to those of the plans
+    /// before who may have been reached, and leaves this empty.
+    pub targets: Vec<Target>,
+}
+
+/// Why something was stopped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum StopReason {
+    /// The commune refused the alert.
+    Refused,
+    /// The alert's time passed.
+    Expired,
+    /// A later revision took its place.
+    Superseded,
+    /// The group or its channel is gone from the directory.
+    NoSuchTarget,
+    /// The gate is shut: an exercise, and the group takes no part.
+    Gate,
+}
+
+impl StopReason {
+    /// The reason's word.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Refused => "refused",
+            Self::Expired => "expired",
+            Self::Superseded => "superseded",
+            Self::NoSuchTarget => "no-such-target",
+            Self::Gate => "gate",
+        }
+    }
+}
+
+impl std::str::FromStr for StopReason {
+    type Err = crate::values::UnknownWord;
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        [Self::Refused, Self::Expired, Self::Superseded, Self::NoSuchTarget, Self::Gate]
+            .into_iter()
+            .find(|reason| reason.as_str() == text)
+            .ok_or(crate::values::UnknownWord)
+    }
+}
+
+/// What is recorded of a delivery.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum DeliveryEvent {
+    /// These targets are about to be told; the record of the first attempt.
+    Planned {
+        /// What, and to whom: at most [`TARGETS_PER_RECORD_MAX`].
+        plan: Plan,
+        /// Until when `plan.instance` may send.
+        lease_until: Millis,
+    },
+    /// Another instance sends.
+    LeaseTaken {
+        /// Which.
+        instance: String,
+        /// Until when.
+        lease_until: Millis,
+    },
+    /// What had not left was stopped.
+    Stopped {
+        /// Why.
+        reason: StopReason,
+        /// The revisions up to this one.
+        revision: u64,
+        /// These only; all where it is empty.
+        targets: Vec<Target>,
+        /// Whether it is certain that nothing of it ever left.
+        never_left: bool,
+    },
+}
+
+/// What a decision knows beside the history.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DeliveryKnown {
+    /// When it is decided.
+    pub now: Millis,
+    /// Planned targets that have certainly not been reached, from the receipts.
+    pub not_reached: BTreeSet<Target>,
+}
+
+/// Why something is not done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum NotDelivered {
+    /// Another instance sends, and its lease has not run out.
+    #[error("another instance holds the lease")]
+    LeaseHeld,
+}
+
+impl From<NotDelivered> for Refusal {
+    fn from(NotDelivered::LeaseHeld: NotDelivered) -> Self {
+        Self { code: "lease-held", field: "" }
+    }
+}
+
+/// A lease: who sends, and until when.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Lease {
+    /// The instance.
+    pub instance: String,
+    /// Until when.
+    pub until: Millis,
+}
+
+/// The delivery to one commune, as far as it is decided.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Delivery {
+    /// Who sends.
+    pub lease: Option<Lease>,
+    /// The newest revision that was planned; 0 for none.
+    pub revision: u64,
+    /// Everybody who was ever planned for.
+    pub targets: BTreeSet<Target>,
+    /// The revision up to which everything was stopped by a refusal; 0 for none.
+    pub refused_up_to: u64,
+}
+
+impl Delivery {
+    fn plan(&self, plan: &Plan, known: &DeliveryKnown) -> Vec<DeliveryEvent> {
+        if plan.revision <= self.revision {
+            return vec![];
+        }
+        let follow_up = plan.news.follows_up();
+        let mut targets: Vec<Target> = if follow_up {
+            self.targets.difference(&known.not_reached).cloned().collect()
+        } else {
+            plan.targets.clone()
+        };
+        // A refusal that came before the plan stops what has not left: nobody is told.
+        if !follow_up && self.refused_up_to >= plan.revision {
+            targets.clear();
+        }
+        let (instance, lease_until) = match &self.lease {
+            Some(lease) if lease.until > known.now => (lease.instance.clone(), lease.until),
+            _ => (plan.instance.clone(), known.now.plus_ms(LEASE_MS)),
+        };
+        let planned = |targets: &[Target]| DeliveryEvent::Planned {
+            plan: Plan {
+                targets: targets.to_vec(),
+                instance: instance.clone(),
+                ..plan.clone()
+            },
+            lease_until,
+        };
+        // An empty plan is recorded too: it keeps an older revision from leaving after it.
+        if targets.is_empty() {
+            return vec![planned(&[])];
+        }
+        targets.chunks(TARGETS_PER_RECORD_MAX).map(planned).collect()
+    }
+}
+
+impl Decider for Delivery {
+    type Command = DeliveryCommand;
+    type Event = DeliveryEvent;
+    type Rejection = NotDelivered;
+    type Facts = DeliveryKnown;
+
+    fn decide(
+        &self,
+        command: &DeliveryCommand,
+        known: &DeliveryKnown,
+    ) -> Result<Vec<DeliveryEvent>, NotDelivered> {
+        match command {
+            DeliveryCommand::Plan(plan) => Ok(self.plan(plan, known)),
+            DeliveryCommand::TakeLease { instance } => match &self.lease {
+                Some(lease) if lease.instance != *instance && lease.until > known.now => {
+                    Err(NotDelivered::LeaseHeld)
+                }
+                _ => Ok(vec![DeliveryEvent::LeaseTaken {
+                    instance: instance.clone(),
+                    lease_until: known.now.plus_ms(LEASE_MS),
+                }]),
+            },
+            DeliveryCommand::Stop { reason, revision, targets, never_left } => {
+                if *reason == StopReason::Refused && self.refused_up_to >= *revision {
+                    return Ok(vec![]);
+                }
+                Ok(vec![DeliveryEvent::Stopped {
+                    reason: *reason,
+                    revision: *revision,
+                    targets: targets.clone(),
+                    never_left: *never_left,
+                }])
+            }
+        }
+    }
+
+    fn evolve(mut self, event: &DeliveryEvent) -> Self {
+        match event {
+            DeliveryEvent::Planned { plan, lease_until } => {
+                self.lease = Some(Lease { instance: plan.instance.clone(), until: *lease_until });
+                self.revision = self.revision.max(plan.revision);
+                self.targets.extend(plan.targets.iter().cloned());
+            }
+            DeliveryEvent::LeaseTaken { instance, lease_until } => {
+                self.lease = Some(Lease { instance: instance.clone(), until: *lease_until });
+            }
+            DeliveryEvent::Stopped { reason: StopReason::Refused, revision, .. } => {
+                self.refused_up_to = self.refused_up_to.max(*revision);
+            }
+            DeliveryEvent::Stopped { .. } => {}
+        }
+        self
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn target(n: usize) -> Target {
+        Target {
+            group: format!("g-{n}").parse().unwrap(),
+            channel: "webhook-1".parse().unwrap(),
+            channel_type: "webhook".into(),
+        }
+    }
+
+    fn plan(revision: u64, news: News, targets: usize) -> DeliveryCommand {
+        let alert = AlertId::raised_by(RecordId::of_purpose("a"));
+        DeliveryCommand::Plan(Plan {
+            alert,
+            alert_home: Home::NATION,
+            commune: "25126".parse().unwrap(),
+            revision,
+            news,
+            cause: RecordId::of_purpose("c"),
+            instance: "one".into(),
+            give_up_at: Millis(1_000),
+            targets: (0..targets).map(target).collect(),
+        })
+    }
+
+    fn known(now: i64, not_reached: &[usize]) -> DeliveryKnown {
+        let not_reached = not_reached.iter().copied().map(target).collect();
+        DeliveryKnown { now: Millis(now), not_reached }
+    }
+
+    fn given(commands: &[DeliveryCommand]) -> Delivery {
+        commands.iter().fold(Delivery::default(), |delivery, command| {
+            let events = delivery.decide(command, &known(0, &[])).unwrap();
+            events.iter().fold(delivery, Delivery::evolve)
+        })
+    }
+
+    fn told(events: &[DeliveryEvent]) -> Vec<usize> {
+        let size = |event: &DeliveryEvent| match event {
+            DeliveryEvent::Planned { plan, .. } => plan.targets.len(),
+            _ => panic!("no plan: {event:?}"),
+        };
+        events.iter().map(size).collect()
+    }
+
+    #[test]
+    fn a_plan_is_cut_into_records_and_made_once() {
+        let fresh = Delivery::default();
+        let events = fresh.decide(&plan(1, News::Issued, 300), &known(0, &[])).unwrap();
+        assert_eq!(told(&events), [128, 128, 44]);
+        let planned = events.iter().fold(fresh, Delivery::evolve);
+        assert_eq!(planned.decide(&plan(1, News::Issued, 300), &known(0, &[])), Ok(vec![]));
+    }
+
+    #[test]
+    fn a_cancel_goes_to_those_who_may_have_been_reached() {
+        let delivery = given(&[plan(1, News::Issued, 5)]);
+        let events = delivery.decide(&plan(2, News::Cancelled, 0), &known(0, &[1, 3])).unwrap();
+        assert_eq!(told(&events), [3]);
+    }
+
+    #[test]
+    fn a_cancel_that_was_planned_first_keeps_the_alert_from_leaving_after_it() {
+        let delivery = given(&[plan(2, News::Cancelled, 0)]);
+        assert_eq!(delivery.decide(&plan(1, News::Issued, 5), &known(0, &[])), Ok(vec![]));
+    }
+
+    #[test]
+    fn a_refusal_stops_what_has_not_left_but_not_the_cancel() {
+        let refuse = DeliveryCommand::Stop {
+            reason: StopReason::Refused,
+            revision: 1,
+            targets: vec![],
+            never_left: false,
+        };
+        let before = given(std::slice::from_ref(&refuse));
+        let events = before.decide(&plan(1, News::Issued, 5), &known(0, &[])).unwrap();
+        assert_eq!(told(&events), [0]);
+        let after = given(&[plan(1, News::Issued, 5), refuse]);
+        let events = after.decide(&plan(2, News::Cancelled, 0), &known(0, &[])).unwrap();
+        assert_eq!(told(&events), [5]);
+    }
+
+    #[test]
+    fn only_the_holder_sends_until_the_lease_has_run_out() {
+        let take = DeliveryCommand::TakeLease { instance: "two".into() };
+        let delivery = given(&[plan(1, News::Issued, 1)]);
+        assert_eq!(delivery.decide(&take, &known(1, &[])), Err(NotDelivered::LeaseHeld));
+        assert_eq!(delivery.decide(&take, &known(LEASE_MS, &[])).unwrap().len(), 1);
+        // The holder that restarts goes on at once.
+        let again = DeliveryCommand::TakeLease { instance: "one".into() };
+        assert_eq!(delivery.decide(&again, &known(1, &[])).unwrap().len(), 1);
+    }
+
+    #[test]
+    fn a_later_plan_leaves_the_lease_where_it_is() {
+        let delivery = given(&[plan(1, News::Issued, 1)]);
+        let DeliveryCommand::Plan(mut other) = plan(2, News::Cancelled, 0) else { panic!() };
+        other.instance = "two".into();
+        let events = delivery.decide(&DeliveryCommand::Plan(other), &known(5, &[])).unwrap();
+        let DeliveryEvent::Planned { plan, lease_until } = &events[0] else { panic!() };
+        assert_eq!((plan.instance.as_str(), *lease_until), ("one", Millis(LEASE_MS)));
+    }
+
+    #[test]
+    fn the_gate_lets_no_exercise_out() {
+        for kind in GroupKind::ALL.iter().copied() {
+            for exercises in [false, true] {
+                assert!(may_be_told(AlertStatus::Actual, kind, exercises));
+                for status in [AlertStatus::Exercise, AlertStatus::Test] {
+                    let allowed = exercises || kind == GroupKind::Officers;
+                    assert_eq!(may_be_told(status, kind, exercises), allowed);
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,247 @@
+//! The directory's entries: officers, groups, tokens, and the map in force.
+//!
+//! Each is an entity of its own, and all four are decided alike: what is recorded already is
+//! already true.
+
+use crate::{
+    decider::{Decider, Refusal},
+    ids::{ChannelId, GroupId, Home, Millis, OfficerId, RecordId},
+    rights::Standing,
+    values::GroupKind,
+};
+
+/// What is open of a group; its name, addresses and secrets are sealed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GroupFacts {
+    /// Its id.
+    pub id: GroupId,
+    /// Its commune, or its province alone ([`Home::of_province`]).
+    pub home: Home,
+    /// What holds its people together.
+    pub kind: GroupKind,
+    /// How many people, as far as is known.
+    pub members: u32,
+    /// Whether it takes part in drills.
+    pub exercises: bool,
+    /// Ways to reach it; at least one.
+    pub channels: Vec<ChannelFacts>,
+}
+
+/// What is open of a channel.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ChannelFacts {
+    /// Its id within the group.
+    pub id: ChannelId,
+    /// For example `webhook`.
+    pub channel_type: String,
+    /// When it is used.
+    pub used: ChannelUse,
+}
+
+/// When a channel of a group is used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ChannelUse {
+    /// Always, at once.
+    Always,
+    /// When the others were silent for so long.
+    Fallback {
+        /// Seconds.
+        after_s: u32,
+    },
+}
+
+/// What is known of a token; the token itself is nowhere.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TokenFacts {
+    /// Its public id.
+    pub id: String,
+    /// SHA-256 of the token.
+    pub hash: [u8; 32],
+    /// Whose it is.
+    pub officer: OfficerId,
+    /// Role and place.
+    pub standing: Standing,
+    /// When it ends by itself.
+    pub expires_at: Option<Millis>,
+}
+
+/// Something asked of the directory.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum DirectoryCommand {
+    /// Add or change an officer.
+    RecordOfficer(OfficerId),
+    /// Add or change a group.
+    RecordGroup {
+        /// What is open of it.
+        facts: GroupFacts,
+        /// The command whose sealed part holds the rest.
+        content: RecordId,
+    },
+    /// Add a token.
+    MakeToken(TokenFacts),
+    /// End a token.
+    RevokeToken {
+        /// Its public id.
+        id: String,
+    },
+    /// Write down which map is in force.
+    AdoptMap(MapFacts),
+}
+
+/// Which map.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct MapFacts {
+    /// SHA-256 of its lines, sorted by code, each in RFC 8785 form.
+    pub sha256: [u8; 32],
+    /// How many communes it has.
+    pub communes: u32,
+}
+
+/// What is recorded of the directory.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum DirectoryEvent {
+    /// An officer is known.
+    OfficerRecorded(OfficerId),
+    /// A group is known, or has changed.
+    GroupRecorded {
+        /// What is open of it.
+        facts: GroupFacts,
+        /// The command whose sealed part holds the rest.
+        content: RecordId,
+    },
+    /// A token is good.
+    TokenMade(TokenFacts),
+    /// A token is no longer good.
+    TokenRevoked {
+        /// Its public id.
+        id: String,
+    },
+    /// A map is in force.
+    MapAdopted(MapFacts),
+}
+
+/// Why something is refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum NotRecorded {
+    /// There is no such token.
+    #[error("no such token")]
+    NoSuchToken,
+    /// Another map is in force; replacing it comes with dated maps.
+    #[error("another map is in force")]
+    OtherMap,
+}
+
+impl From<NotRecorded> for Refusal {
+    fn from(not: NotRecorded) -> Self {
+        match not {
+            NotRecorded::NoSuchToken => Self { code: "not-found", field: "id" },
+            NotRecorded::OtherMap => Self { code: "other-map", field: "sha256" },
+        }
+    }
+}
+
+/// One entry of the directory.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum Entry {
+    /// Nothing was recorded.
+    #[default]
+    Nothing,
+    /// An officer.
+    Officer,
+    /// A group, and which command holds its sealed part.
+    Group(RecordId),
+    /// A token.
+    Token {
+        /// Whether it was revoked.
+        revoked: bool,
+    },
+    /// The map in force.
+    Map(MapFacts),
+}
+
+impl Decider for Entry {
+    type Command = DirectoryCommand;
+    type Event = DirectoryEvent;
+    type Rejection = NotRecorded;
+    type Facts = ();
+
+    fn decide(
+        &self,
+        command: &DirectoryCommand,
+        (): &(),
+    ) -> Result<Vec<DirectoryEvent>, NotRecorded> {
+        Ok(match (command, self) {
+            (DirectoryCommand::RecordOfficer(_), Self::Officer) => vec![],
+            (DirectoryCommand::RecordOfficer(id), _) => {
+                vec![DirectoryEvent::OfficerRecorded(id.clone())]
+            }
+            (DirectoryCommand::RecordGroup { content, .. }, Self::Group(same))
+                if same == content =>
+            {
+                vec![]
+            }
+            (DirectoryCommand::RecordGroup { facts, content }, _) => {
+                vec![DirectoryEvent::GroupRecorded { facts: facts.clone(), content: *content }]
+            }
+            (DirectoryCommand::MakeToken(_), Self::Token { .. }) => vec![],
+            (DirectoryCommand::MakeToken(facts), _) => {
+                vec![DirectoryEvent::TokenMade(facts.clone())]
+            }
+            (DirectoryCommand::RevokeToken { .. }, Self::Token { revoked: true }) => vec![],
+            (DirectoryCommand::RevokeToken { id }, Self::Token { revoked: false }) => {
+                vec![DirectoryEvent::TokenRevoked { id: id.clone() }]
+            }
+            (DirectoryCommand::RevokeToken { .. }, _) => return Err(NotRecorded::NoSuchToken),
+            (DirectoryCommand::AdoptMap(map), Self::Map(same)) if map == same => vec![],
+            (DirectoryCommand::AdoptMap(_), Self::Map(_)) => return Err(NotRecorded::OtherMap),
+            (DirectoryCommand::AdoptMap(map), _) => vec![DirectoryEvent::MapAdopted(*map)],
+        })
+    }
+
+    fn evolve(self, event: &DirectoryEvent) -> Self {
+        match event {
+            DirectoryEvent::OfficerRecorded(_) => Self::Officer,
+            DirectoryEvent::GroupRecorded { content, .. } => Self::Group(*content),
+            DirectoryEvent::TokenMade(_) => Self::Token { revoked: false },
+            DirectoryEvent::TokenRevoked { .. } => Self::Token { revoked: true },
+            DirectoryEvent::MapAdopted(map) => Self::Map(*map),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(
+        given: &[DirectoryCommand],
+        when: &DirectoryCommand,
+        then: Result<usize, NotRecorded>,
+    ) {
+        let entry = given.iter().fold(Entry::default(), |entry, command| {
+            let events = entry.decide(command, &()).unwrap();
+            events.iter().fold(entry, Entry::evolve)
+        });
+        assert_eq!(entry.decide(when, &()).map(|events| events.len()), then, "{when:?}");
+    }
+
+    #[test]
+    fn what_is_recorded_is_already_true() {
+        let token = DirectoryCommand::MakeToken(TokenFacts {
+            id: "t1".into(),
+            hash: [7; 32],
+            officer: "an".parse().unwrap(),
+            standing: Standing::Admin,
+            expires_at: None,
+        });
+        let revoke = DirectoryCommand::RevokeToken { id: "t1".into() };
+        let map = |n| DirectoryCommand::AdoptMap(MapFacts { sha256: [n; 32], communes: 1 });
+        check(&[], &token, Ok(1));
+        check(&[token.clone()], &token, Ok(0));
+        check(&[token.clone()], &revoke, Ok(1));
+        check(&[token.clone(), revoke.clone()], &revoke, Ok(0));
+        check(&[], &revoke, Err(NotRecorded::NoSuchToken));
+        check(&[map(1)], &map(1), Ok(0));
+        check(&[map(1)], &map(2), Err(NotRecorded::OtherMap));
+    }
+}

@@ -1,0 +1,327 @@
+//! Lanes: what is known of each target of a delivery, folded from plans, stops and receipts.
+//!
+//! One lane per target, revisions in order, so that a cancel never overtakes its alert.
+
+use std::collections::BTreeMap;
+
+use crate::{
+    delivery::{DeliveryEvent, Lease, StopReason, Target},
+    ids::Millis,
+    values::News,
+};
+
+/// A retry that is due within this margin may already have left.
+const ABOUT_TO_LEAVE_MS: i64 = 2_000;
+
+/// What is known of one attempt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Outcome {
+    /// The holder confirmed it.
+    Delivered,
+    /// It failed and certainly did not arrive.
+    NotReached,
+    /// It failed and may have arrived.
+    Unknown,
+    /// The target does not exist (any more): 404, 410.
+    Gone,
+}
+
+/// What the holder of the lease saw of one attempt.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Receipt {
+    /// Who was told.
+    pub target: Target,
+    /// Which revision.
+    pub revision: u64,
+    /// 1 for the first.
+    pub attempt: u32,
+    /// What is known.
+    pub outcome: Outcome,
+    /// When the attempt ended.
+    pub at: Millis,
+    /// How long it took, in milliseconds.
+    pub took_ms: u32,
+    /// The HTTP status; 0 where there was none.
+    pub status: u32,
+    /// A stable code: `connect`, `timeout`, `status`, `blocked`; empty where it was delivered.
+    pub trouble: String,
+    /// When it is tried again.
+    pub next_attempt_at: Option<Millis>,
+}
+
+/// Where one delivery stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Progress {
+    /// About to leave, or under way.
+    Planned,
+    /// It failed, and is tried again at this time.
+    Waiting(Millis),
+    /// Confirmed.
+    Delivered(Millis),
+    /// Over without a confirmation: the target is gone, or the time was up.
+    Failed,
+    /// Stopped before it had ended.
+    Stopped(StopReason),
+}
+
+/// One revision of one alert for one target.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LaneDelivery {
+    /// Which revision.
+    pub revision: u64,
+    /// What it tells.
+    pub news: News,
+    /// When it was planned.
+    pub planned_at: Millis,
+    /// No attempt after this.
+    pub give_up_at: Millis,
+    /// Where it stands.
+    pub progress: Progress,
+    /// Attempts whose end is known.
+    pub attempts: u32,
+    /// When the last of them ended.
+    pub last_attempt_at: Option<Millis>,
+    /// Whether an attempt may have arrived, as far as the ended ones tell.
+    pub maybe_arrived: bool,
+}
+
+impl LaneDelivery {
+    /// Whether nothing more will be tried.
+    #[must_use]
+    pub fn ended(&self) -> bool {
+        !matches!(self.progress, Progress::Planned | Progress::Waiting(_))
+    }
+
+    /// When the next attempt is due.
+    #[must_use]
+    pub fn due_at(&self) -> Option<Millis> {
+        match self.progress {
+            Progress::Planned => Some(self.planned_at),
+            Progress::Waiting(at) => Some(at),
+            _ => None,
+        }
+    }
+
+    fn may_have_arrived(&self, now: Millis) -> bool {
+        match self.progress {
+            // The plan is the record of the first attempt: it may be under way.
+            Progress::Planned => true,
+            Progress::Waiting(at) => self.maybe_arrived || at <= now.plus_ms(ABOUT_TO_LEAVE_MS),
+            _ => self.maybe_arrived,
+        }
+    }
+
+    /// The state's word in the interface.
+    #[must_use]
+    pub fn state(&self) -> &'static str {
+        match self.progress {
+            Progress::Planned => "planned",
+            Progress::Waiting(_) => "retrying",
+            Progress::Delivered(_) => "delivered",
+            Progress::Failed if self.maybe_arrived => "unknown",
+            Progress::Failed => "failed",
+            Progress::Stopped(reason) => reason.as_str(),
+        }
+    }
+}
+
+/// All lanes of one delivery, and who sends.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Lanes {
+    /// Who sends.
+    pub lease: Option<Lease>,
+    lanes: BTreeMap<Target, Vec<LaneDelivery>>,
+}
+
+impl Lanes {
+    /// Takes a recorded fact of the delivery in.
+    pub fn apply(&mut self, event: &DeliveryEvent, at: Millis) {
+        match event {
+            DeliveryEvent::Planned { plan, lease_until } => {
+                self.lease = Some(Lease { instance: plan.instance.clone(), until: *lease_until });
+                for target in &plan.targets {
+                    let lane = self.lanes.entry(target.clone()).or_default();
+                    if lane.iter().any(|delivery| delivery.revision == plan.revision) {
+                        continue;
+                    }
+                    lane.push(LaneDelivery {
+                        revision: plan.revision,
+                        news: plan.news,
+                        planned_at: at,
+                        give_up_at: plan.give_up_at,
+                        progress: Progress::Planned,
+                        attempts: 0,
+                        last_attempt_at: None,
+                        maybe_arrived: false,
+                    });
+                }
+                // Whoever is told the new revision, or was certainly not told the old one, is
+                // not told the old one any more.
+                self.stop(plan.revision.saturating_sub(1), &[], StopReason::Superseded, None);
+            }
+            DeliveryEvent::LeaseTaken { instance, lease_until } => {
+                self.lease = Some(Lease { instance: instance.clone(), until: *lease_until });
+            }
+            DeliveryEvent::Stopped { reason, revision, targets, never_left } => {
+                self.stop(*revision, targets, *reason, Some(*never_left));
+            }
+        }
+    }
+
+    fn stop(&mut self, up_to: u64, only: &[Target], why: StopReason, never_left: Option<bool>) {
+        for (target, lane) in &mut self.lanes {
+            if !only.is_empty() && !only.contains(target) {
+                continue;
+            }
+            for delivery in lane.iter_mut().filter(|d| d.revision <= up_to && !d.ended()) {
+                if delivery.progress == Progress::Planned && never_left != Some(true) {
+                    delivery.maybe_arrived = true;
+                }
+                delivery.progress = Progress::Stopped(why);
+            }
+        }
+    }
+
+    /// Takes a receipt in. A receipt that was seen before changes nothing.
+    pub fn receive(&mut self, receipt: &Receipt) {
+        let Some(delivery) = self
+            .lanes
+            .get_mut(&receipt.target)
+            .and_then(|lane| lane.iter_mut().find(|d| d.revision == receipt.revision))
+        else {
+            return;
+        };
+        if receipt.attempt <= delivery.attempts {
+            return;
+        }
+        let stopped_in_flight = matches!(delivery.progress, Progress::Stopped(_));
+        let only_attempt = receipt.attempt == 1;
+        delivery.attempts = receipt.attempt;
+        delivery.last_attempt_at = Some(receipt.at);
+        match receipt.outcome {
+            Outcome::Delivered => {
+                delivery.maybe_arrived = true;
+                delivery.progress = Progress::Delivered(receipt.at);
+                return;
+            }
+            Outcome::Unknown => delivery.maybe_arrived = true,
+            // The one attempt that was under way when it was stopped did not arrive.
+            Outcome::NotReached | Outcome::Gone if stopped_in_flight && only_attempt => {
+                delivery.maybe_arrived = false;
+            }
+            Outcome::NotReached | Outcome::Gone => {}
+        }
+        if !stopped_in_flight {
+            delivery.progress =
+                receipt.next_attempt_at.map_or(Progress::Failed, Progress::Waiting);
+        }
+    }
+
+    /// Targets that have certainly not been reached by anything of this alert.
+    pub fn not_reached(&self, now: Millis) -> impl Iterator<Item = &Target> {
+        self.lanes
+            .iter()
+            .filter(move |(_, lane)| !lane.iter().any(|d| d.may_have_arrived(now)))
+            .map(|(target, _)| target)
+    }
+
+    /// Everything, by target and revision.
+    pub fn iter(&self) -> impl Iterator<Item = (&Target, &LaneDelivery)> {
+        self.lanes.iter().flat_map(|(target, lane)| lane.iter().map(move |d| (target, d)))
+    }
+
+    /// What is still to be tried: at most one revision a target.
+    pub fn open(&self) -> impl Iterator<Item = (&Target, &LaneDelivery)> {
+        self.iter().filter(|(_, delivery)| !delivery.ended())
+    }
+
+    /// One delivery.
+    #[must_use]
+    pub fn get(&self, target: &Target, revision: u64) -> Option<&LaneDelivery> {
+        self.lanes.get(target)?.iter().find(|delivery| delivery.revision == revision)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        delivery::Plan,
+        ids::{AlertId, Home, RecordId},
+    };
+
+    fn target(n: usize) -> Target {
+        Target {
+            group: format!("g-{n}").parse().unwrap(),
+            channel: "webhook-1".parse().unwrap(),
+            channel_type: "webhook".into(),
+        }
+    }
+
+    fn planned(revision: u64, news: News, targets: &[usize]) -> DeliveryEvent {
+        DeliveryEvent::Planned {
+            plan: Plan {
+                alert: AlertId::raised_by(RecordId::of_purpose("a")),
+                alert_home: Home::NATION,
+                commune: "25126".parse().unwrap(),
+                revision,
+                news,
+                cause: RecordId::of_purpose("c"),
+                instance: "one".into(),
+                give_up_at: Millis(100_000),
+                targets: targets.iter().copied().map(target).collect(),
+            },
+            lease_until: Millis(10_000),
+        }
+    }
+
+    fn receipt(n: usize, attempt: u32, outcome: Outcome, next: Option<i64>) -> Receipt {
+        Receipt {
+            target: target(n),
+            revision: 1,
+            attempt,
+            outcome,
+            at: Millis(5),
+            took_ms: 1,
+            status: 0,
+            trouble: String::new(),
+            next_attempt_at: next.map(Millis),
+        }
+    }
+
+    #[test]
+    fn who_may_have_been_reached_is_known_for_each_target() {
+        let mut lanes = Lanes::default();
+        lanes.apply(&planned(1, News::Issued, &[0, 1, 2, 3, 4, 5]), Millis(0));
+        lanes.receive(&receipt(1, 1, Outcome::Delivered, None));
+        lanes.receive(&receipt(2, 1, Outcome::NotReached, Some(50_000)));
+        lanes.receive(&receipt(3, 1, Outcome::Unknown, Some(50_000)));
+        lanes.receive(&receipt(4, 1, Outcome::Gone, None));
+        lanes.receive(&receipt(5, 1, Outcome::NotReached, Some(11_000)));
+        let not_reached: Vec<_> = lanes.not_reached(Millis(10_000)).cloned().collect();
+        // 0 may be under way, and the retry of 5 may have left already.
+        assert_eq!(not_reached, [target(2), target(4)]);
+    }
+
+    #[test]
+    fn a_later_revision_takes_the_place_of_what_has_not_ended() {
+        let mut lanes = Lanes::default();
+        lanes.apply(&planned(1, News::Issued, &[0, 1]), Millis(0));
+        lanes.receive(&receipt(0, 1, Outcome::Delivered, None));
+        lanes.apply(&planned(2, News::Cancelled, &[0, 1]), Millis(9));
+        let open: Vec<_> = lanes.open().map(|(t, d)| (t.clone(), d.revision)).collect();
+        assert_eq!(open, [(target(0), 2), (target(1), 2)]);
+        // What was in flight is still taken in.
+        lanes.receive(&receipt(1, 1, Outcome::Delivered, None));
+        assert_eq!(lanes.get(&target(1), 1).unwrap().state(), "delivered");
+    }
+
+    #[test]
+    fn a_receipt_counts_once() {
+        let mut lanes = Lanes::default();
+        lanes.apply(&planned(1, News::Issued, &[0]), Millis(0));
+        lanes.receive(&receipt(0, 1, Outcome::Delivered, None));
+        lanes.receive(&receipt(0, 1, Outcome::NotReached, Some(7)));
+        assert_eq!(lanes.get(&target(0), 1).unwrap().state(), "delivered");
+    }
+}

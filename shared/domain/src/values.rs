@@ -1,0 +1,197 @@
+//! The values of an alert: kind, status, travel, sex. CAP 1.2's names where CAP has one.
+//!
+//! Each has one spelling, the one of the HTTP interface.
+
+macro_rules! words {
+    ($(#[$meta:meta])* $name:ident { $($(#[$vmeta:meta])* $variant:ident = $word:literal),+ $(,)? }) => {
+        $(#[$meta])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum $name { $($(#[$vmeta])* $variant),+ }
+
+        impl $name {
+            /// Every value, in the order of the interface.
+            pub const ALL: &'static [Self] = &[$(Self::$variant),+];
+
+            /// The value's only spelling.
+            #[must_use]
+            pub fn as_str(self) -> &'static str {
+                match self { $(Self::$variant => $word),+ }
+            }
+        }
+
+        impl std::str::FromStr for $name {
+            type Err = UnknownWord;
+            fn from_str(text: &str) -> Result<Self, UnknownWord> {
+                match text { $($word => Ok(Self::$variant),)+ _ => Err(UnknownWord) }
+            }
+        }
+    };
+}
+
+/// A word that is none of the known ones.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("not one of the known words")]
+pub struct UnknownWord;
+
+words! {
+    /// The subject of an alert.
+    AlertKind {
+        /// A child is missing.
+        LostChild = "lost-child",
+        /// A child was found, and nobody knows whose.
+        FoundChild = "found-child",
+        /// A grown person is missing.
+        MissingPerson = "missing-person",
+        /// A grown person was found.
+        FoundPerson = "found-person",
+        /// Somebody is suspected, on a legal basis.
+        Suspect = "suspect",
+        /// A thing is missing.
+        LostProperty = "lost-property",
+        /// A thing was found.
+        FoundProperty = "found-property",
+        /// A fraud that is going round.
+        ScamWarning = "scam-warning",
+        /// A danger: flood, fire, a broken bridge.
+        Hazard = "hazard",
+        /// News that is not urgent.
+        Notice = "notice",
+    }
+}
+
+words! {
+    /// CAP's status. An unknown status is never `Actual`.
+    AlertStatus {
+        /// It is real.
+        Actual = "actual",
+        /// A drill.
+        Exercise = "exercise",
+        /// A technical test; goes where an exercise goes.
+        Test = "test",
+    }
+}
+
+words! {
+    /// How somebody may be moving.
+    Travel {
+        /// Walking.
+        OnFoot = "on-foot",
+        /// By bicycle.
+        Bicycle = "bicycle",
+        /// By motorbike.
+        Motorbike = "motorbike",
+        /// By car.
+        Car = "car",
+        /// By coach, train or ferry.
+        PublicTransport = "public-transport",
+        /// Nobody knows.
+        Unknown = "unknown",
+    }
+}
+
+words! {
+    /// Sex, as far as it is known.
+    Sex {
+        /// Male.
+        Male = "male",
+        /// Female.
+        Female = "female",
+        /// Not known.
+        Unknown = "unknown",
+    }
+}
+
+words! {
+    /// What holds the people of a group together.
+    GroupKind {
+        /// A hamlet or a residential group.
+        Hamlet = "hamlet",
+        /// One household.
+        Household = "household",
+        /// A school.
+        School = "school",
+        /// A patrol.
+        Patrol = "patrol",
+        /// Traders and drivers.
+        Business = "business",
+        /// An association.
+        Association = "association",
+        /// Officers only.
+        Officers = "officers",
+        /// Open to everybody.
+        Public = "public",
+    }
+}
+
+words! {
+    /// The role of a token.
+    Role {
+        /// An officer of a commune.
+        Officer = "officer",
+        /// The commander of a commune.
+        Commander = "commander",
+        /// The duty desk of a province.
+        Province = "province",
+        /// Reads the audit.
+        Auditor = "auditor",
+        /// Keeps directory, tokens and policies; raises nothing.
+        Admin = "admin",
+    }
+}
+
+words! {
+    /// What a delivery tells.
+    News {
+        /// A new alert.
+        Issued = "issued",
+        /// Its content changed.
+        Updated = "updated",
+        /// What was said was wrong.
+        Corrected = "corrected",
+        /// It is called back.
+        Cancelled = "cancelled",
+        /// It came to a good end.
+        Resolved = "resolved",
+        /// Its time has passed.
+        Expired = "expired",
+    }
+}
+
+impl AlertKind {
+    /// Whether somebody or something is missing, or was found: then `last_seen` is required.
+    #[must_use]
+    pub fn needs_last_seen(self) -> bool {
+        matches!(
+            self,
+            Self::LostChild
+                | Self::FoundChild
+                | Self::MissingPerson
+                | Self::FoundPerson
+                | Self::LostProperty
+                | Self::FoundProperty
+        )
+    }
+
+    /// Whether a second person must approve before anybody is told (R2, R20).
+    #[must_use]
+    pub fn needs_approval(self) -> bool {
+        matches!(self, Self::Suspect)
+    }
+}
+
+impl AlertStatus {
+    /// Whether this is real. Only `Actual` is.
+    #[must_use]
+    pub fn is_actual(self) -> bool {
+        matches!(self, Self::Actual)
+    }
+}
+
+impl News {
+    /// Whether people must have been told before for this to concern them: then it goes to
+    /// exactly those who may have been reached.
+    #[must_use]
+    pub fn follows_up(self) -> bool {
+        !matches!(self, Self::Issued)
+    }
+}

@@ -1,0 +1,94 @@
+//! Walks over the frames of one file through a buffer. Changes nothing.
+
+use std::{fs::File, io, os::unix::fs::FileExt};
+
+use crate::frame::{HEAD_BYTES, Head, Parsed};
+
+/// The buffer for walks over whole files.
+pub(crate) const SCAN_BYTES: usize = 1 << 20;
+
+/// What stands at an offset.
+#[derive(Debug)]
+pub(crate) enum Step<'a> {
+    /// A frame that checks, and its payload.
+    Frame(Head, &'a [u8]),
+    /// Nothing was written here, or the file ends.
+    Nothing,
+    /// Something else.
+    Bad,
+}
+
+/// The frames of one file.
+#[derive(Debug)]
+pub(crate) struct Frames<'a> {
+    file: &'a File,
+    /// The file's length.
+    end: u64,
+    /// How much is read at a time.
+    chunk: usize,
+    buffer: Vec<u8>,
+    /// The offset in the file of the buffer's first byte.
+    buffer_at: u64,
+}
+
+impl<'a> Frames<'a> {
+    /// Reads a file of `end` bytes, `chunk` bytes at a time.
+    pub(crate) fn new(file: &'a File, end: u64, chunk: usize) -> Self {
+        Self { file, end, chunk, buffer: Vec::new(), buffer_at: 0 }
+    }
+
+    /// The head at `offset`, unchecked but for its bounds.
+    pub(crate) fn head(&mut self, offset: u64) -> io::Result<Parsed> {
+        if offset + HEAD_BYTES as u64 > self.end {
+            return Ok(Parsed::Nothing);
+        }
+        let view = self.view(offset, HEAD_BYTES)?;
+        let Ok(bytes) = <[u8; HEAD_BYTES]>::try_from(view) else { return Ok(Parsed::Bad) };
+        Ok(match Head::parse(bytes) {
+            Parsed::Head(head) if offset + head.frame_bytes() > self.end => Parsed::Bad,
+            parsed => parsed,
+        })
+    }
+
+    /// The frame of entry `index` at `offset`, checked.
+    pub(crate) fn frame(&mut self, offset: u64, index: u64) -> io::Result<Step<'_>> {
+        let head = match self.head(offset)? {
+            Parsed::Head(head) => head,
+            Parsed::Nothing => return Ok(Step::Nothing),
+            Parsed::Bad => return Ok(Step::Bad),
+        };
+        let rest = self
+            .view(offset + HEAD_BYTES as u64, head.frame_bytes() as usize - HEAD_BYTES)?;
+        Ok(head.checks(index, rest).map_or(Step::Bad, |payload| Step::Frame(head, payload)))
+    }
+
+    /// The offset behind the last byte from `offset` on that is not zero; `offset` if all are.
+    pub(crate) fn written_end(&mut self, offset: u64) -> io::Result<u64> {
+        let (mut at, mut written) = (offset, offset);
+        while at < self.end {
+            let bytes = (self.end - at).min(self.chunk as u64) as usize;
+            let view = self.view(at, bytes)?;
+            if let Some(last) = view.iter().rposition(|byte| *byte != 0) {
+                written = at + last as u64 + 1;
+            }
+            at += bytes as u64;
+        }
+        Ok(written)
+    }
+
+    /// So many bytes at `offset`, all within the file.
+    pub(crate) fn view(&mut self, offset: u64, bytes: usize) -> io::Result<&[u8]> {
+        let buffer_end = self.buffer_at + self.buffer.len() as u64;
+        if offset < self.buffer_at || offset + bytes as u64 > buffer_end {
+            let left = usize::try_from(self.end.saturating_sub(offset)).unwrap_or(usize::MAX);
+            self.buffer.resize(bytes.max(self.chunk).min(left), 0);
+            self.buffer_at = offset;
+            if let Err(error) = self.file.read_exact_at(&mut self.buffer, offset) {
+                self.buffer.clear();
+                return Err(error);
+            }
+        }
+        let from = (offset - self.buffer_at) as usize;
+        self.buffer.get(from..from + bytes).ok_or_else(|| io::ErrorKind::UnexpectedEof.into())
+    }
+}

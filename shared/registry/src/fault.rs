@@ -1,0 +1,139 @@
+//! What is wrong with a file that an operator gave: line, field and reason of each fault.
+
+use std::{fmt, fs::File, io, io::Read, path::Path};
+
+/// The most faults that one reading reports; reading stops there.
+pub const FAULTS_MAX: usize = 20;
+
+/// One fault of a file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fault {
+    /// The line, from 1.
+    pub line: usize,
+    /// The field, as `neighbours[2]` or `channels[0].url`; empty where the whole line is at fault.
+    pub field: String,
+    /// Why, for the operator. Names no secret.
+    pub reason: String,
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.field.as_str() {
+            "" => write!(f, "line {}: {}", self.line, self.reason),
+            field => write!(f, "line {}, {field}: {}", self.line, self.reason),
+        }
+    }
+}
+
+/// Everything found wrong with a file: at least one fault, at most [`FAULTS_MAX`], by line.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub struct Faults(Vec<Fault>);
+
+impl Faults {
+    /// The faults.
+    #[must_use]
+    pub fn as_slice(&self) -> &[Fault] {
+        &self.0
+    }
+}
+
+impl fmt::Display for Faults {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (place, fault) in self.0.iter().enumerate() {
+            let gap = if place == 0 { "" } else { "\n" };
+            write!(f, "{gap}{fault}")?;
+        }
+        if self.0.len() >= FAULTS_MAX {
+            write!(f, "\n(not read further after {FAULTS_MAX} faults)")?;
+        }
+        Ok(())
+    }
+}
+
+/// Why a map or groups file is not used. The operator must act: the file, or its name, is wrong.
+#[derive(Debug, thiserror::Error)]
+pub enum ReadError {
+    /// The file could not be read at all.
+    #[error("{path}: cannot be read: {cause}")]
+    Unreadable {
+        /// The file.
+        path: String,
+        /// Why.
+        cause: io::Error,
+    },
+    /// The file was read, and is wrong.
+    #[error("{path}:\n{faults}")]
+    Faulty {
+        /// The file.
+        path: String,
+        /// What is wrong.
+        faults: Faults,
+    },
+}
+
+/// Reads `path` whole, up to `bytes_max`, and parses it.
+pub(crate) fn read<T>(
+    path: &Path,
+    bytes_max: u64,
+    parse: impl FnOnce(&[u8]) -> Result<T, Faults>,
+) -> Result<T, ReadError> {
+    let name = || path.display().to_string();
+    let bytes = read_bytes(path, bytes_max)
+        .map_err(|cause| ReadError::Unreadable { path: name(), cause })?;
+    parse(&bytes).map_err(|faults| ReadError::Faulty { path: name(), faults })
+}
+
+fn read_bytes(path: &Path, bytes_max: u64) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    File::open(path)?.take(bytes_max.saturating_add(1)).read_to_end(&mut bytes)?;
+    if u64::try_from(bytes.len()).is_ok_and(|len| len > bytes_max) {
+        return Err(io::Error::other(format!("larger than {bytes_max} bytes")));
+    }
+    Ok(bytes)
+}
+
+/// Gathers faults while a file is read.
+#[derive(Debug, Default)]
+pub(crate) struct Collector(Vec<Fault>);
+
+impl Collector {
+    /// Notes a fault; beyond [`FAULTS_MAX`] it is dropped.
+    pub(crate) fn add(&mut self, line: usize, field: impl Into<String>, reason: impl Into<String>) {
+        self.push(Fault { line, field: field.into(), reason: reason.into() });
+    }
+
+    /// As [`Collector::add`].
+    pub(crate) fn push(&mut self, fault: Fault) {
+        if !self.is_full() {
+            self.0.push(fault);
+        }
+    }
+
+    /// The value, or the fault noted under this line and field.
+    pub(crate) fn note<T, E: fmt::Display>(
+        &mut self,
+        line: usize,
+        field: &str,
+        result: Result<T, E>,
+    ) -> Option<T> {
+        result.map_err(|reason| self.add(line, field, reason.to_string())).ok()
+    }
+
+    pub(crate) fn is_full(&self) -> bool {
+        self.0.len() >= FAULTS_MAX
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// An error if anything was noted.
+    pub(crate) fn check(&mut self) -> Result<(), Faults> {
+        if self.0.is_empty() {
+            return Ok(());
+        }
+        let mut faults = std::mem::take(&mut self.0);
+        faults.sort_by_key(|fault| fault.line);
+        Err(Faults(faults))
+    }
+}

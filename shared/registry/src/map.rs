@@ -1,0 +1,296 @@
+//! The map: all communes, and who borders whom. Read once, at start; dropped polygons and spellings
+//! stay in the map's hash only.
+
+use std::{collections::BTreeMap, fmt, path::Path, str::FromStr, sync::Arc};
+
+use domain::ids::{CommuneCode, Home, ProvinceCode};
+use sha2::{Digest, Sha256};
+
+use crate::{
+    fault::{Collector, Faults, ReadError, read},
+    lines::{numbered, parse},
+    map_line::{Facts, Line},
+};
+
+/// The largest map file that is read.
+pub const MAP_BYTES_MAX: u64 = 128 << 20;
+
+/// The most communes of a map. Việt Nam had 10,599 before 2025, and has 3,321.
+pub const COMMUNES_MAX: usize = 20_000;
+
+/// The communes of 1 July 2025 (`deploy/registry/README.md` names the sources).
+const BUILTIN: &[u8] = include_bytes!("../../../deploy/registry/vietnam-2025.jsonl");
+
+/// What a commune is called by law.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum CommuneKind {
+    /// `xã`: a rural commune.
+    Commune,
+    /// `phường`: a ward.
+    Ward,
+    /// `thị trấn`: a township; none since 1 July 2025.
+    Township,
+    /// `đặc khu`: a special zone (islands).
+    SpecialZone,
+}
+
+impl CommuneKind {
+    const ALL: [Self; 4] = [Self::Commune, Self::Ward, Self::Township, Self::SpecialZone];
+
+    /// The word, as it stands in maps and before names.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Commune => "xã",
+            Self::Ward => "phường",
+            Self::Township => "thị trấn",
+            Self::SpecialZone => "đặc khu",
+        }
+    }
+}
+
+impl fmt::Display for CommuneKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl FromStr for CommuneKind {
+    type Err = &'static str;
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let known = Self::ALL.into_iter().find(|kind| kind.as_str() == text);
+        known.ok_or("is none of xã, phường, thị trấn, đặc khu")
+    }
+}
+
+/// A commune.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Commune {
+    /// The official code.
+    pub code: CommuneCode,
+    /// The name, without the kind: `Đạ Tẻh`.
+    pub name: Box<str>,
+    /// The kind.
+    pub kind: CommuneKind,
+    /// The code of its province.
+    pub province: ProvinceCode,
+    /// The name of its province: `Lâm Đồng`.
+    pub province_name: Arc<str>,
+    /// The latitude of its centre; WGS84 degrees.
+    pub lat: f64,
+    /// The longitude of its centre; WGS84 degrees.
+    pub lon: f64,
+    /// The communes that it shares a border with, sorted by code; each names it back.
+    pub neighbours: Box<[CommuneCode]>,
+}
+
+/// All communes.
+#[derive(Debug, Clone)]
+pub struct Map {
+    /// Sorted by code.
+    communes: Box<[Commune]>,
+    provinces: BTreeMap<ProvinceCode, Province>,
+    sha256: [u8; 32],
+}
+
+#[derive(Debug, Clone)]
+struct Province {
+    name: Arc<str>,
+    /// Sorted by code.
+    communes: Vec<CommuneCode>,
+}
+
+/// A line that is right by itself.
+struct Sound<'a> {
+    number: usize,
+    line: Line<'a>,
+    facts: Facts,
+}
+
+impl Map {
+    /// The map that is built in: Việt Nam since 1 July 2025. A test holds that it has no faults.
+    pub fn builtin() -> Result<Self, Faults> {
+        Self::parse(BUILTIN)
+    }
+
+    /// Reads a map file (`--registry FILE`).
+    pub fn read(path: &Path) -> Result<Self, ReadError> {
+        read(path, MAP_BYTES_MAX, Self::parse)
+    }
+
+    /// Reads a map from JSON Lines, one commune a line, in any order. Borders and doubles are
+    /// looked at once every line is right by itself.
+    pub fn parse(bytes: &[u8]) -> Result<Self, Faults> {
+        let mut faults = Collector::default();
+        let mut sound = Vec::new();
+        let lines = numbered(bytes, &mut faults);
+        faults.check()?;
+        for (number, text) in lines {
+            if sound.len() >= COMMUNES_MAX {
+                faults.add(number, "", format!("a map has at most {COMMUNES_MAX} communes"));
+            }
+            if faults.is_full() {
+                break;
+            }
+            match parse::<Line<'_>>(number, text) {
+                Err(fault) => faults.push(fault),
+                Ok(line) => {
+                    let facts = line.facts(number, &mut faults);
+                    sound.extend(facts.map(|facts| Sound { number, line, facts }));
+                }
+            }
+        }
+        faults.check()?;
+        // Among doubles, the later line is the one that is at fault.
+        sound.sort_by_key(|entry| (entry.facts.code, entry.number));
+        check_doubles(&sound, &mut faults);
+        faults.check()?;
+        check_borders(&sound, &mut faults);
+        let provinces = provinces(&sound, &mut faults);
+        faults.check()?;
+        let sha256 = hash(&sound);
+        let communes = sound.into_iter().filter_map(|entry| entry.commune(&provinces)).collect();
+        Ok(Self { communes, provinces, sha256 })
+    }
+
+    /// The commune of this code.
+    #[must_use]
+    pub fn commune(&self, code: CommuneCode) -> Option<&Commune> {
+        let place = self.communes.binary_search_by_key(&code, |commune| commune.code).ok()?;
+        self.communes.get(place)
+    }
+
+    /// The communes that border this one, sorted by code; none where it is an island, or unknown.
+    #[must_use]
+    pub fn neighbours(&self, code: CommuneCode) -> &[CommuneCode] {
+        self.commune(code).map_or(&[], |commune| &commune.neighbours)
+    }
+
+    /// All communes, sorted by code.
+    pub fn communes(&self) -> impl ExactSizeIterator<Item = &Commune> {
+        self.communes.iter()
+    }
+
+    /// The communes of a province, sorted by code; none where it is unknown.
+    pub fn of_province(&self, province: ProvinceCode) -> impl Iterator<Item = &Commune> {
+        let communes = self.provinces.get(&province).map_or(&[][..], |known| &known.communes);
+        communes.iter().filter_map(|code| self.commune(*code))
+    }
+
+    /// The provinces with their names, sorted by code.
+    pub fn provinces(&self) -> impl ExactSizeIterator<Item = (ProvinceCode, &str)> {
+        self.provinces.iter().map(|(code, province)| (*code, &*province.name))
+    }
+
+    /// The name of a province.
+    #[must_use]
+    pub fn province_name(&self, province: ProvinceCode) -> Option<&str> {
+        self.provinces.get(&province).map(|known| &*known.name)
+    }
+
+    /// Where what belongs to this commune is at home.
+    #[must_use]
+    pub fn home(&self, code: CommuneCode) -> Option<Home> {
+        self.commune(code).map(|commune| Home { province: commune.province, commune: code })
+    }
+
+    /// SHA-256 of the lines sorted by code, each as canonical JSON (RFC 8785) and a line feed.
+    #[must_use]
+    pub fn sha256(&self) -> [u8; 32] {
+        self.sha256
+    }
+
+    /// How many communes there are; at least one.
+    #[must_use]
+    #[allow(clippy::len_without_is_empty)] // An empty file is no map.
+    pub fn len(&self) -> usize {
+        self.communes.len()
+    }
+}
+
+impl Sound<'_> {
+    fn commune(self, provinces: &BTreeMap<ProvinceCode, Province>) -> Option<Commune> {
+        let mut neighbours = self.facts.neighbours;
+        neighbours.sort_unstable();
+        Some(Commune {
+            code: self.facts.code,
+            name: self.line.name.as_str().into(),
+            kind: self.facts.kind,
+            province: self.facts.province,
+            province_name: Arc::clone(&provinces.get(&self.facts.province)?.name),
+            lat: self.line.lat,
+            lon: self.line.lon,
+            neighbours: neighbours.into_boxed_slice(),
+        })
+    }
+}
+
+fn check_doubles(sorted: &[Sound<'_>], faults: &mut Collector) {
+    for pair in sorted.windows(2) {
+        if let [first, second] = pair
+            && first.facts.code == second.facts.code
+        {
+            let reason = format!("{} stands in line {} already", first.facts.code, first.number);
+            faults.add(second.number, "code", reason);
+        }
+    }
+}
+
+fn check_borders(sorted: &[Sound<'_>], faults: &mut Collector) {
+    let find = |code: CommuneCode| {
+        let place = sorted.binary_search_by_key(&code, |entry| entry.facts.code).ok()?;
+        sorted.get(place)
+    };
+    for entry in sorted {
+        let (code, neighbours) = (entry.facts.code, &entry.facts.neighbours);
+        for (place, neighbour) in neighbours.iter().enumerate() {
+            let reason = if *neighbour == code {
+                "a commune does not border itself".to_owned()
+            } else if neighbours.iter().take(place).any(|earlier| earlier == neighbour) {
+                format!("{neighbour} is named twice")
+            } else {
+                match find(*neighbour) {
+                    None => format!("{neighbour} is not in the map"),
+                    Some(other) if other.facts.neighbours.contains(&code) => continue,
+                    Some(other) => format!(
+                        "one-sided border: {neighbour} (line {}) does not name {code} back",
+                        other.number
+                    ),
+                }
+            };
+            faults.add(entry.number, format!("neighbours[{place}]"), reason);
+        }
+    }
+}
+
+fn provinces(
+    sorted: &[Sound<'_>],
+    faults: &mut Collector,
+) -> BTreeMap<ProvinceCode, Province> {
+    let mut provinces: BTreeMap<ProvinceCode, Province> = BTreeMap::new();
+    for Sound { number, line, facts } in sorted {
+        let name = line.province.as_str();
+        let province = provinces.entry(facts.province).or_insert_with(|| {
+            faults.note(*number, "province", crate::text::check_name(name));
+            Province { name: name.into(), communes: Vec::new() }
+        });
+        if &*province.name != name {
+            let reason = format!("{} is called {} elsewhere", facts.province, province.name);
+            faults.add(*number, "province", reason);
+        }
+        province.communes.push(facts.code);
+    }
+    provinces
+}
+
+fn hash(sorted: &[Sound<'_>]) -> [u8; 32] {
+    let mut hash = Sha256::new();
+    let mut line = String::new();
+    for entry in sorted {
+        line.clear();
+        entry.line.write_canonical(&mut line);
+        line.push('\n');
+        hash.update(&line);
+    }
+    hash.finalize().into()
+}

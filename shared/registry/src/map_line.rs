@@ -1,0 +1,295 @@
+//! One line of a map file: its fields as written, and what is wrong with them by themselves.
+//! What needs the other lines (borders, doubles) is looked at in [`crate::map`].
+
+use domain::ids::{CommuneCode, ProvinceCode};
+use serde::Deserialize;
+
+use crate::{
+    canonical::{Object, array, number, text},
+    fault::Collector,
+    lines::{Text, present},
+    map::CommuneKind,
+    text::check_name,
+};
+
+/// South and north of Việt Nam, the Trường Sa islands included; degrees.
+const LAT: (f64, f64) = (6.0, 24.0);
+/// West and east of Việt Nam, the Trường Sa islands included; degrees.
+const LON: (f64, f64) = (102.0, 118.0);
+/// The area of a commune; km². The lower bound keeps the number a plain decimal.
+const AREA_KM2: (f64, f64) = (1e-6, 1e6);
+/// The most neighbours of a commune; the most known is 13.
+pub(crate) const NEIGHBOURS_MAX: usize = 64;
+
+/// The fields of a line, as `interfaces.md` names them.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Line<'a> {
+    #[serde(borrow)]
+    pub(crate) code: Text<'a>,
+    #[serde(borrow)]
+    pub(crate) name: Text<'a>,
+    #[serde(borrow, rename = "type")]
+    kind: Text<'a>,
+    #[serde(borrow)]
+    province_code: Text<'a>,
+    #[serde(borrow)]
+    pub(crate) province: Text<'a>,
+    pub(crate) lat: f64,
+    pub(crate) lon: f64,
+    #[serde(borrow)]
+    pub(crate) neighbours: Vec<Text<'a>>,
+    #[serde(borrow, default, deserialize_with = "present")]
+    ascii: Option<Text<'a>>,
+    #[serde(borrow, default, deserialize_with = "present")]
+    province_type: Option<Text<'a>>,
+    #[serde(default, deserialize_with = "present")]
+    area_geo_km2: Option<f64>,
+    #[serde(borrow, default, deserialize_with = "present")]
+    pt: Option<Text<'a>>,
+    #[serde(borrow, default, deserialize_with = "present")]
+    valid_from: Option<Text<'a>>,
+    #[serde(borrow, default, deserialize_with = "present")]
+    valid_to: Option<Text<'a>>,
+    #[serde(default, deserialize_with = "present")]
+    polygon: Option<Geometry>,
+}
+
+/// A GeoJSON geometry (RFC 7946): rings of longitude and latitude.
+#[derive(Debug, Deserialize)]
+#[serde(tag = "type", content = "coordinates", deny_unknown_fields)]
+enum Geometry {
+    Polygon(Vec<Ring>),
+    MultiPolygon(Vec<Vec<Ring>>),
+}
+
+type Ring = Vec<[f64; 2]>;
+
+/// What a line says by itself, parsed.
+#[derive(Debug)]
+pub(crate) struct Facts {
+    pub(crate) code: CommuneCode,
+    pub(crate) kind: CommuneKind,
+    pub(crate) province: ProvinceCode,
+    /// In the order of the line.
+    pub(crate) neighbours: Vec<CommuneCode>,
+}
+
+impl Line<'_> {
+    /// Looks at each field; `None` where one is at fault, noted under `number`.
+    pub(crate) fn facts(&self, number: usize, faults: &mut Collector) -> Option<Facts> {
+        let before = faults.len();
+        let code = faults.note(number, "code", commune(&self.code));
+        let kind = faults.note(number, "type", self.kind.as_str().parse::<CommuneKind>());
+        let province = faults.note(number, "province_code", province(&self.province_code));
+        faults.note(number, "name", check_name(self.name.as_str()));
+        if let Some(ascii) = &self.ascii {
+            faults.note(number, "ascii", check_ascii(ascii.as_str()));
+        }
+        if let Some(kind) = &self.province_type {
+            faults.note(number, "province_type", one_of(kind.as_str(), &["tỉnh", "thành phố"]));
+        }
+        if let Some(pt) = &self.pt {
+            faults.note(number, "pt", one_of(pt.as_str(), &["centroid", "surface"]));
+        }
+        if let Some(area) = self.area_geo_km2 {
+            faults.note(number, "area_geo_km2", within(area, AREA_KM2, "not an area in km²"));
+        }
+        if let Some(polygon) = &self.polygon {
+            faults.note(number, "polygon", polygon.check());
+        }
+        self.check_place(number, faults);
+        self.check_validity(number, faults);
+        let neighbours = self.neighbours(number, faults);
+        if faults.len() > before || faults.is_full() {
+            return None;
+        }
+        Some(Facts { code: code?, kind: kind?, province: province?, neighbours })
+    }
+
+    fn check_place(&self, number: usize, faults: &mut Collector) {
+        let (lat, lon) = (self.lat, self.lon);
+        if is_within(lat, LON) && is_within(lon, LAT) {
+            faults.add(number, "lat", format!("lat {lat} and lon {lon} are swapped"));
+            return;
+        }
+        faults.note(number, "lat", within(lat, LAT, "not a latitude in Việt Nam"));
+        faults.note(number, "lon", within(lon, LON, "not a longitude in Việt Nam"));
+    }
+
+    fn check_validity(&self, number: usize, faults: &mut Collector) {
+        let days = [("valid_from", &self.valid_from), ("valid_to", &self.valid_to)];
+        for (field, day) in days {
+            if day.as_ref().is_some_and(|day| !is_date(day.as_str())) {
+                faults.add(number, field, "is not a date, as 2025-07-01");
+            }
+        }
+        // Dates of this form stand in their order as texts.
+        if let (Some(from), Some(to)) = (&self.valid_from, &self.valid_to)
+            && from.as_str() > to.as_str()
+        {
+            faults.add(number, "valid_to", "is earlier than valid_from");
+        }
+    }
+
+    fn neighbours(&self, number: usize, faults: &mut Collector) -> Vec<CommuneCode> {
+        if self.neighbours.len() > NEIGHBOURS_MAX {
+            faults.add(number, "neighbours", format!("are more than {NEIGHBOURS_MAX}"));
+            return Vec::new();
+        }
+        let mut codes = Vec::with_capacity(self.neighbours.len());
+        for (place, neighbour) in self.neighbours.iter().enumerate() {
+            match commune(neighbour) {
+                Err(reason) => faults.add(number, format!("neighbours[{place}]"), reason),
+                Ok(code) => codes.push(code),
+            }
+        }
+        codes
+    }
+
+    /// Writes the line as canonical JSON (RFC 8785). Only for lines without fault.
+    pub(crate) fn write_canonical(&self, out: &mut String) {
+        let of = |text: &Option<Text<'_>>| text.as_ref().map(|text| text.as_str().to_owned());
+        let mut line = Object::begin(out);
+        if let Some(area) = self.area_geo_km2 {
+            line.number("area_geo_km2", area);
+        }
+        line.text_if("ascii", of(&self.ascii).as_deref());
+        line.text("code", self.code.as_str());
+        line.number("lat", self.lat);
+        line.number("lon", self.lon);
+        line.text("name", self.name.as_str());
+        line.array("neighbours", &self.neighbours, |out, code| text(out, code.as_str()));
+        if let Some(polygon) = &self.polygon {
+            polygon.write_canonical(line.object("polygon"));
+        }
+        line.text("province", self.province.as_str());
+        line.text("province_code", self.province_code.as_str());
+        line.text_if("province_type", of(&self.province_type).as_deref());
+        line.text_if("pt", of(&self.pt).as_deref());
+        line.text("type", self.kind.as_str());
+        line.text_if("valid_from", of(&self.valid_from).as_deref());
+        line.text_if("valid_to", of(&self.valid_to).as_deref());
+        line.end();
+    }
+}
+
+impl Geometry {
+    fn rings(&self) -> Box<dyn Iterator<Item = &Ring> + '_> {
+        match self {
+            Self::Polygon(rings) => Box::new(rings.iter()),
+            Self::MultiPolygon(polygons) => Box::new(polygons.iter().flatten()),
+        }
+    }
+
+    fn check(&self) -> Result<(), &'static str> {
+        let has_empty = match self {
+            Self::Polygon(rings) => rings.is_empty(),
+            Self::MultiPolygon(polygons) => {
+                polygons.is_empty() || polygons.iter().any(Vec::is_empty)
+            }
+        };
+        if has_empty {
+            return Err("has a polygon without a ring");
+        }
+        if self.rings().any(|ring| ring.len() < 4 || ring.first() != ring.last()) {
+            return Err("has a ring that is not closed or has fewer than four points");
+        }
+        let mut points = self.rings().flatten();
+        if points.any(|[lon, lat]| !is_within(*lon, LON) || !is_within(*lat, LAT)) {
+            return Err("has a point outside Việt Nam; a point is longitude, latitude");
+        }
+        Ok(())
+    }
+
+    fn write_canonical(&self, mut object: Object<'_>) {
+        match self {
+            Self::Polygon(rings) => {
+                object.array("coordinates", rings, write_ring);
+                object.text("type", "Polygon");
+            }
+            Self::MultiPolygon(polygons) => {
+                object.array("coordinates", polygons, |out, rings| array(out, rings, write_ring));
+                object.text("type", "MultiPolygon");
+            }
+        }
+        object.end();
+    }
+}
+
+fn write_ring(out: &mut String, ring: &Ring) {
+    array(out, ring, |out, point| array(out, point, |out, degrees| number(out, *degrees)));
+}
+
+/// `00000` is kept for what belongs to no commune.
+fn commune(code: &Text<'_>) -> Result<CommuneCode, String> {
+    match code.as_str() {
+        "00000" => Err("00000 is no commune".to_owned()),
+        code => code.parse().map_err(|reason| format!("`{code}` is {reason}")),
+    }
+}
+
+/// `00` is kept for what belongs to the nation.
+fn province(code: &Text<'_>) -> Result<ProvinceCode, String> {
+    match code.as_str() {
+        "00" => Err("00 is no province".to_owned()),
+        code => code.parse().map_err(|reason| format!("`{code}` is {reason}")),
+    }
+}
+
+fn check_ascii(text: &str) -> Result<(), String> {
+    if text.is_ascii() { check_name(text) } else { Err("is not ASCII".to_owned()) }
+}
+
+fn one_of(text: &str, known: &[&str]) -> Result<(), String> {
+    if known.contains(&text) {
+        return Ok(());
+    }
+    Err(format!("is none of {}", known.join(", ")))
+}
+
+fn is_within(value: f64, (least, most): (f64, f64)) -> bool {
+    (least..=most).contains(&value)
+}
+
+fn within(value: f64, bounds: (f64, f64), reason: &str) -> Result<(), String> {
+    if is_within(value, bounds) {
+        return Ok(());
+    }
+    Err(format!("{value} is {reason} ({} to {})", bounds.0, bounds.1))
+}
+
+/// A day of the Gregorian calendar as `YYYY-MM-DD`.
+fn is_date(text: &str) -> bool {
+    let part = |from: usize, to: usize| -> Option<u16> {
+        text.get(from..to).filter(|part| part.bytes().all(|b| b.is_ascii_digit()))?.parse().ok()
+    };
+    let dashes = text.len() == 10 && text.get(4..5) == Some("-") && text.get(7..8) == Some("-");
+    let (Some(year), Some(month), Some(day)) = (part(0, 4), part(5, 7), part(8, 10)) else {
+        return false;
+    };
+    let leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+    let days = match month {
+        2 if leap => 29,
+        2 => 28,
+        4 | 6 | 9 | 11 => 30,
+        1..=12 => 31,
+        _ => 0,
+    };
+    dashes && (1..=days).contains(&day)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_date;
+
+    #[test]
+    fn a_date_is_a_day_that_was() {
+        for right in ["2025-07-01", "2024-02-29", "2000-02-29"] {
+            assert!(is_date(right), "{right}");
+        }
+        for wrong in ["2025-7-1", "2025-02-29", "1900-02-29", "2025-13-01", "2025-00-10", "x", ""] {
+            assert!(!is_date(wrong), "{wrong}");
+        }
+    }
+}
