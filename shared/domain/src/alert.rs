@@ -525,6 +525,18 @@ impl Decider for Alert {
 
     fn evolve(self, event: &AlertEvent) -> Self {
         match (self, event) {
+            // A record that the broker lost and that was appended again later may come after
+            // the end: cancelled outranks resolved, and any end outranks active.
+            (
+                closed @ Self::Closed { .. },
+                AlertEvent::ApprovalAsked { .. }
+                | AlertEvent::Issued { .. }
+                | AlertEvent::Expired { .. },
+            )
+            | (
+                closed @ Self::Closed { how: Closing::Cancelled, .. },
+                AlertEvent::Resolved { .. },
+            ) => closed,
             (_, AlertEvent::ApprovalAsked { revision, facts, code, content, by }) => {
                 Self::AwaitingApproval(Content {
                     revision: *revision,

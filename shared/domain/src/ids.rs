@@ -147,6 +147,13 @@ impl EntityName {
         &self.0
     }
 
+    /// The commune of a `relay-…`, `delivery-…` or `receipt-…`.
+    #[must_use]
+    pub fn commune(&self) -> Option<CommuneCode> {
+        self.alert_id()?;
+        self.0.rsplit_once('-')?.1.parse().ok()
+    }
+
     /// The alert that this entity belongs to, if it belongs to one.
     #[must_use]
     pub fn alert_id(&self) -> Option<AlertId> {
@@ -333,6 +340,8 @@ mod tests {
         ] {
             assert_eq!(name.alert_id(), Some(alert));
         }
+        assert_eq!(EntityName::relay(alert, commune).commune(), Some(commune));
+        assert_eq!(EntityName::alert(alert).commune(), None);
         assert_eq!(EntityName::token("abc").alert_id(), None);
     }
 

@@ -9,10 +9,13 @@ pub mod local;
 pub mod log;
 pub mod memory;
 pub mod place;
+pub mod projection;
+pub mod reactor;
 pub mod record;
+pub mod shell;
 
 pub use follower::{Follower, Following, Role, Step};
-pub use log::{AppendError, Appended, Durable, EventLog, FollowError, LoadError, Outgoing};
+pub use log::{AppendError, Appended, At, Durable, EventLog, FollowError, LoadError, Outgoing};
 pub use record::{Class, Key, Kind, Position, Record, Recorded, Seal};
 
 #[cfg(feature = "contract")]

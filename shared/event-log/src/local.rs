@@ -16,7 +16,7 @@ use tokio::{
 };
 
 use crate::{
-    follower::{Follow, Follower, Following, Role, Step},
+    follower::{Cursor, Follow, Follower, Following, Role, Step},
     log::FollowError,
     place::Place,
     record::{Class, Position, Recorded},
@@ -131,20 +131,13 @@ impl Places {
 pub fn follow<S: Shelf>(shelf: Arc<S>, following: &Following) -> Result<Follower, FollowError> {
     let places = shelf.places();
     let head = places.head();
-    let asked = match following.from {
-        Some(cursor) if cursor.position > 0 => {
-            if cursor.position > head || shelf.hash_at(cursor.position)? != Some(cursor.hash) {
-                return Err(FollowError::CursorDoesNotFit);
-            }
-            cursor.position
-        }
-        _ => 0,
-    };
     let who = match following.role {
-        Role::Projection => Who::Projection { asked },
+        Role::Projection => Who::Projection { asked: behind(&*shelf, following.from, head)? },
         Role::Reactor(name) => {
-            let mut state = places.lock();
             let place = (name.to_owned(), following.class);
+            let known = places.lock().places.contains_key(&place);
+            let asked = if known { 0 } else { behind(&*shelf, following.from, head)? };
+            let mut state = places.lock();
             state.places.entry(place.clone()).or_insert_with(|| Place::behind(asked));
             state.instances_made += 1;
             let instance = state.instances_made;
@@ -162,6 +155,17 @@ pub fn follow<S: Shelf>(shelf: Arc<S>, following: &Following) -> Result<Follower
         run: VecDeque::new(),
         shelf,
     }))
+}
+
+/// The position that a cursor stands on, if it fits.
+fn behind(shelf: &impl Shelf, from: Option<Cursor>, head: Position) -> Result<Position, FollowError> {
+    match from {
+        Some(Cursor { position, hash }) if position > 0 => {
+            let fits = position <= head && shelf.hash_at(position)? == Some(hash);
+            if fits { Ok(position) } else { Err(FollowError::CursorDoesNotFit) }
+        }
+        _ => Ok(0),
+    }
 }
 
 struct LocalFollower<S: Shelf> {

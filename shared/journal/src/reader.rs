@@ -57,8 +57,8 @@ impl<'a> Frames<'a> {
             Parsed::Nothing => return Ok(Step::Nothing),
             Parsed::Bad => return Ok(Step::Bad),
         };
-        let rest = self
-            .view(offset + HEAD_BYTES as u64, head.frame_bytes() as usize - HEAD_BYTES)?;
+        let rest =
+            self.view(offset + HEAD_BYTES as u64, head.frame_bytes() as usize - HEAD_BYTES)?;
         Ok(head.checks(index, rest).map_or(Step::Bad, |payload| Step::Frame(head, payload)))
     }
 

@@ -40,8 +40,8 @@ pub(crate) fn base_of(name: &str) -> Option<u64> {
 /// A segment's header.
 pub(crate) fn header(base: u64) -> [u8; HEADER_BYTES as usize] {
     let mut bytes = [0; HEADER_BYTES as usize];
-    let fields = MAGIC.iter().chain(&VERSION.to_le_bytes()).chain(&[0; 4]).copied();
-    let fields = fields.chain(base.to_le_bytes()).collect::<Vec<u8>>();
+    let (version, base) = (VERSION.to_le_bytes(), base.to_le_bytes());
+    let fields = [MAGIC.as_slice(), &version, &[0; 4], &base].concat();
     let crc = crc32c::crc32c(&fields).to_le_bytes();
     for (place, byte) in bytes.iter_mut().zip(fields.into_iter().chain(crc)) {
         *place = byte;

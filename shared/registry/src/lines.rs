@@ -1,8 +1,11 @@
 //! JSON Lines: one object a line, read with the name of the field that is at fault.
 
-use std::{borrow::Cow, fmt};
+use std::{borrow::Cow, fmt, marker::PhantomData};
 
-use serde::{Deserialize, Deserializer, de::Visitor};
+use serde::{
+    Deserialize, Deserializer,
+    de::{MapAccess, Visitor, value::MapAccessDeserializer},
+};
 
 use crate::fault::{Collector, Fault};
 
@@ -34,11 +37,14 @@ pub(crate) fn numbered<'a>(
 /// Reads one line as a `T`.
 pub(crate) fn parse<'a, T: Deserialize<'a>>(number: usize, line: &'a str) -> Result<T, Fault> {
     // The path of a field costs time that only a faulty line needs to spend.
-    serde_json::from_str(line).map_err(|error| match locate::<T>(line) {
-        _ if line.trim().is_empty() => fault(number, String::new(), "the line is empty"),
-        Some((field, reason)) => fault(number, field, &reason),
-        None => fault(number, String::new(), &without_place(&error)),
-    })
+    let line = serde_json::from_str::<OnlyObject<T>>(line).map_err(|error| {
+        match locate::<OnlyObject<T>>(line) {
+            _ if line.trim().is_empty() => fault(number, String::new(), "the line is empty"),
+            Some((field, reason)) => fault(number, field, &reason),
+            None => fault(number, String::new(), &without_place(&error)),
+        }
+    })?;
+    Ok(line.0)
 }
 
 fn fault(line: usize, field: String, reason: &str) -> Fault {
@@ -104,6 +110,26 @@ impl<'de: 'a, 'a> Deserialize<'de> for Text<'a> {
             }
         }
         deserializer.deserialize_str(Borrowing)
+    }
+}
+
+/// A `T` that is written as an object: serde's structs would take an array of their fields too.
+#[derive(Debug)]
+pub(crate) struct OnlyObject<T>(pub(crate) T);
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for OnlyObject<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Fields<T>(PhantomData<T>);
+        impl<'de, T: Deserialize<'de>> Visitor<'de> for Fields<T> {
+            type Value = T;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+            fn visit_map<A: MapAccess<'de>>(self, fields: A) -> Result<T, A::Error> {
+                T::deserialize(MapAccessDeserializer::new(fields))
+            }
+        }
+        deserializer.deserialize_map(Fields(PhantomData)).map(OnlyObject)
     }
 }
 

@@ -263,10 +263,7 @@ fn check_borders(sorted: &[Sound<'_>], faults: &mut Collector) {
     }
 }
 
-fn provinces(
-    sorted: &[Sound<'_>],
-    faults: &mut Collector,
-) -> BTreeMap<ProvinceCode, Province> {
+fn provinces(sorted: &[Sound<'_>], faults: &mut Collector) -> BTreeMap<ProvinceCode, Province> {
     let mut provinces: BTreeMap<ProvinceCode, Province> = BTreeMap::new();
     for Sound { number, line, facts } in sorted {
         let name = line.province.as_str();

@@ -7,7 +7,7 @@ use serde::Deserialize;
 use crate::{
     canonical::{Object, array, number, text},
     fault::Collector,
-    lines::{Text, present},
+    lines::{OnlyObject, Text, present},
     map::CommuneKind,
     text::check_name,
 };
@@ -52,7 +52,7 @@ pub(crate) struct Line<'a> {
     #[serde(borrow, default, deserialize_with = "present")]
     valid_to: Option<Text<'a>>,
     #[serde(default, deserialize_with = "present")]
-    polygon: Option<Geometry>,
+    polygon: Option<OnlyObject<Geometry>>,
 }
 
 /// A GeoJSON geometry (RFC 7946): rings of longitude and latitude.
@@ -95,7 +95,7 @@ impl Line<'_> {
         if let Some(area) = self.area_geo_km2 {
             faults.note(number, "area_geo_km2", within(area, AREA_KM2, "not an area in km²"));
         }
-        if let Some(polygon) = &self.polygon {
+        if let Some(OnlyObject(polygon)) = &self.polygon {
             faults.note(number, "polygon", polygon.check());
         }
         self.check_place(number, faults);
@@ -149,27 +149,26 @@ impl Line<'_> {
 
     /// Writes the line as canonical JSON (RFC 8785). Only for lines without fault.
     pub(crate) fn write_canonical(&self, out: &mut String) {
-        let of = |text: &Option<Text<'_>>| text.as_ref().map(|text| text.as_str().to_owned());
         let mut line = Object::begin(out);
         if let Some(area) = self.area_geo_km2 {
             line.number("area_geo_km2", area);
         }
-        line.text_if("ascii", of(&self.ascii).as_deref());
+        line.text_if("ascii", self.ascii.as_ref().map(Text::as_str));
         line.text("code", self.code.as_str());
         line.number("lat", self.lat);
         line.number("lon", self.lon);
         line.text("name", self.name.as_str());
         line.array("neighbours", &self.neighbours, |out, code| text(out, code.as_str()));
-        if let Some(polygon) = &self.polygon {
+        if let Some(OnlyObject(polygon)) = &self.polygon {
             polygon.write_canonical(line.object("polygon"));
         }
         line.text("province", self.province.as_str());
         line.text("province_code", self.province_code.as_str());
-        line.text_if("province_type", of(&self.province_type).as_deref());
-        line.text_if("pt", of(&self.pt).as_deref());
+        line.text_if("province_type", self.province_type.as_ref().map(Text::as_str));
+        line.text_if("pt", self.pt.as_ref().map(Text::as_str));
         line.text("type", self.kind.as_str());
-        line.text_if("valid_from", of(&self.valid_from).as_deref());
-        line.text_if("valid_to", of(&self.valid_to).as_deref());
+        line.text_if("valid_from", self.valid_from.as_ref().map(Text::as_str));
+        line.text_if("valid_to", self.valid_to.as_ref().map(Text::as_str));
         line.end();
     }
 }

@@ -2,11 +2,22 @@
 //!
 //! No I/O. What is hashed, signed and compared are the bytes as first encoded, never re-encoded.
 
+pub mod actor;
+pub mod alert;
+pub mod delivery;
+pub mod directory;
+pub mod relay;
+pub mod seal;
+pub mod spoken;
+pub mod values;
+
 /// The generated types of `proto/keng/v1`.
 #[allow(missing_docs, clippy::all, clippy::pedantic)]
 pub mod v1 {
     tonic::include_proto!("keng.v1");
 }
+
+pub use spoken::{NotDecodable, Spoken};
 
 /// The descriptor set of `proto/`, for reflection and for replay as JSON.
 pub const DESCRIPTORS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/keng.v1.bin"));

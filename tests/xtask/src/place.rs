@@ -94,7 +94,7 @@ impl Place {
     fn path_with_tools(&self) -> OsString {
         let mut folders = vec![self.tools_bin()];
         folders.extend(env::split_paths(&env::var_os("PATH").unwrap_or_default()));
-        // Only a folder with a colon in its name cannot stand in PATH: then the tools are not on it.
+        // Only a folder with a colon in its name cannot stand in PATH.
         env::join_paths(folders).unwrap_or_else(|_| env::var_os("PATH").unwrap_or_default())
     }
 }

@@ -1,0 +1,157 @@
+//! Where records stand: by class, by a command's id, by entity and version, and where their sealed
+//! parts are. Compact, since all of it stays in memory: names and ids are not kept, only hashes.
+//!
+//! No bytes of records: those are in the tail or in the journals.
+
+use std::collections::HashMap;
+
+use domain::ids::RecordId;
+use event_log::{Class, Key, Kind, Position};
+use sha2::{Digest, Sha256};
+
+/// The first half of SHA-256 over a key: two keys share it as seldom as two ids are the same.
+type KeyHash = [u8; 16];
+
+/// The index of a log.
+#[derive(Debug, Default)]
+pub(crate) struct Index {
+    /// The class of the record at each position, by its place in [`Class::ALL`].
+    classes: Vec<u8>,
+    commands: HashMap<[u8; 16], Position>,
+    histories: HashMap<KeyHash, History>,
+    /// For each record whose sealed part is here: its position, and the entry of the part. Rises
+    /// with the positions.
+    sealed: Vec<(Position, u64)>,
+}
+
+/// The positions of an entity's commits, in order.
+#[derive(Debug)]
+enum History {
+    /// Most entities have one commit.
+    One(Position),
+    Many(Vec<Position>),
+}
+
+impl History {
+    fn as_slice(&self) -> &[Position] {
+        match self {
+            Self::One(position) => std::slice::from_ref(position),
+            Self::Many(positions) => positions,
+        }
+    }
+
+    fn push(&mut self, position: Position) {
+        match self {
+            Self::One(first) => *self = Self::Many(vec![*first, position]),
+            Self::Many(positions) => positions.push(position),
+        }
+    }
+}
+
+impl Index {
+    /// The position of the last record.
+    pub(crate) fn head(&self) -> Position {
+        self.classes.len() as Position
+    }
+
+    /// Adds the record at the next position.
+    pub(crate) fn push(&mut self, id: RecordId, key: &Key, kind: Kind, sealed: Option<u64>) {
+        self.classes.push(ordinal(key.class));
+        let position = self.head();
+        match kind {
+            // The first record under an id wins; a second is never appended.
+            Kind::Command => {
+                self.commands.entry(id.0.into_bytes()).or_insert(position);
+            }
+            Kind::Commit { .. } => {
+                self.histories
+                    .entry(hash_of(key))
+                    .and_modify(|history| history.push(position))
+                    .or_insert(History::One(position));
+            }
+        }
+        self.sealed.extend(sealed.map(|entry| (position, entry)));
+    }
+
+    /// Where a command stands.
+    pub(crate) fn command(&self, id: RecordId) -> Option<Position> {
+        self.commands.get(id.0.as_bytes()).copied()
+    }
+
+    /// Where an entity's commits stand.
+    pub(crate) fn history(&self, key: &Key) -> &[Position] {
+        self.histories.get(&hash_of(key)).map(History::as_slice).unwrap_or_default()
+    }
+
+    /// The entry of a record's sealed part.
+    pub(crate) fn sealed(&self, position: Position) -> Option<u64> {
+        let place = self.sealed.binary_search_by_key(&position, |(position, _)| *position).ok()?;
+        self.sealed.get(place).map(|(_, entry)| *entry)
+    }
+
+    /// The class of the record at a position.
+    pub(crate) fn class(&self, position: Position) -> Option<Class> {
+        let class = self.classes.get(usize::try_from(position.checked_sub(1)?).ok()?)?;
+        Class::ALL.get(usize::from(*class)).copied()
+    }
+
+    /// The first record of a class behind a position.
+    pub(crate) fn next_of(&self, class: Class, after: Position) -> Option<Position> {
+        let behind = self.classes.get(usize::try_from(after).ok()?..)?;
+        let wanted = ordinal(class);
+        let distance = behind.iter().position(|class| *class == wanted)?;
+        Some(after + distance as Position + 1)
+    }
+}
+
+fn ordinal(class: Class) -> u8 {
+    let place = Class::ALL.iter().position(|other| *other == class);
+    place.and_then(|place| u8::try_from(place).ok()).unwrap_or(u8::MAX)
+}
+
+fn hash_of(key: &Key) -> KeyHash {
+    let digest = Sha256::new()
+        .chain_update([ordinal(key.class)])
+        .chain_update(key.home.province.as_str())
+        .chain_update(key.home.commune.as_str())
+        .chain_update(key.entity.as_str())
+        .finalize();
+    let mut hash = KeyHash::default();
+    hash.iter_mut().zip(digest).for_each(|(to, from)| *to = from);
+    hash
+}
+
+#[cfg(test)]
+mod tests {
+    use domain::ids::Home;
+
+    use super::*;
+
+    fn key(class: Class, entity: &str) -> Key {
+        Key { class, home: Home::NATION, entity: entity.parse().unwrap() }
+    }
+
+    #[test]
+    fn records_are_found_by_all_that_they_are_looked_for() {
+        let mut index = Index::default();
+        let command = RecordId::of_purpose("ask");
+        index.push(command, &key(Class::Command, "alert-a"), Kind::Command, Some(0));
+        for version in 1..=3 {
+            let kind = Kind::Commit { version };
+            let sealed = (version == 2).then_some(1);
+            index.push(RecordId::of_purpose("x"), &key(Class::Alert, "alert-a"), kind, sealed);
+        }
+        assert_eq!(index.head(), 4);
+        assert_eq!(index.command(command), Some(1));
+        assert_eq!(index.command(RecordId::of_purpose("x")), None);
+        assert_eq!(index.history(&key(Class::Alert, "alert-a")), [2, 3, 4]);
+        assert!(index.history(&key(Class::News, "alert-a")).is_empty());
+        assert_eq!((index.sealed(1), index.sealed(2), index.sealed(3)), (Some(0), None, Some(1)));
+        assert_eq!(index.next_of(Class::Alert, 0), Some(2));
+        assert_eq!(index.next_of(Class::Alert, 2), Some(3));
+        assert_eq!(index.next_of(Class::Command, 1), None);
+        assert_eq!(index.next_of(Class::Alert, 9), None);
+        assert_eq!((index.class(1), index.class(4)), (Some(Class::Command), Some(Class::Alert)));
+        assert_eq!((index.class(0), index.class(5)), (None, None));
+    }
+}

@@ -1,0 +1,67 @@
+//! What an operator says about the broker, and why a log was not opened.
+
+use std::{path::PathBuf, time::Duration};
+
+/// How to reach the broker, and how far to trust it.
+#[derive(Debug, Clone)]
+pub struct NatsOptions {
+    /// `nats://HOST:PORT`, several separated by commas.
+    pub url: String,
+    /// The HTTP monitor of each server, `http://HOST:PORT`, separated by commas. Without one it
+    /// cannot be known whether the broker syncs before it acknowledges.
+    pub monitor: Option<String>,
+    /// Publish although it is not known that the broker syncs before it acknowledges.
+    pub accept_unverified_broker: bool,
+    /// The process's own directory; the outbox lies in `outbox` below it.
+    pub data: PathBuf,
+    /// The service, as the broker lists its clients.
+    pub service: &'static str,
+    /// How many servers keep each stream; 3 in a cluster.
+    pub replicas: usize,
+    /// How often the outbox is compared with the streams while connected.
+    pub compare_every: Duration,
+    /// How soon a broker that was not fit is looked at again.
+    pub retry_every: Duration,
+    /// How long a commit waits for the lost commits before it, which other processes send again,
+    /// before it is appended as recovered.
+    pub gap_patience: Duration,
+    /// For benchmarks only: how much longer each sync of the outbox takes.
+    #[doc(hidden)]
+    pub sync_delay: Duration,
+}
+
+impl NatsOptions {
+    /// The options for one server, with the intervals of the architecture.
+    #[must_use]
+    pub fn new(url: impl Into<String>, data: impl Into<PathBuf>, service: &'static str) -> Self {
+        Self {
+            url: url.into(),
+            monitor: None,
+            accept_unverified_broker: false,
+            data: data.into(),
+            service,
+            replicas: 1,
+            compare_every: Duration::from_secs(60),
+            retry_every: Duration::from_secs(3),
+            gap_patience: Duration::from_secs(30),
+            sync_delay: Duration::ZERO,
+        }
+    }
+}
+
+/// Why a log was not opened. The operator must act.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// The address is none.
+    #[error("not an address of a NATS server: {0}")]
+    Address(String),
+    /// The outbox cannot be used.
+    #[error("the outbox: {0}")]
+    Outbox(#[from] journal::OpenError),
+    /// An entry of the outbox cannot be read.
+    #[error("the outbox cannot be read: {0}")]
+    Unreadable(String),
+    /// The client could not be made.
+    #[error("the client of NATS: {0}")]
+    Client(String),
+}

@@ -1,0 +1,384 @@
+//! What is ordered and not yet on disk: where appenders and the committer meet.
+//!
+//! No I/O. Who appends wakes the committer only where nothing waited before; the committer takes
+//! all that waits at once.
+
+use std::{
+    mem,
+    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
+    time::{Duration, Instant},
+};
+
+use bytes::Bytes;
+
+use crate::{
+    errors::{AppendError, Stopped},
+    frame::{PAYLOAD_BYTES_MAX, frame_bytes},
+};
+
+/// The most bytes of one group, frames included.
+pub const GROUP_BYTES_MAX: usize = 32 << 20;
+
+/// The most bytes that may wait for the disk, frames included.
+pub const UNSYNCED_BYTES_MAX: usize = 64 << 20;
+
+/// Takes a lock. No holder leaves its state half changed, so a poisoned one is as good.
+pub(crate) fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// An entry on its way.
+#[derive(Debug)]
+pub(crate) struct Entry {
+    /// Its bytes.
+    pub(crate) payload: Bytes,
+    /// Whether the next entry belongs to the same group.
+    pub(crate) continues: bool,
+}
+
+impl Entry {
+    fn frame_bytes(&self) -> u64 {
+        frame_bytes(self.payload.len())
+    }
+}
+
+/// How many of the entries, in whole groups from the first on, have frames that fit.
+pub(crate) fn fitting(entries: &[Entry], room_bytes: u64) -> usize {
+    let (mut bytes, mut whole) = (0, 0);
+    for (before, entry) in entries.iter().enumerate() {
+        bytes += entry.frame_bytes();
+        if bytes > room_bytes {
+            break;
+        }
+        if !entry.continues {
+            whole = before + 1;
+        }
+    }
+    whole
+}
+
+/// The size of the first group's frames.
+pub(crate) fn first_group_bytes(entries: &[Entry]) -> u64 {
+    let inner = entries.iter().take_while(|entry| entry.continues).count();
+    entries.iter().take(inner + 1).map(Entry::frame_bytes).sum()
+}
+
+/// What the committer took.
+#[derive(Debug)]
+pub(crate) struct Taken {
+    /// The index of the first entry.
+    pub(crate) first: u64,
+    /// The entries; they end with a whole group.
+    pub(crate) entries: Arc<Vec<Entry>>,
+}
+
+/// Collects what a reader asked for.
+#[derive(Debug)]
+pub(crate) struct Gathered {
+    /// So far.
+    pub(crate) entries: Vec<Bytes>,
+    entries_max: usize,
+    bytes_left: usize,
+}
+
+impl Gathered {
+    /// At most so many entries, and so many bytes after the first entry, which always fits.
+    pub(crate) fn new(entries_max: usize, bytes_max: usize) -> Self {
+        Self { entries: Vec::new(), entries_max, bytes_left: bytes_max }
+    }
+
+    /// Whether one more entry of this size was asked for.
+    pub(crate) fn wants(&self, bytes: usize) -> bool {
+        self.entries.len() < self.entries_max
+            && (self.entries.is_empty() || bytes <= self.bytes_left)
+    }
+
+    /// One more entry.
+    pub(crate) fn push(&mut self, entry: Bytes) {
+        self.bytes_left = self.bytes_left.saturating_sub(entry.len());
+        self.entries.push(entry);
+    }
+}
+
+/// Entries that are ordered and not yet on disk.
+#[derive(Debug)]
+pub(crate) struct Queue {
+    state: Mutex<State>,
+    wake: Condvar,
+    hold: Duration,
+}
+
+/// Entries below `synced` are on disk. From `flying_base` on the committer has `flying`, of which
+/// some may be on disk already; behind them comes `waiting`.
+#[derive(Debug)]
+pub(crate) struct State {
+    synced: u64,
+    flying_base: u64,
+    flying: Arc<Vec<Entry>>,
+    waiting: Vec<Entry>,
+    unsynced_bytes: usize,
+    /// When the first of `waiting` came.
+    since: Option<Instant>,
+    /// Entries below need not wait out the hold.
+    released: u64,
+    /// Something was appended since the journal was opened.
+    touched: bool,
+    closing: bool,
+}
+
+impl State {
+    fn waiting_base(&self) -> u64 {
+        self.flying_base + self.flying.len() as u64
+    }
+
+    fn end(&self) -> u64 {
+        self.waiting_base() + self.waiting.len() as u64
+    }
+
+    /// The number of entries, if they may still be cut.
+    pub(crate) fn untouched(&self) -> Option<u64> {
+        (!self.touched && !self.closing).then_some(self.synced)
+    }
+
+    /// There are so many entries, all on disk: at the opening, and after a cut.
+    pub(crate) fn restart(&mut self, end: u64) {
+        self.synced = end;
+        self.flying_base = end;
+        self.released = end;
+    }
+}
+
+impl Queue {
+    /// A queue behind so many entries on disk.
+    pub(crate) fn new(end: u64, hold: Duration) -> Self {
+        let state = State {
+            synced: end,
+            flying_base: end,
+            flying: Arc::default(),
+            waiting: Vec::new(),
+            unsynced_bytes: 0,
+            since: None,
+            released: end,
+            touched: false,
+            closing: false,
+        };
+        Self { state: Mutex::new(state), wake: Condvar::new(), hold }
+    }
+
+    /// The state, for a cut.
+    pub(crate) fn state(&self) -> MutexGuard<'_, State> {
+        locked(&self.state)
+    }
+
+    /// Orders one entry.
+    pub(crate) fn append(&self, payload: Bytes) -> Result<u64, AppendError> {
+        let bytes = checked_bytes(&payload)?;
+        self.push(bytes, std::iter::once(Entry { payload, continues: false }))
+    }
+
+    /// Orders several entries, kept together.
+    pub(crate) fn append_all(&self, payloads: Vec<Bytes>) -> Result<u64, AppendError> {
+        let mut bytes = 0;
+        for payload in &payloads {
+            bytes += checked_bytes(payload)?;
+        }
+        let last = payloads.len().checked_sub(1).ok_or(AppendError::Empty)?;
+        if bytes > GROUP_BYTES_MAX {
+            return Err(AppendError::TooLarge { bytes, bytes_max: GROUP_BYTES_MAX });
+        }
+        let entries = payloads.into_iter().enumerate();
+        let entries = entries.map(|(n, payload)| Entry { payload, continues: n < last });
+        self.push(bytes, entries)
+    }
+
+    fn push(&self, bytes: usize, entries: impl Iterator<Item = Entry>) -> Result<u64, AppendError> {
+        let mut state = self.state();
+        if state.closing {
+            return Err(Stopped.into());
+        }
+        if state.unsynced_bytes + bytes > UNSYNCED_BYTES_MAX {
+            return Err(AppendError::Full);
+        }
+        let first = state.end();
+        let first_to_wait = state.waiting.is_empty();
+        if first_to_wait && !self.hold.is_zero() {
+            state.since = Some(Instant::now());
+        }
+        state.unsynced_bytes += bytes;
+        state.touched = true;
+        state.waiting.extend(entries);
+        drop(state);
+        if first_to_wait {
+            self.wake.notify_one();
+        }
+        Ok(first)
+    }
+
+    /// What is ordered by now need not wait out the hold.
+    pub(crate) fn release(&self) {
+        let mut state = self.state();
+        state.released = state.end();
+        let someone_waits = !state.waiting.is_empty();
+        drop(state);
+        if someone_waits {
+            self.wake.notify_one();
+        }
+    }
+
+    /// No more entries are ordered; what waits need not wait out the hold.
+    pub(crate) fn close(&self) {
+        self.state().closing = true;
+        self.wake.notify_one();
+    }
+
+    /// The number of entries ordered.
+    pub(crate) fn end(&self) -> u64 {
+        self.state().end()
+    }
+
+    /// For the committer: waits until there is something to write and the hold is over, and takes
+    /// it all. `None` at the end.
+    pub(crate) fn take(&self) -> Option<Taken> {
+        let mut state = self.state();
+        loop {
+            if state.waiting.is_empty() {
+                if state.closing {
+                    return None;
+                }
+                state = self.wake.wait(state).unwrap_or_else(PoisonError::into_inner);
+                continue;
+            }
+            let waited = state.since.map_or(self.hold, |since| since.elapsed());
+            if state.closing || state.released > state.waiting_base() || waited >= self.hold {
+                break;
+            }
+            let left = self.hold.saturating_sub(waited);
+            state = match self.wake.wait_timeout(state, left) {
+                Ok((state, _)) => state,
+                Err(poisoned) => poisoned.into_inner().0,
+            };
+        }
+        // Everything flown before is settled, so the new flight begins where that ended.
+        state.flying_base = state.synced;
+        state.flying = Arc::new(mem::take(&mut state.waiting));
+        state.since = None;
+        Some(Taken { first: state.flying_base, entries: Arc::clone(&state.flying) })
+    }
+
+    /// For the committer: entries below `end` are on disk, and can be read there.
+    pub(crate) fn synced(&self, end: u64) {
+        let mut state = self.state();
+        state.synced = end;
+        if end == state.waiting_base() {
+            let bytes: u64 = state.flying.iter().map(Entry::frame_bytes).sum();
+            state.unsynced_bytes = state.unsynced_bytes.saturating_sub(bytes as usize);
+            state.flying_base = end;
+            state.flying = Arc::default();
+        }
+    }
+
+    /// Reads entries from `index` on as far as they are in memory. Where `index` is on disk:
+    /// reads nothing, and says how many entries are there.
+    pub(crate) fn gather(&self, index: u64, gathered: &mut Gathered) -> Option<u64> {
+        let state = self.state();
+        if index < state.synced {
+            return Some(state.synced);
+        }
+        let skipped = usize::try_from(index - state.flying_base).unwrap_or(usize::MAX);
+        for entry in state.flying.iter().chain(&state.waiting).skip(skipped) {
+            if !gathered.wants(entry.payload.len()) {
+                break;
+            }
+            gathered.push(entry.payload.clone());
+        }
+        None
+    }
+}
+
+/// The size of the entry's frame, if it may be one.
+fn checked_bytes(payload: &Bytes) -> Result<usize, AppendError> {
+    match payload.len() {
+        0 => Err(AppendError::Empty),
+        bytes if bytes > PAYLOAD_BYTES_MAX => {
+            Err(AppendError::TooLarge { bytes, bytes_max: PAYLOAD_BYTES_MAX })
+        }
+        bytes => Ok(frame_bytes(bytes) as usize),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Longer than any test.
+    const FOR_EVER: Duration = Duration::from_secs(3600);
+
+    fn payload() -> Bytes {
+        Bytes::from_static(b"gong")
+    }
+
+    #[test]
+    fn a_release_is_for_what_was_ordered_before_it() {
+        let queue = Queue::new(0, FOR_EVER);
+        queue.release();
+        queue.append(payload()).unwrap();
+        let due = |queue: &Queue| {
+            let state = queue.state();
+            state.released > state.waiting_base()
+        };
+        assert!(!due(&queue), "the release came before the append");
+        queue.release();
+        assert!(due(&queue));
+        assert_eq!(queue.append(payload()).unwrap(), 1);
+        // The committer takes everything that waits, as soon as something need not wait.
+        assert_eq!(queue.take().unwrap().entries.len(), 2);
+        queue.append(payload()).unwrap();
+        queue.release();
+        queue.synced(2);
+        assert!(due(&queue), "a release during a sync is not lost");
+        assert_eq!(queue.take().unwrap().first, 2);
+        queue.synced(3);
+        queue.append(payload()).unwrap();
+        assert!(!due(&queue));
+    }
+
+    #[test]
+    fn groups_are_never_parted() {
+        let queue = Queue::new(0, FOR_EVER);
+        queue.append(payload()).unwrap();
+        queue.append_all(vec![payload(), payload()]).unwrap();
+        queue.append(payload()).unwrap();
+        queue.release();
+        let entries = queue.take().unwrap().entries;
+        let fits: Vec<_> = (0..5).map(|frames| fitting(&entries, frames * 16)).collect();
+        assert_eq!(fits, [0, 1, 1, 3, 4]);
+        assert_eq!(first_group_bytes(&entries), 16);
+        assert_eq!(first_group_bytes(&entries[1..]), 32);
+    }
+
+    #[test]
+    fn limits_hold() {
+        let queue = Queue::new(0, FOR_EVER);
+        assert_eq!(queue.append(Bytes::new()), Err(AppendError::Empty));
+        assert_eq!(queue.append_all(Vec::new()), Err(AppendError::Empty));
+        assert_eq!(queue.append_all(vec![payload(), Bytes::new()]), Err(AppendError::Empty));
+        let large = Bytes::from(vec![1; PAYLOAD_BYTES_MAX + 1]);
+        assert!(matches!(queue.append(large), Err(AppendError::TooLarge { .. })));
+        let largest = Bytes::from(vec![1; PAYLOAD_BYTES_MAX]);
+        let group = |entries| vec![largest.clone(); entries];
+        assert!(matches!(queue.append_all(group(32)), Err(AppendError::TooLarge { .. })));
+        assert_eq!(queue.append_all(group(31)), Ok(0));
+        assert_eq!(queue.append_all(group(31)), Ok(31));
+        assert_eq!(queue.append_all(group(31)), Err(AppendError::Full));
+        assert_eq!(queue.end(), 62);
+        queue.release();
+        queue.take().unwrap();
+        assert_eq!(queue.append_all(group(31)), Err(AppendError::Full));
+        queue.synced(62);
+        assert_eq!(queue.append_all(group(31)), Ok(62));
+        queue.close();
+        assert_eq!(queue.append(payload()), Err(Stopped.into()));
+        queue.take().unwrap();
+        assert!(queue.take().is_none());
+    }
+}

@@ -1,0 +1,180 @@
+//! The segments of an open journal: finding, reading and cutting entries that are on disk.
+//!
+//! Writing is the committer's. Files are opened when they are needed and few are kept open.
+
+use std::{
+    collections::VecDeque,
+    fs::{self, File},
+    io,
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex, PoisonError, RwLock},
+};
+
+use bytes::Bytes;
+
+use crate::{
+    errors::ReadError,
+    fatal::end_process,
+    frame::Parsed,
+    promise::{PROMISED, Promise},
+    queue::{Gathered, locked},
+    reader::{Frames, SCAN_BYTES, Step},
+    segment::Segment,
+    zeros::{open_file, sync_dir, wipe},
+};
+
+/// How many files are kept open.
+const OPEN_FILES_MAX: usize = 8;
+/// How much is read at a time for a single entry: the way from one known place to the next.
+const ENTRY_CHUNK_BYTES: usize = 16 << 10;
+
+/// The segments of a journal, and the watermark.
+#[derive(Debug)]
+pub(crate) struct Store {
+    /// The directory.
+    pub(crate) dir: PathBuf,
+    /// The watermark; written by the committer, and by a cut.
+    pub(crate) promise: Promise,
+    /// In order, each beginning where the one before ends; the last one is written to. Changed
+    /// by the committer, and by a cut.
+    segments: RwLock<Vec<Arc<Segment>>>,
+    /// By base; the last used first.
+    files: Mutex<VecDeque<(u64, Arc<File>)>>,
+}
+
+impl Store {
+    /// The store of a checked directory.
+    pub(crate) fn new(dir: PathBuf, promise: Promise, segments: Vec<Arc<Segment>>) -> Self {
+        Self { dir, promise, segments: RwLock::new(segments), files: Mutex::default() }
+    }
+
+    /// The segment that is written to.
+    pub(crate) fn active(&self) -> Option<Arc<Segment>> {
+        self.segments.read().unwrap_or_else(PoisonError::into_inner).last().cloned()
+    }
+
+    /// From now on this segment is written to. It takes the place of one without entries.
+    pub(crate) fn activate(&self, segment: Segment) {
+        locked(&self.files).retain(|(base, _)| *base != segment.base);
+        let mut segments = self.segments.write().unwrap_or_else(PoisonError::into_inner);
+        segments.retain(|kept| kept.base != segment.base);
+        segments.push(Arc::new(segment));
+    }
+
+    /// A segment's file, for reading and writing.
+    pub(crate) fn file(&self, segment: &Segment) -> io::Result<Arc<File>> {
+        let mut files = locked(&self.files);
+        let known = files.iter().position(|(base, _)| *base == segment.base);
+        let (base, file) = match known.and_then(|place| files.remove(place)) {
+            Some(known) => known,
+            None => (segment.base, Arc::new(open_file(&segment.path, false)?)),
+        };
+        files.push_front((base, Arc::clone(&file)));
+        files.truncate(OPEN_FILES_MAX);
+        Ok(file)
+    }
+
+    /// Reads entries from `index` on, below `synced`, from one segment.
+    pub(crate) fn gather(
+        &self,
+        index: u64,
+        synced: u64,
+        gathered: &mut Gathered,
+        bytes_expected: usize,
+    ) -> Result<(), ReadError> {
+        let Some(segment) = self.holding(index) else {
+            return Err(ReadError::Corrupt { index, segment: self.dir.clone() });
+        };
+        let io = |source| ReadError::Io { path: segment.path.clone(), source };
+        let corrupt = |index| ReadError::Corrupt { index, segment: segment.path.clone() };
+        let (near, end) = {
+            let places = segment.places();
+            (places.near(index - segment.base), synced.min(segment.base + places.count))
+        };
+        let file = self.file(&segment).map_err(io)?;
+        let chunk = bytes_expected.clamp(ENTRY_CHUNK_BYTES, SCAN_BYTES);
+        let mut frames = Frames::new(&file, segment.bytes, chunk);
+        let (ordinal, mut offset) = near;
+        for passed in segment.base + ordinal..index {
+            match frames.head(offset).map_err(io)? {
+                Parsed::Head(head) => offset += head.frame_bytes(),
+                Parsed::Nothing | Parsed::Bad => return Err(corrupt(passed)),
+            }
+        }
+        if index >= end {
+            return Err(corrupt(index));
+        }
+        for index in index..end {
+            match frames.frame(offset, index).map_err(io)? {
+                Step::Frame(_, payload) if !gathered.wants(payload.len()) => break,
+                Step::Frame(head, payload) => {
+                    gathered.push(Bytes::copy_from_slice(payload));
+                    offset += head.frame_bytes();
+                }
+                Step::Nothing | Step::Bad => return Err(corrupt(index)),
+            }
+        }
+        Ok(())
+    }
+
+    /// Forgets the entries from `index` on, which is at most their number, and the whole group
+    /// that `index` lies within. Returns how many are left. Nobody may write meanwhile.
+    pub(crate) fn cut(&self, index: u64) -> Result<u64, ReadError> {
+        let Some(segment) = self.holding(index) else { return Ok(index) };
+        let file = self
+            .file(&segment)
+            .map_err(|source| ReadError::Io { path: segment.path.clone(), source })?;
+        let (count, offset) = group_boundary(&segment, &file, index)?;
+        let end = segment.base + count;
+
+        // From here on a failure is one of writing.
+        let fail = |path: &Path, error: io::Error| -> ! { end_process("a cut", path, &error) };
+        if let Err(error) = self.promise.set_synced(end) {
+            fail(&self.dir.join(PROMISED), error);
+        }
+        // The newest first, each for good before the next: never a hole in the middle.
+        let mut segments = self.segments.write().unwrap_or_else(PoisonError::into_inner);
+        while segments.last().is_some_and(|last| last.base > segment.base) {
+            if let Some(last) = segments.pop()
+                && let Err(error) = fs::remove_file(&last.path).and_then(|()| sync_dir(&self.dir))
+            {
+                fail(&last.path, error);
+            }
+        }
+        locked(&self.files).retain(|(base, _)| *base <= segment.base);
+        let mut places = segment.places();
+        if let Err(error) = wipe(&file, offset, places.end) {
+            fail(&segment.path, error);
+        }
+        places.truncate(count, offset);
+        Ok(end)
+    }
+
+    /// The segment that an entry is in; the last one for what is not written yet.
+    fn holding(&self, index: u64) -> Option<Arc<Segment>> {
+        let segments = self.segments.read().unwrap_or_else(PoisonError::into_inner);
+        let behind = segments.partition_point(|segment| segment.base <= index);
+        segments.get(behind.checked_sub(1)?).cloned()
+    }
+}
+
+/// The ordinal and offset of the entry at `index`, or of the first of its group.
+fn group_boundary(segment: &Segment, file: &File, index: u64) -> Result<(u64, u64), ReadError> {
+    let mut frames = Frames::new(file, segment.bytes, SCAN_BYTES);
+    let (first, mut offset) = segment.places().near(0);
+    let mut boundary = (first, offset);
+    for ordinal in first..index - segment.base {
+        let parsed = frames
+            .head(offset)
+            .map_err(|source| ReadError::Io { path: segment.path.clone(), source })?;
+        let Parsed::Head(head) = parsed else {
+            let (index, segment) = (segment.base + ordinal, segment.path.clone());
+            return Err(ReadError::Corrupt { index, segment });
+        };
+        offset += head.frame_bytes();
+        if !head.continues() {
+            boundary = (ordinal + 1, offset);
+        }
+    }
+    Ok(boundary)
+}

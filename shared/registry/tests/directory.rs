@@ -1,0 +1,268 @@
+//! The directory's fold: what it says after each record, and what it does with what it cannot read.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
+
+use bytes::Bytes;
+use domain::ids::{EntityName, Home, Millis, OfficerId, RecordId};
+use event_log::{Class, Key, Kind, Recorded, Seal};
+use prost::Message;
+use registry::{Directory, GroupEntry, Map, SharedDirectory, groups::parse_groups, plan_groups};
+use wire::v1::{
+    AlreadyTrue, Commit, Event, Events, GroupRecorded, MapAdopted, OfficerRecorded, Recovered,
+    Role, Sealed, SealedContent, TokenFacts, TokenMade, TokenRevoked, commit::Outcome,
+    event::Event as Fact, sealed_content::Content,
+};
+
+fn open(outcome: Outcome) -> Vec<u8> {
+    Commit { outcome: Some(outcome), ..Commit::default() }.encode_to_vec()
+}
+
+fn events(facts: Vec<Fact>) -> Outcome {
+    let events = facts.into_iter().map(|fact| Event { event: Some(fact) }).collect();
+    Outcome::Events(Events { events })
+}
+
+fn record(entity: &EntityName, version: u64, open: Vec<u8>, seal: Seal) -> Recorded {
+    Recorded {
+        position: version,
+        id: RecordId::of_purpose(&format!("{entity}/{version}")),
+        key: Key { class: Class::Alert, home: Home::NATION, entity: entity.clone() },
+        kind: Kind::Commit { version },
+        open: Bytes::from(open),
+        seal,
+    }
+}
+
+fn commit(entity: &EntityName, version: u64, fact: Fact) -> Recorded {
+    record(entity, version, open(events(vec![fact])), Seal::None)
+}
+
+fn recovered(entity: &EntityName, version: u64, lost: &Recorded) -> Recorded {
+    let fact = Fact::Recovered(Recovered { original: lost.open.clone() });
+    Recorded { seal: lost.seal.clone(), ..commit(entity, version, fact) }
+}
+
+fn seal(entry: &GroupEntry) -> Seal {
+    let content = Some(Content::Group(entry.text()));
+    let content = SealedContent { request_sha256: Bytes::new(), content }.encode_to_vec();
+    Seal::Here(Bytes::from(
+        Sealed { salt: vec![7; 32].into(), content: content.into() }.encode_to_vec(),
+    ))
+}
+
+fn group_commit(entry: &GroupEntry, version: u64) -> Recorded {
+    let recorded = GroupRecorded { facts: Some(entry.facts()), content: vec![0; 16].into() };
+    let entity = EntityName::group(&entry.id);
+    Recorded { seal: seal(entry), ..commit(&entity, version, Fact::GroupRecorded(recorded)) }
+}
+
+fn entry(id: &str, place: &str, name: &str) -> GroupEntry {
+    let map = include_bytes!("../../../tests/acceptance/maps/da-teh-2021.jsonl");
+    let secret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
+    let line = format!(
+        r#"{{"id":"{id}",{place},"name":"{name}","kind":"school","members":9,"channels":[
+        {{"type":"webhook","url":"http://127.0.0.1:9/{id}","secret":"{secret}"}},
+        {{"type":"webhook","url":"http://127.0.0.1:9/b","secret":"{secret}","use":"fallback",
+        "after_s":30}}]}}"#
+    )
+    .replace('\n', " ");
+    parse_groups(line.as_bytes(), &Map::parse(map).unwrap()).unwrap().remove(0)
+}
+
+const DA_TEH: &str = r#""commune":"25126""#;
+const MY_DUC: &str = r#""commune":"25135""#;
+const LAM_DONG: &str = r#""province":"68""#;
+
+fn ids(groups: &[std::sync::Arc<registry::Group>]) -> Vec<&str> {
+    groups.iter().map(|group| group.id.as_str()).collect()
+}
+
+#[test]
+fn groups_stand_under_their_commune_or_province() {
+    let mut directory = Directory::default();
+    for entry in [entry("b", DA_TEH, "B"), entry("a", DA_TEH, "A"), entry("p", LAM_DONG, "P")] {
+        directory.apply(&group_commit(&entry, 1)).unwrap();
+    }
+    let (da_teh, my_duc) = ("25126".parse().unwrap(), "25135".parse().unwrap());
+    assert_eq!(ids(directory.groups_of(da_teh)), ["a", "b"]);
+    assert_eq!(ids(directory.groups_of_province("68".parse().unwrap())), ["p"]);
+    let a = directory.group(&"a".parse().unwrap()).unwrap();
+    assert_eq!(a.name.as_deref(), Some("A"));
+    assert_eq!((a.version, a.commune()), (1, Some(da_teh)));
+    assert_eq!(&*a.channels[0].address.as_ref().unwrap().url, "http://127.0.0.1:9/a");
+    assert_eq!(a.channels[1].used, registry::Use::Fallback { after_s: 30 });
+    // A group that moves leaves its old commune.
+    directory.apply(&group_commit(&entry("a", MY_DUC, "A"), 2)).unwrap();
+    assert_eq!(ids(directory.groups_of(da_teh)), ["b"]);
+    assert_eq!(ids(directory.groups_of(my_duc)), ["a"]);
+    assert_eq!(directory.groups().len(), 3);
+}
+
+#[test]
+fn the_same_file_again_writes_nothing() {
+    let file = || vec![entry("a", DA_TEH, "A"), entry("b", DA_TEH, "B"), entry("p", LAM_DONG, "P")];
+    let mut directory = Directory::default();
+    let first = plan_groups(file(), &directory);
+    assert_eq!(first, file());
+    for entry in &first {
+        directory.apply(&group_commit(entry, 1)).unwrap();
+    }
+    assert_eq!(plan_groups(file(), &directory), []);
+    let changed = vec![entry("a", DA_TEH, "A2"), entry("b", MY_DUC, "B"), entry("c", MY_DUC, "C")];
+    assert_eq!(plan_groups(changed.clone(), &directory), changed);
+}
+
+#[test]
+fn a_group_whose_sealed_part_is_gone_has_no_name_and_no_address() {
+    let mut directory = Directory::default();
+    let entry = entry("a", DA_TEH, "A");
+    directory.apply(&Recorded { seal: Seal::Missing, ..group_commit(&entry, 1) }).unwrap();
+    let group = directory.group(&entry.id).unwrap();
+    assert_eq!(group.name, None);
+    assert!(group.channels.iter().all(|channel| channel.address.is_none()));
+    assert_eq!(plan_groups(vec![entry.clone()], &directory), [entry], "an import restores it");
+}
+
+fn token(id: &str, hash: u8, expires_at_ms: i64) -> TokenFacts {
+    TokenFacts {
+        id: id.to_owned(),
+        hash: vec![hash; 32].into(),
+        officer: "an".to_owned(),
+        role: Role::Officer.into(),
+        commune: "25126".to_owned(),
+        province: String::new(),
+        expires_at_ms,
+    }
+}
+
+fn made(facts: TokenFacts, version: u64) -> Recorded {
+    let entity = EntityName::token(&facts.id);
+    commit(&entity, version, Fact::TokenMade(TokenMade { facts: Some(facts) }))
+}
+
+fn revoked(id: &str, version: u64) -> Recorded {
+    let fact = Fact::TokenRevoked(TokenRevoked { id: id.to_owned() });
+    commit(&EntityName::token(id), version, fact)
+}
+
+#[test]
+fn a_token_is_good_until_it_expires_or_is_revoked() {
+    let mut directory = Directory::default();
+    directory.apply(&made(token("t-1", 1, 1_000), 1)).unwrap();
+    directory.apply(&made(token("t-2", 2, 0), 1)).unwrap();
+    let good = |directory: &Directory, hash: u8, now: i64| {
+        directory.token(&[hash; 32], Millis(now)).map(|token| token.id.to_string())
+    };
+    assert_eq!(good(&directory, 1, 999).as_deref(), Some("t-1"));
+    assert_eq!(good(&directory, 1, 1_000), None);
+    assert_eq!(good(&directory, 2, i64::MAX).as_deref(), Some("t-2"));
+    assert_eq!(good(&directory, 3, 0), None);
+    directory.apply(&revoked("t-2", 2)).unwrap();
+    assert_eq!(good(&directory, 2, 0), None);
+    let all: Vec<_> = directory.tokens().map(|token| (&*token.id, token.revoked)).collect();
+    assert_eq!(all, [("t-1", false), ("t-2", true)]);
+    assert_eq!(directory.version(&EntityName::token("t-2")), 2);
+}
+
+#[test]
+fn officers_and_the_map_are_known_once_recorded() {
+    let mut directory = Directory::default();
+    let officer: OfficerId = "an".parse().unwrap();
+    let entity = EntityName::officer(&officer);
+    assert!(!directory.officer_known(&officer));
+    let fact = Fact::OfficerRecorded(OfficerRecorded { officer: "an".to_owned() });
+    directory.apply(&commit(&entity, 1, fact)).unwrap();
+    assert!(directory.officer_known(&officer));
+    for (version, byte) in [(1, 5), (2, 6)] {
+        let fact = Fact::MapAdopted(MapAdopted { sha256: vec![byte; 32].into(), communes: 2 });
+        directory.apply(&commit(&EntityName::map(), version, fact)).unwrap();
+        assert_eq!(directory.adopted_map(), Some([byte; 32]));
+    }
+}
+
+#[test]
+fn a_record_is_taken_in_once_and_every_commit_counts() {
+    let mut directory = Directory::default();
+    let entity = EntityName::token("t-1");
+    directory.apply(&made(token("t-1", 1, 0), 1)).unwrap();
+    directory.apply(&revoked("t-1", 2)).unwrap();
+    directory.apply(&made(token("t-1", 1, 0), 1)).unwrap();
+    assert_eq!(directory.token(&[1; 32], Millis(0)), None, "a repeat revives nothing");
+    let nothing = open(Outcome::AlreadyTrue(AlreadyTrue {}));
+    directory.apply(&record(&entity, 3, nothing, Seal::None)).unwrap();
+    assert_eq!(directory.version(&entity), 3);
+}
+
+#[test]
+fn records_of_others_are_passed_over() {
+    let mut directory = Directory::default();
+    let alert = EntityName::alert(domain::ids::AlertId::raised_by(RecordId::of_purpose("x")));
+    directory.apply(&record(&alert, 1, vec![0xff; 9], Seal::None)).unwrap();
+    let token = made(token("t-1", 1, 0), 1);
+    let key = Key { class: Class::Command, ..token.key.clone() };
+    directory.apply(&Recorded { key, kind: Kind::Command, ..token }).unwrap();
+    assert_eq!(directory.tokens().len(), 0);
+}
+
+#[test]
+fn what_cannot_be_read_holds_its_entity_and_no_other() {
+    let mut directory = Directory::default();
+    directory.apply(&made(token("t-1", 1, 0), 1)).unwrap();
+    directory.apply(&made(token("t-2", 2, 0), 1)).unwrap();
+    let unknown = open(Outcome::Events(Events { events: vec![Event { event: None }] }));
+    let entity = EntityName::token("t-1");
+    let held = directory.apply(&record(&entity, 2, unknown, Seal::None)).unwrap_err();
+    assert_eq!((held.entity, held.position), (entity.clone(), 2));
+    // It may have been a revocation.
+    assert_eq!(directory.token(&[1; 32], Millis(0)), None);
+    assert!(directory.apply(&revoked("t-1", 3)).is_err(), "nothing on half a history");
+    assert!(directory.token(&[2; 32], Millis(0)).is_some());
+    assert_eq!(directory.held().collect::<Vec<_>>(), [&entity]);
+    // A held group is still told.
+    let entry = entry("a", DA_TEH, "A");
+    directory.apply(&group_commit(&entry, 1)).unwrap();
+    let group = EntityName::group(&entry.id);
+    for wrong in [vec![0xff; 5], open(events(vec![])).split_off(1), Vec::new()] {
+        assert!(directory.apply(&record(&group, 2, wrong, Seal::None)).is_err());
+    }
+    assert_eq!(directory.groups_of("25126".parse().unwrap()).len(), 1);
+}
+
+#[test]
+fn a_record_speaks_of_its_own_entity_only() {
+    let mut directory = Directory::default();
+    let fact = Fact::TokenMade(TokenMade { facts: Some(token("t-1", 1, 0)) });
+    assert!(directory.apply(&commit(&EntityName::token("t-2"), 1, fact)).is_err());
+    assert_eq!(directory.token(&[1; 32], Millis(0)), None);
+}
+
+#[test]
+fn what_was_recovered_yields_to_what_took_its_place() {
+    let mut directory = Directory::default();
+    let (lost, taken) = (entry("a", DA_TEH, "lost"), entry("a", MY_DUC, "taken"));
+    directory.apply(&group_commit(&taken, 1)).unwrap();
+    let entity = EntityName::group(&lost.id);
+    directory.apply(&recovered(&entity, 2, &group_commit(&lost, 1))).unwrap();
+    assert_eq!(directory.group(&lost.id).unwrap().name.as_deref(), Some("taken"));
+    // A group that nothing else is known of comes back whole, and a lost revocation still holds.
+    let alone = entry("b", DA_TEH, "alone");
+    let nothing = open(Outcome::AlreadyTrue(AlreadyTrue {}));
+    let entity = EntityName::group(&alone.id);
+    directory.apply(&record(&entity, 1, nothing, Seal::None)).unwrap();
+    directory.apply(&recovered(&entity, 2, &group_commit(&alone, 1))).unwrap();
+    assert_eq!(directory.group(&alone.id).unwrap().name.as_deref(), Some("alone"));
+    let entity = EntityName::token("t-1");
+    directory.apply(&revoked("t-1", 1)).unwrap();
+    directory.apply(&recovered(&entity, 2, &made(token("t-1", 1, 0), 1))).unwrap();
+    assert_eq!(directory.token(&[1; 32], Millis(0)), None);
+    assert_eq!(directory.tokens().len(), 1);
+}
+
+#[test]
+fn a_shared_directory_is_one() {
+    let shared = SharedDirectory::default();
+    let other = shared.clone();
+    shared.apply(&made(token("t-1", 1, 0), 1)).unwrap();
+    assert_eq!(other.read().tokens().len(), 1);
+    other.clear();
+    assert_eq!(shared.read().tokens().len(), 0);
+}

@@ -1,0 +1,57 @@
+//! Who asked, on the wire.
+
+use domain::{
+    ids::Home,
+    rights::{Asker, Standing},
+    values::Role,
+};
+
+use crate::{NotDecodable, spoken::home_recalled, v1, values::{role_recalled, role_said}};
+
+/// A person who asked, known by a bearer token or as the owner of the server's machine.
+#[must_use]
+pub fn person(asker: &Asker) -> v1::Actor {
+    let text = |code: Option<&str>| code.unwrap_or_default().to_owned();
+    let local = matches!(asker.standing, Standing::Local);
+    v1::Actor {
+        officer: asker.officer.to_string(),
+        role: role_said(asker.standing.role()),
+        commune: text(asker.standing.commune().as_ref().map(|code| code.as_str())),
+        province: text(asker.standing.province().as_ref().map(|code| code.as_str())),
+        attested: if local { "local" } else { "token" }.to_owned(),
+    }
+}
+
+/// A service of the system.
+#[must_use]
+pub fn service(name: &str) -> v1::Actor {
+    v1::Actor {
+        officer: format!("service:{name}"),
+        role: i32::from(v1::Role::Service),
+        commune: String::new(),
+        province: String::new(),
+        attested: "service".to_owned(),
+    }
+}
+
+/// The role of a person; `None` for a service.
+pub(crate) fn role_of(actor: Option<&v1::Actor>) -> Option<Role> {
+    actor.and_then(|actor| role_recalled(actor.role).ok())
+}
+
+/// The standing that role and place give.
+///
+/// # Errors
+/// The role is not known, or its place is missing.
+pub fn standing(role: Role, province: &str, commune: &str) -> Result<Standing, NotDecodable> {
+    let home = || -> Result<Home, NotDecodable> { home_recalled(province, commune) };
+    Ok(match role {
+        Role::Officer => Standing::Officer(home()?),
+        Role::Commander => Standing::Commander(home()?),
+        Role::Province => {
+            Standing::Province(province.parse().map_err(|_| NotDecodable("a province"))?)
+        }
+        Role::Auditor => Standing::Auditor,
+        Role::Admin => Standing::Admin,
+    })
+}

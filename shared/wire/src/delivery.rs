@@ -1,0 +1,139 @@
+//! Plans, leases, stops and receipts on the wire.
+
+use domain::{
+    delivery::{Delivery, DeliveryCommand, DeliveryEvent, Plan, Target},
+    ids::Millis,
+    lane::Receipt,
+};
+
+use crate::{
+    NotDecodable, Spoken,
+    spoken::{alert_id, home_recalled, home_said, id_bytes, millis_or_none, record_id},
+    v1::{self, event::Event},
+    values::{news_recalled, news_said, outcome_recalled, outcome_said},
+};
+
+fn target_said(target: &Target) -> v1::Target {
+    v1::Target {
+        group: target.group.to_string(),
+        channel: target.channel.to_string(),
+        r#type: target.channel_type.clone(),
+    }
+}
+
+fn target_recalled(target: &v1::Target) -> Result<Target, NotDecodable> {
+    Ok(Target {
+        group: target.group.parse().map_err(|_| NotDecodable("a group"))?,
+        channel: target.channel.parse().map_err(|_| NotDecodable("a channel"))?,
+        channel_type: target.r#type.clone(),
+    })
+}
+
+fn targets_recalled(targets: &[v1::Target]) -> Result<Vec<Target>, NotDecodable> {
+    targets.iter().map(target_recalled).collect()
+}
+
+/// A receipt on the wire.
+#[must_use]
+pub fn receipt_said(receipt: &Receipt) -> v1::Receipt {
+    v1::Receipt {
+        target: Some(target_said(&receipt.target)),
+        revision: receipt.revision,
+        attempt: receipt.attempt,
+        outcome: outcome_said(receipt.outcome),
+        at_ms: receipt.at.0,
+        took_ms: receipt.took_ms,
+        status: receipt.status,
+        trouble: receipt.trouble.clone(),
+        next_attempt_at_ms: receipt.next_attempt_at.map_or(0, |at| at.0),
+    }
+}
+
+/// A receipt from the wire.
+///
+/// # Errors
+/// Something of it is newer than this program.
+pub fn receipt_recalled(receipt: &v1::Receipt) -> Result<Receipt, NotDecodable> {
+    Ok(Receipt {
+        target: target_recalled(receipt.target.as_ref().ok_or(NotDecodable("a target"))?)?,
+        revision: receipt.revision,
+        attempt: receipt.attempt,
+        outcome: outcome_recalled(receipt.outcome)?,
+        at: Millis(receipt.at_ms),
+        took_ms: receipt.took_ms,
+        status: receipt.status,
+        trouble: receipt.trouble.clone(),
+        next_attempt_at: millis_or_none(receipt.next_attempt_at_ms),
+    })
+}
+
+impl Spoken for Delivery {
+    /// Nobody gives a delivery commands through the log: fan-out observes and plans.
+    fn hear(_: &v1::Command) -> Result<DeliveryCommand, NotDecodable> {
+        Err(NotDecodable("a command to a delivery"))
+    }
+
+    fn say(event: &DeliveryEvent) -> Event {
+        match event {
+            DeliveryEvent::Planned { plan, lease_until } => {
+                Event::DeliveriesPlanned(v1::DeliveriesPlanned {
+                    alert: id_bytes(plan.alert.0),
+                    alert_home: Some(home_said(plan.alert_home)),
+                    commune: plan.commune.to_string(),
+                    revision: plan.revision,
+                    news: news_said(plan.news),
+                    cause: id_bytes(plan.cause.0),
+                    instance: plan.instance.clone(),
+                    lease_until_ms: lease_until.0,
+                    give_up_at_ms: plan.give_up_at.0,
+                    targets: plan.targets.iter().map(target_said).collect(),
+                })
+            }
+            DeliveryEvent::LeaseTaken { instance, lease_until } => {
+                let (instance, lease_until_ms) = (instance.clone(), lease_until.0);
+                Event::LeaseTaken(v1::LeaseTaken { instance, lease_until_ms })
+            }
+            DeliveryEvent::Stopped { reason, revision, targets, never_left } => {
+                Event::DeliveriesStopped(v1::DeliveriesStopped {
+                    revision: *revision,
+                    targets: targets.iter().map(target_said).collect(),
+                    reason: reason.as_str().to_owned(),
+                    never_left: *never_left,
+                })
+            }
+        }
+    }
+
+    fn recall(event: &Event) -> Result<DeliveryEvent, NotDecodable> {
+        Ok(match event {
+            Event::DeliveriesPlanned(planned) => {
+                let home = planned.alert_home.as_ref().ok_or(NotDecodable("a home"))?;
+                DeliveryEvent::Planned {
+                    plan: Plan {
+                        alert: alert_id(&planned.alert)?,
+                        alert_home: home_recalled(&home.province, &home.commune)?,
+                        commune: planned.commune.parse().map_err(|_| NotDecodable("a commune"))?,
+                        revision: planned.revision,
+                        news: news_recalled(planned.news)?,
+                        cause: record_id(&planned.cause)?,
+                        instance: planned.instance.clone(),
+                        give_up_at: Millis(planned.give_up_at_ms),
+                        targets: targets_recalled(&planned.targets)?,
+                    },
+                    lease_until: Millis(planned.lease_until_ms),
+                }
+            }
+            Event::LeaseTaken(taken) => DeliveryEvent::LeaseTaken {
+                instance: taken.instance.clone(),
+                lease_until: Millis(taken.lease_until_ms),
+            },
+            Event::DeliveriesStopped(stopped) => DeliveryEvent::Stopped {
+                reason: stopped.reason.parse().map_err(|_| NotDecodable("a reason to stop"))?,
+                revision: stopped.revision,
+                targets: targets_recalled(&stopped.targets)?,
+                never_left: stopped.never_left,
+            },
+            _ => return Err(NotDecodable("an event of a delivery")),
+        })
+    }
+}

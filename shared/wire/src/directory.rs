@@ -1,0 +1,178 @@
+//! The directory's entries on the wire.
+
+use bytes::Bytes;
+use domain::{
+    directory::{
+        ChannelFacts, ChannelUse, DirectoryCommand, DirectoryEvent, Entry, GroupFacts, MapFacts,
+        TokenFacts,
+    },
+    ids::Home,
+};
+
+use crate::{
+    NotDecodable, Spoken,
+    actor::standing,
+    spoken::{home_recalled, id_bytes, millis_or_none, record_id},
+    v1::{self, command::Body, event::Event},
+    values::{group_kind_recalled, group_kind_said, role_recalled, role_said},
+};
+
+/// What is open of a group, on the wire.
+#[must_use]
+pub fn group_said(facts: &GroupFacts) -> v1::GroupFacts {
+    let whole_province = facts.home == Home::of_province(facts.home.province);
+    let commune = if whole_province { String::new() } else { facts.home.commune.to_string() };
+    v1::GroupFacts {
+        id: facts.id.to_string(),
+        commune,
+        province: facts.home.province.to_string(),
+        kind: group_kind_said(facts.kind),
+        members: facts.members,
+        exercises: facts.exercises,
+        channels: facts.channels.iter().map(channel_said).collect(),
+    }
+}
+
+fn channel_said(channel: &ChannelFacts) -> v1::ChannelFacts {
+    let (used, after_s) = match channel.used {
+        ChannelUse::Always => (v1::ChannelUse::Always, 0),
+        ChannelUse::Fallback { after_s } => (v1::ChannelUse::Fallback, after_s),
+    };
+    v1::ChannelFacts {
+        id: channel.id.to_string(),
+        r#type: channel.channel_type.clone(),
+        r#use: i32::from(used),
+        after_s,
+    }
+}
+
+/// What is open of a group, from the wire.
+///
+/// # Errors
+/// Something of it is newer than this program.
+pub fn group_recalled(facts: &v1::GroupFacts) -> Result<GroupFacts, NotDecodable> {
+    let commune = if facts.commune.is_empty() { "00000" } else { &facts.commune };
+    Ok(GroupFacts {
+        id: facts.id.parse().map_err(|_| NotDecodable("a group"))?,
+        home: home_recalled(&facts.province, commune)?,
+        kind: group_kind_recalled(facts.kind)?,
+        members: facts.members,
+        exercises: facts.exercises,
+        channels: facts.channels.iter().map(channel_recalled).collect::<Result<_, _>>()?,
+    })
+}
+
+fn channel_recalled(channel: &v1::ChannelFacts) -> Result<ChannelFacts, NotDecodable> {
+    Ok(ChannelFacts {
+        id: channel.id.parse().map_err(|_| NotDecodable("a channel"))?,
+        channel_type: channel.r#type.clone(),
+        used: match v1::ChannelUse::try_from(channel.r#use) {
+            Ok(v1::ChannelUse::Always) => ChannelUse::Always,
+            Ok(v1::ChannelUse::Fallback) => ChannelUse::Fallback { after_s: channel.after_s },
+            _ => return Err(NotDecodable("a channel's use")),
+        },
+    })
+}
+
+/// What is known of a token, on the wire.
+#[must_use]
+pub fn token_said(facts: &TokenFacts) -> v1::TokenFacts {
+    let text = |code: Option<String>| code.unwrap_or_default();
+    v1::TokenFacts {
+        id: facts.id.clone(),
+        hash: Bytes::copy_from_slice(&facts.hash),
+        officer: facts.officer.to_string(),
+        role: role_said(facts.standing.role()),
+        commune: text(facts.standing.commune().map(|code| code.to_string())),
+        province: text(facts.standing.province().map(|code| code.to_string())),
+        expires_at_ms: facts.expires_at.map_or(0, |at| at.0),
+    }
+}
+
+/// What is known of a token, from the wire.
+///
+/// # Errors
+/// Something of it is newer than this program.
+pub fn token_recalled(facts: &v1::TokenFacts) -> Result<TokenFacts, NotDecodable> {
+    let role = role_recalled(facts.role)?;
+    Ok(TokenFacts {
+        id: facts.id.clone(),
+        hash: facts.hash.as_ref().try_into().map_err(|_| NotDecodable("a hash"))?,
+        officer: facts.officer.parse().map_err(|_| NotDecodable("an officer"))?,
+        standing: standing(role, &facts.province, &facts.commune)?,
+        expires_at: millis_or_none(facts.expires_at_ms),
+    })
+}
+
+fn map_recalled(sha256: &Bytes, communes: u32) -> Result<MapFacts, NotDecodable> {
+    let sha256 = sha256.as_ref().try_into().map_err(|_| NotDecodable("a hash"))?;
+    Ok(MapFacts { sha256, communes })
+}
+
+impl Spoken for Entry {
+    fn hear(command: &v1::Command) -> Result<DirectoryCommand, NotDecodable> {
+        Ok(match command.body.as_ref() {
+            Some(Body::RecordOfficer(record)) => DirectoryCommand::RecordOfficer(
+                record.officer.parse().map_err(|_| NotDecodable("an officer"))?,
+            ),
+            Some(Body::RecordGroup(record)) => DirectoryCommand::RecordGroup {
+                facts: group_recalled(record.facts.as_ref().ok_or(NotDecodable("facts"))?)?,
+                content: record_id(&command.id)?,
+            },
+            Some(Body::MakeToken(make)) => DirectoryCommand::MakeToken(token_recalled(
+                make.facts.as_ref().ok_or(NotDecodable("facts"))?,
+            )?),
+            Some(Body::RevokeToken(revoke)) => {
+                DirectoryCommand::RevokeToken { id: revoke.id.clone() }
+            }
+            Some(Body::AdoptMap(map)) => {
+                DirectoryCommand::AdoptMap(map_recalled(&map.sha256, map.communes)?)
+            }
+            _ => return Err(NotDecodable("a command to the directory")),
+        })
+    }
+
+    fn say(event: &DirectoryEvent) -> Event {
+        match event {
+            DirectoryEvent::OfficerRecorded(id) => {
+                Event::OfficerRecorded(v1::OfficerRecorded { officer: id.to_string() })
+            }
+            DirectoryEvent::GroupRecorded { facts, content } => {
+                let (facts, content) = (Some(group_said(facts)), id_bytes(content.0));
+                Event::GroupRecorded(v1::GroupRecorded { facts, content })
+            }
+            DirectoryEvent::TokenMade(facts) => {
+                Event::TokenMade(v1::TokenMade { facts: Some(token_said(facts)) })
+            }
+            DirectoryEvent::TokenRevoked { id } => {
+                Event::TokenRevoked(v1::TokenRevoked { id: id.clone() })
+            }
+            DirectoryEvent::MapAdopted(map) => Event::MapAdopted(v1::MapAdopted {
+                sha256: Bytes::copy_from_slice(&map.sha256),
+                communes: map.communes,
+            }),
+        }
+    }
+
+    fn recall(event: &Event) -> Result<DirectoryEvent, NotDecodable> {
+        Ok(match event {
+            Event::OfficerRecorded(recorded) => DirectoryEvent::OfficerRecorded(
+                recorded.officer.parse().map_err(|_| NotDecodable("an officer"))?,
+            ),
+            Event::GroupRecorded(recorded) => DirectoryEvent::GroupRecorded {
+                facts: group_recalled(recorded.facts.as_ref().ok_or(NotDecodable("facts"))?)?,
+                content: record_id(&recorded.content)?,
+            },
+            Event::TokenMade(made) => DirectoryEvent::TokenMade(token_recalled(
+                made.facts.as_ref().ok_or(NotDecodable("facts"))?,
+            )?),
+            Event::TokenRevoked(revoked) => {
+                DirectoryEvent::TokenRevoked { id: revoked.id.clone() }
+            }
+            Event::MapAdopted(map) => {
+                DirectoryEvent::MapAdopted(map_recalled(&map.sha256, map.communes)?)
+            }
+            _ => return Err(NotDecodable("an event of the directory")),
+        })
+    }
+}
