@@ -1,1 +1,29 @@
-//! To come.
+//! Alerting decides: every command gets exactly one commit.
+//!
+//! It knows no person, no HTTP and no channel: commands come from the log, commits go into it.
+
+mod decide;
+mod timers;
+
+use std::sync::Arc;
+
+use chassis::Host;
+use event_log::{Class, projection, reactor};
+
+/// Starts the service in this process.
+pub fn start(host: &Host) {
+    let stop = host.drain.token();
+    let deciding = reactor::Reaction {
+        name: "alerting",
+        class: Class::Command,
+        lanes: host.lanes,
+    };
+    let decider = Arc::new(decide::Deciding::new(host.clone()));
+    let run = reactor::run(Arc::clone(&host.log), deciding, decider, stop.clone());
+    host.drain.spawn("alerting", run);
+
+    let (timers, ticking) = timers::timers(host);
+    let run = projection::run(Arc::clone(&host.log), Class::Alert, timers, stop);
+    host.drain.spawn("alerting-timers", run);
+    host.drain.spawn("alerting-ticking", ticking.run());
+}

@@ -1,1 +1,4 @@
 //! To come.
+
+pub mod channels;
+pub mod render;

@@ -1,1 +1,4 @@
 //! To come.
+
+pub mod idempotency;
+pub mod request;

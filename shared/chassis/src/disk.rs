@@ -5,7 +5,7 @@
 
 use std::{
     io,
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::Arc,
     time::Duration,
 };
@@ -23,39 +23,31 @@ pub const CONDITION: &str = "disk";
 #[derive(Debug, Clone)]
 pub struct Disk(watch::Receiver<bool>);
 
+type FreeBytes = dyn Fn() -> io::Result<u64> + Send + Sync;
+
 impl Disk {
-    /// Measures at once, and then about each second until the process has drained.
+    /// Measures before it returns, and then each second until the process drains.
     pub async fn watch(dir: PathBuf, reserve_bytes: u64, health: Health, drain: &Drain) -> Self {
-        Self::watch_by(move || free_bytes(&dir), reserve_bytes, health, drain).await
+        Self::watch_by(Arc::new(move || free_bytes(&dir)), reserve_bytes, health, drain).await
     }
 
     async fn watch_by(
-        free_bytes: impl Fn() -> io::Result<u64> + Send + Sync + 'static,
+        free_bytes: Arc<FreeBytes>,
         reserve_bytes: u64,
         health: Health,
         drain: &Drain,
     ) -> Self {
-        let free_bytes = Arc::new(free_bytes);
-        let measure = move || {
-            let free_bytes = Arc::clone(&free_bytes);
-            // A file system that hangs must not hold a thread of the runtime.
-            async move {
-                tokio::task::spawn_blocking(move || free_bytes())
-                    .await
-                    .unwrap_or_else(|error| Err(io::Error::other(error)))
-            }
-        };
-        let allowed = judge(true, reserve_bytes, measure().await, &health);
+        let allowed = judge(true, reserve_bytes, measure(&free_bytes).await, &health);
         let (sender, receiver) = watch::channel(allowed);
-        let drained = drain.abandoned();
+        let draining = drain.token();
         drain.spawn("disk", async move {
             loop {
                 tokio::select! {
-                    () = drained.cancelled() => return,
+                    () = draining.cancelled() => return,
                     () = tokio::time::sleep(Duration::from_millis(MEASURE_EVERY_MS)) => {}
                 }
                 let before = *sender.borrow();
-                let allowed = judge(before, reserve_bytes, measure().await, &health);
+                let allowed = judge(before, reserve_bytes, measure(&free_bytes).await, &health);
                 sender.send_if_modified(|shown| std::mem::replace(shown, allowed) != allowed);
             }
         });
@@ -74,30 +66,85 @@ impl Disk {
     }
 }
 
+/// On a thread of its own, since a file system may hang.
+async fn measure(free_bytes: &Arc<FreeBytes>) -> io::Result<u64> {
+    let free_bytes = Arc::clone(free_bytes);
+    let measured = tokio::task::spawn_blocking(move || free_bytes()).await;
+    measured.unwrap_or_else(|error| Err(io::Error::other(error)))
+}
+
 /// A disk that cannot be measured counts as full.
 fn judge(before: bool, reserve_bytes: u64, free: io::Result<u64>, health: &Health) -> bool {
-    let needed = if before { reserve_bytes } else { reserve_bytes + reserve_bytes / 10 };
+    let margin_bytes = if before { 0 } else { reserve_bytes / 10 };
+    let needed_bytes = reserve_bytes.saturating_add(margin_bytes);
     let holds = match free {
-        Ok(free) => {
-            metrics::gauge!("keng_disk_free_bytes").set(free as f64);
-            if free >= needed {
-                Ok(())
-            } else {
-                Err(format!("còn {free} byte, cần {needed} / {free} bytes free, {needed} needed"))
-            }
+        Ok(free_bytes) => {
+            metrics::gauge!("keng_disk_free_bytes").set(free_bytes as f64);
+            // No figures that change: the condition is news only when it turns.
+            (free_bytes >= needed_bytes).then_some(()).ok_or_else(|| {
+                format!(
+                    "ổ đĩa còn trống dưới mức dự trữ {reserve_bytes} byte / \
+                     less than the reserve of {reserve_bytes} bytes is free"
+                )
+            })
         }
-        Err(error) => Err(format!("không đo được / cannot be measured: {error}")),
+        Err(error) => Err(format!("không đo được ổ đĩa / disk cannot be measured: {error}")),
     };
     let allowed = holds.is_ok();
-    // The figure changes each second; the condition is news only when it turns.
-    if allowed || before || !health.knows(CONDITION) {
-        health.set(CONDITION, holds);
-    }
+    health.set(CONDITION, holds);
     allowed
 }
 
 /// What this user may still write.
-fn free_bytes(dir: &std::path::Path) -> io::Result<u64> {
+fn free_bytes(dir: &Path) -> io::Result<u64> {
     let found = rustix::fs::statvfs(dir)?;
     Ok(found.f_bavail.saturating_mul(found.f_frsize))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicU64, Ordering};
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn raising_stops_below_the_reserve_and_returns_a_tenth_above_it() {
+        let health = Health::new(&[CONDITION]);
+        let drain = Drain::new(health.clone());
+        let free = Arc::new(AtomicU64::new(1_000));
+        let source = Arc::clone(&free);
+        let read: Arc<FreeBytes> = Arc::new(move || match source.load(Ordering::Relaxed) {
+            0 => Err(io::Error::other("gone")),
+            free => Ok(free),
+        });
+        let mut disk = Disk::watch_by(read, 1_000, health.clone(), &drain).await;
+        assert!(disk.raising_allowed() && health.readiness().ready);
+        free.store(999, Ordering::Relaxed);
+        disk.wait_until(false).await;
+        assert!(!health.readiness().ready);
+
+        free.store(1_099, Ordering::Relaxed);
+        tokio::time::sleep(Duration::from_millis(5 * MEASURE_EVERY_MS)).await;
+        assert!(!disk.raising_allowed());
+        free.store(1_100, Ordering::Relaxed);
+        disk.wait_until(true).await;
+        assert!(health.readiness().ready);
+
+        free.store(0, Ordering::Relaxed);
+        disk.wait_until(false).await;
+        drain.begin("test");
+        drain.finished().await;
+    }
+
+    #[tokio::test]
+    async fn a_real_disk_is_measured() {
+        let dir = tempfile::tempdir().unwrap();
+        let health = Health::new(&[]);
+        let drain = Drain::new(health.clone());
+        let path = dir.path().to_owned();
+        assert!(Disk::watch(path.clone(), 1, health.clone(), &drain).await.raising_allowed());
+        assert!(!Disk::watch(path, u64::MAX, health, &drain).await.raising_allowed());
+        drain.begin("test");
+        drain.finished().await;
+    }
 }

@@ -47,7 +47,10 @@ pub enum ConfigError {
     #[error("--http và --grpc trùng địa chỉ {0} / --http and --grpc are both {0}")]
     SameAddress(SocketAddr),
     /// The configuration file cannot be read, or has a key or value that nobody knows.
-    #[error("tệp cấu hình {} không đúng: {why} / configuration file {0} is wrong: {why}", path.display(), path.display())]
+    #[error(
+        "tệp cấu hình {} không đúng: {why} / configuration file {0} is wrong: {why}",
+        path.display()
+    )]
     File {
         /// The file.
         path: PathBuf,
@@ -56,8 +59,9 @@ pub enum ConfigError {
     },
     /// Demo and real data never share a directory.
     #[error(
-        "thư mục {} là của {found}, không dùng cho {asked} được / directory {0} is for {found} data, not for {asked} data",
-        path.display(), path.display()
+        "thư mục {} là của {found}, không dùng cho {asked} được / \
+         directory {0} is for {found} data, not for {asked} data",
+        path.display()
     )]
     OtherKind {
         /// The directory.
@@ -70,14 +74,14 @@ pub enum ConfigError {
     /// Another server holds the data directory.
     #[error(
         "thư mục {} đang được một tiến trình khác dùng / directory {0} is held by another process",
-        path.display(), path.display()
+        path.display()
     )]
     InUse {
         /// The directory.
         path: PathBuf,
     },
     /// The data directory, or a file in it, cannot be used.
-    #[error("không dùng được {}: {source} / cannot use {0}: {source}", path.display(), path.display())]
+    #[error("không dùng được {}: {source} / cannot use {0}: {source}", path.display())]
     Unusable {
         /// The directory or file.
         path: PathBuf,
@@ -86,7 +90,7 @@ pub enum ConfigError {
         source: io::Error,
     },
     /// A file in the data directory does not say what it should.
-    #[error("tệp {} bị hỏng: {why} / file {0} is damaged: {why}", path.display(), path.display())]
+    #[error("tệp {} bị hỏng: {why} / file {0} is damaged: {why}", path.display())]
     Damaged {
         /// The file.
         path: PathBuf,

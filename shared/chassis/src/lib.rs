@@ -1,7 +1,8 @@
 //! What each process needs: options, data directory, telemetry, health, clock, drain, and the
 //! routes and errors that every server has in common.
 //!
-//! Nothing here knows an alert, a log or a broker.
+//! Nothing here knows a disk's log or a broker; only `host` knows the port of the log, which each
+//! service is given.
 
 pub mod clock;
 pub mod data_dir;
@@ -9,6 +10,7 @@ pub mod disk;
 pub mod drain;
 pub mod exit;
 pub mod health;
+pub mod host;
 pub mod instance;
 pub mod operators;
 pub mod options;
@@ -23,5 +25,6 @@ pub use data_dir::{DataDir, Kind};
 pub use drain::Drain;
 pub use exit::{ConfigError, ExitCode};
 pub use health::Health;
+pub use host::{Host, HostParts};
 pub use options::{ServerOptions, Service, Settings};
 pub use problem::Problem;

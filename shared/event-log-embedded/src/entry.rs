@@ -27,11 +27,10 @@ pub(crate) struct Entries {
 
 /// A batch as entries.
 pub(crate) fn encode(records: &[Record]) -> Vec<Entries> {
-    let rest = (0..records.len()).rev();
-    records.iter().zip(rest).map(|(record, rest)| encode_one(record, rest)).collect()
+    records.iter().map(encode_one).collect()
 }
 
-fn encode_one(record: &Record, rest: usize) -> Entries {
+fn encode_one(record: &Record) -> Entries {
     let id = Bytes::copy_from_slice(record.id.0.as_bytes());
     let entity = record.key.entity.as_str();
     let stored = StoredRecord {
@@ -46,7 +45,6 @@ fn encode_one(record: &Record, rest: usize) -> Entries {
         },
         open: record.open.clone(),
         has_sealed: record.sealed.is_some(),
-        batch_rest: u32::try_from(rest).unwrap_or(u32::MAX),
     };
     let sealed = record.sealed.as_ref().map(|sealed| StoredSealed {
         record: id,
@@ -66,8 +64,6 @@ pub(crate) struct Stored {
     pub(crate) kind: Kind,
     pub(crate) open: Bytes,
     pub(crate) has_sealed: bool,
-    /// How many records of its batch follow.
-    pub(crate) batch_rest: u32,
 }
 
 impl Stored {
@@ -94,7 +90,6 @@ impl Stored {
             kind,
             open: stored.open,
             has_sealed: stored.has_sealed,
-            batch_rest: stored.batch_rest,
         })
     }
 
@@ -146,10 +141,7 @@ mod tests {
             (Class::Receipt, Kind::Commit { version: u64::MAX }),
             (Class::News, Kind::Commit { version: 3 }),
         ] {
-            let home = Home {
-                province: "68".parse().unwrap(),
-                commune: "25126".parse().unwrap(),
-            };
+            let home = Home { province: "68".parse().unwrap(), commune: "25126".parse().unwrap() };
             let record = Record {
                 id: RecordId::of_purpose("x"),
                 key: Key { class, home, entity: "alert-x".parse().unwrap() },
@@ -158,9 +150,9 @@ mod tests {
                 sealed: Some(Bytes::from_static(b"sealed")),
             };
             let batch = encode(&[record.clone(), record.clone()]);
-            for (entries, rest) in batch.into_iter().zip([1, 0]) {
+            for entries in batch {
                 let stored = Stored::decode(entries.record).unwrap();
-                assert_eq!((stored.has_sealed, stored.batch_rest), (true, rest));
+                assert!(stored.has_sealed);
                 let (id, sealed) = decode_sealed(entries.sealed.unwrap()).unwrap();
                 let recorded = stored.recorded(7, Seal::Here(sealed));
                 assert_eq!(id, record.id);

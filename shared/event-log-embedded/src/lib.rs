@@ -9,6 +9,7 @@ mod errors;
 mod index;
 mod log;
 mod options;
+mod ordering;
 mod places;
 mod recovery;
 mod store;

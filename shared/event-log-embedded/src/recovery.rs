@@ -1,8 +1,8 @@
 //! Opening: the index is rebuilt from the journals, and what nobody was promised is cut.
 //!
 //! A door opens when a record and all sealed parts up to it are on disk. So a tail of records
-//! whose sealed parts never arrived was promised to nobody: it is cut, at the beginning of a
-//! batch. An erased part leaves its entry behind, so it is not mistaken for one that never came.
+//! whose sealed parts never arrived was promised to nobody: it is cut, and
+//! with it the whole batch. An erased part leaves its entry behind, so it is not mistaken for one that never came.
 
 use std::{collections::HashMap, path::Path};
 
@@ -41,6 +41,7 @@ pub(crate) fn recover(log: &Journal, sealed: &Journal, dir: &Path) -> Result<Ind
         dir = %dir.display(), first, records,
         "log: cutting records whose sealed part never reached the disk; nobody was promised them"
     );
+    // Cuts the batch that the record is in as a whole.
     log.cut(first - 1)?;
     Ok(self::scan(log, &parts)?.index)
 }
@@ -68,8 +69,7 @@ fn parts(sealed: &Journal) -> Result<HashMap<[u8; 16], u64>, OpenError> {
 #[derive(Default)]
 struct Scan {
     index: Index,
-    /// Where to cut: the beginning of the batch of the first record whose sealed part is not
-    /// here, where none behind it is.
+    /// Where to cut: the first record whose sealed part is not here, where none behind it is.
     unpromised: Option<Position>,
     /// How many sealed parts are missing behind `unpromised`.
     unpromised_parts: u64,
@@ -79,12 +79,14 @@ struct Scan {
 
 fn scan(log: &Journal, parts: &HashMap<[u8; 16], u64>) -> Result<Scan, OpenError> {
     let mut scan = Scan::default();
-    let mut batch_begins = 1;
     while scan.index.head() < log.end() {
         for bytes in log.read_from(scan.index.head(), SCAN_ENTRIES, SCAN_BYTES)? {
             let position = scan.index.head() + 1;
-            let stored = Stored::decode(bytes)
-                .map_err(|source| OpenError::NotAnEntry { journal: "log", position, source })?;
+            let stored = Stored::decode(bytes).map_err(|source| OpenError::NotAnEntry {
+                journal: "log",
+                position,
+                source,
+            })?;
             let part = parts.get(stored.id.0.as_bytes()).copied();
             scan.index.push(stored.id, &stored.key, stored.kind, part);
             match (stored.has_sealed, part) {
@@ -95,11 +97,8 @@ fn scan(log: &Journal, parts: &HashMap<[u8; 16], u64>) -> Result<Scan, OpenError
                 }
                 (true, None) => {
                     scan.unpromised_parts += 1;
-                    scan.unpromised.get_or_insert(batch_begins);
+                    scan.unpromised.get_or_insert(position);
                 }
-            }
-            if stored.batch_rest == 0 {
-                batch_begins = position + 1;
             }
         }
     }

@@ -187,14 +187,17 @@ impl Writer {
         }
     }
 
-    async fn put_open(
+    /// Puts the open parts alone.
+    pub(crate) async fn put_open(
         &self,
         records: &[Record],
         over: Over,
         deadline: Instant,
     ) -> Result<Vec<Put>, NotPut> {
         let mut puts: Vec<Option<Put>> = vec![None; records.len()];
-        let mut attempt = Attempt { number: 0, refusals: 0, ghosts: 0 };
+        // Who heals has a broker that may remember the id of a message that it has lost.
+        let ghosts = if matches!(over, Over::This(_)) { GHOSTS_MAX } else { 0 };
+        let mut attempt = Attempt { number: 0, refusals: 0, ghosts };
         loop {
             let connection = self.leave(over, deadline).await?;
             let rest: Vec<(usize, &Record)> = records
@@ -222,7 +225,6 @@ impl Writer {
                     }
                     continue;
                 }
-                Err(Tried::Refused(why)) => return Err(NotPut::Refused(why)),
                 Err(Tried::Told(why)) => {
                     attempt.refusals += 1;
                     why
@@ -417,7 +419,7 @@ impl Writer {
     }
 
     /// Puts the sealed parts; for each record, where its part stands.
-    async fn put_sealed(
+    pub(crate) async fn put_sealed(
         &self,
         records: &[Record],
         over: Over,
@@ -490,7 +492,6 @@ enum Tried {
     Look,
     Told(String),
     Unknown(String),
-    Refused(String),
 }
 
 impl From<Unpublished> for Tried {

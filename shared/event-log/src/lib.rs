@@ -4,6 +4,7 @@
 //! is what every adapter must pass.
 
 pub mod batch;
+pub mod command;
 pub mod follower;
 pub mod local;
 pub mod log;

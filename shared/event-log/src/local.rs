@@ -158,7 +158,11 @@ pub fn follow<S: Shelf>(shelf: Arc<S>, following: &Following) -> Result<Follower
 }
 
 /// The position that a cursor stands on, if it fits.
-fn behind(shelf: &impl Shelf, from: Option<Cursor>, head: Position) -> Result<Position, FollowError> {
+fn behind(
+    shelf: &impl Shelf,
+    from: Option<Cursor>,
+    head: Position,
+) -> Result<Position, FollowError> {
     match from {
         Some(Cursor { position, hash }) if position > 0 => {
             let fits = position <= head && shelf.hash_at(position)? == Some(hash);

@@ -4,20 +4,20 @@
 //! next is filled with zeros in the background.
 
 use std::{
-    fs::{self, File},
-    io,
+    fs, io,
     os::unix::fs::FileExt,
     sync::{Arc, atomic::Ordering},
     thread::{self, JoinHandle},
 };
 
 use crate::{
+    entry::{Entry, first_group_bytes, fitting},
     fatal::{NoPanic, end_process},
     frame::Head,
     journal::Shared,
+    lock::DirLock,
     options::Options,
     promise::PROMISED,
-    queue::{Entry, first_group_bytes, fitting},
     segment::{self, HEADER_BYTES, Places, SPARE, SPARE_NEW, Segment},
     zeros::{allocate, sync_dir},
 };
@@ -45,12 +45,12 @@ pub(crate) struct Committer {
     /// Reused by every batch.
     buffer: Vec<u8>,
     /// Held as long as the thread lives: nobody else writes here.
-    _lock: File,
+    _lock: DirLock,
 }
 
 impl Committer {
     /// A committer that holds the directory's lock.
-    pub(crate) fn new(shared: Arc<Shared>, options: Options, spare: Spare, lock: File) -> Self {
+    pub(crate) fn new(shared: Arc<Shared>, options: Options, spare: Spare, lock: DirLock) -> Self {
         Self { shared, options, spare, buffer: Vec::new(), _lock: lock }
     }
 

@@ -14,9 +14,10 @@ use tokio::sync::watch;
 
 use crate::{
     committer::Committer,
+    entry::Gathered,
     errors::{AppendError, CutError, OpenError, ReadError, Stopped, at},
     options::Options,
-    queue::{Gathered, Queue, locked},
+    queue::{Queue, locked},
     recovery::{self, Recovery},
     store::Store,
 };

@@ -6,10 +6,12 @@
 //! anybody outside be told of it. A write or sync that failed ends the process.
 
 mod committer;
+mod entry;
 mod errors;
 mod fatal;
 mod frame;
 mod journal;
+mod lock;
 mod options;
 mod promise;
 mod queue;

@@ -12,8 +12,8 @@ use std::{
 use bytes::Bytes;
 
 use crate::{
+    entry::{Entry, Gathered, checked_bytes},
     errors::{AppendError, Stopped},
-    frame::{PAYLOAD_BYTES_MAX, frame_bytes},
 };
 
 /// The most bytes of one group, frames included.
@@ -27,42 +27,6 @@ pub(crate) fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// An entry on its way.
-#[derive(Debug)]
-pub(crate) struct Entry {
-    /// Its bytes.
-    pub(crate) payload: Bytes,
-    /// Whether the next entry belongs to the same group.
-    pub(crate) continues: bool,
-}
-
-impl Entry {
-    fn frame_bytes(&self) -> u64 {
-        frame_bytes(self.payload.len())
-    }
-}
-
-/// How many of the entries, in whole groups from the first on, have frames that fit.
-pub(crate) fn fitting(entries: &[Entry], room_bytes: u64) -> usize {
-    let (mut bytes, mut whole) = (0, 0);
-    for (before, entry) in entries.iter().enumerate() {
-        bytes += entry.frame_bytes();
-        if bytes > room_bytes {
-            break;
-        }
-        if !entry.continues {
-            whole = before + 1;
-        }
-    }
-    whole
-}
-
-/// The size of the first group's frames.
-pub(crate) fn first_group_bytes(entries: &[Entry]) -> u64 {
-    let inner = entries.iter().take_while(|entry| entry.continues).count();
-    entries.iter().take(inner + 1).map(Entry::frame_bytes).sum()
-}
-
 /// What the committer took.
 #[derive(Debug)]
 pub(crate) struct Taken {
@@ -70,34 +34,6 @@ pub(crate) struct Taken {
     pub(crate) first: u64,
     /// The entries; they end with a whole group.
     pub(crate) entries: Arc<Vec<Entry>>,
-}
-
-/// Collects what a reader asked for.
-#[derive(Debug)]
-pub(crate) struct Gathered {
-    /// So far.
-    pub(crate) entries: Vec<Bytes>,
-    entries_max: usize,
-    bytes_left: usize,
-}
-
-impl Gathered {
-    /// At most so many entries, and so many bytes after the first entry, which always fits.
-    pub(crate) fn new(entries_max: usize, bytes_max: usize) -> Self {
-        Self { entries: Vec::new(), entries_max, bytes_left: bytes_max }
-    }
-
-    /// Whether one more entry of this size was asked for.
-    pub(crate) fn wants(&self, bytes: usize) -> bool {
-        self.entries.len() < self.entries_max
-            && (self.entries.is_empty() || bytes <= self.bytes_left)
-    }
-
-    /// One more entry.
-    pub(crate) fn push(&mut self, entry: Bytes) {
-        self.bytes_left = self.bytes_left.saturating_sub(entry.len());
-        self.entries.push(entry);
-    }
 }
 
 /// Entries that are ordered and not yet on disk.
@@ -295,20 +231,10 @@ impl Queue {
     }
 }
 
-/// The size of the entry's frame, if it may be one.
-fn checked_bytes(payload: &Bytes) -> Result<usize, AppendError> {
-    match payload.len() {
-        0 => Err(AppendError::Empty),
-        bytes if bytes > PAYLOAD_BYTES_MAX => {
-            Err(AppendError::TooLarge { bytes, bytes_max: PAYLOAD_BYTES_MAX })
-        }
-        bytes => Ok(frame_bytes(bytes) as usize),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::frame::PAYLOAD_BYTES_MAX;
 
     /// Longer than any test.
     const FOR_EVER: Duration = Duration::from_secs(3600);
@@ -340,20 +266,6 @@ mod tests {
         queue.synced(3);
         queue.append(payload()).unwrap();
         assert!(!due(&queue));
-    }
-
-    #[test]
-    fn groups_are_never_parted() {
-        let queue = Queue::new(0, FOR_EVER);
-        queue.append(payload()).unwrap();
-        queue.append_all(vec![payload(), payload()]).unwrap();
-        queue.append(payload()).unwrap();
-        queue.release();
-        let entries = queue.take().unwrap().entries;
-        let fits: Vec<_> = (0..5).map(|frames| fitting(&entries, frames * 16)).collect();
-        assert_eq!(fits, [0, 1, 1, 3, 4]);
-        assert_eq!(first_group_bytes(&entries), 16);
-        assert_eq!(first_group_bytes(&entries[1..]), 32);
     }
 
     #[test]

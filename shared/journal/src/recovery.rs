@@ -10,15 +10,11 @@ use std::{
     sync::Arc,
 };
 
-use rustix::{
-    fs::{FlockOperation, flock},
-    io::Errno,
-};
-
 use crate::{
     committer::Spare,
     errors::{OpenError, at},
     frame::Parsed,
+    lock::DirLock,
     options::Options,
     promise::Promise,
     reader::{Frames, SCAN_BYTES, Step},
@@ -43,14 +39,14 @@ pub struct Recovery {
 pub(crate) struct Opened {
     pub(crate) store: Store,
     pub(crate) spare: Spare,
-    pub(crate) lock: File,
+    pub(crate) lock: DirLock,
     pub(crate) recovery: Recovery,
 }
 
 /// Opens or creates a directory.
 pub(crate) fn open(dir: &Path, options: &Options) -> Result<Opened, OpenError> {
     create_dir(dir).map_err(at(dir))?;
-    let lock = lock(dir)?;
+    let lock = DirLock::take(dir)?;
     let promised = Promise::read(dir).map_err(at(dir))?;
     let mut segments = scan_all(dir, promised)?;
 
@@ -85,16 +81,6 @@ fn create_dir(dir: &Path) -> io::Result<()> {
     create_dir(parent)?;
     DirBuilder::new().mode(0o700).create(dir)?;
     sync_dir(parent)
-}
-
-fn lock(dir: &Path) -> Result<File, OpenError> {
-    let path = dir.join("lock");
-    let file = open_file(&path, true).map_err(at(&path))?;
-    match flock(&file, FlockOperation::NonBlockingLockExclusive) {
-        Ok(()) => Ok(file),
-        Err(Errno::WOULDBLOCK) => Err(OpenError::Locked(dir.to_path_buf())),
-        Err(error) => Err(OpenError::Io { path, source: error.into() }),
-    }
 }
 
 /// Checks all segments in order.

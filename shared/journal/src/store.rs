@@ -13,11 +13,12 @@ use std::{
 use bytes::Bytes;
 
 use crate::{
+    entry::Gathered,
     errors::ReadError,
     fatal::end_process,
     frame::Parsed,
     promise::{PROMISED, Promise},
-    queue::{Gathered, locked},
+    queue::locked,
     reader::{Frames, SCAN_BYTES, Step},
     segment::Segment,
     zeros::{open_file, sync_dir, wipe},

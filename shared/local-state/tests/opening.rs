@@ -1,5 +1,11 @@
 //! What is found on opening: after a crash, after damage, beside another process.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "clippy sees helpers outside of #[test]"
+)]
+
 use std::{
     fs::{self, OpenOptions},
     io::{Seek, SeekFrom, Write},

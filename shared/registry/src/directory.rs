@@ -8,18 +8,19 @@ use std::{
     sync::Arc,
 };
 
-use domain::ids::{CommuneCode, EntityName, GroupId, Home, Millis, OfficerId, ProvinceCode};
+use bytes::Bytes;
+use domain::{
+    directory::{DirectoryEvent, Entry, GroupFacts, TokenFacts},
+    ids::{CommuneCode, EntityName, GroupId, Millis, OfficerId, ProvinceCode},
+};
 use event_log::{Class, Kind, Position, Recorded};
 use prost::Message;
-use wire::v1::{
-    Commit, GroupRecorded, GroupText, Sealed, SealedContent, TokenMade, commit::Outcome,
-    event::Event, sealed_content::Content,
+use wire::{
+    NotDecodable, Spoken, seal,
+    v1::{Commit, GroupText, commit::Outcome, event::Event, sealed_content::Content},
 };
 
-use crate::{
-    group::{self, Group},
-    token::{self, Token},
-};
+use crate::{group::Group, token::Token};
 
 /// How deep a recovered commit may itself stand in a recovered commit.
 const RECOVERED_DEPTH_MAX: usize = 8;
@@ -35,7 +36,7 @@ pub struct Unreadable {
     /// Where the record stands in its class.
     pub position: Position,
     /// Why. Names nothing personal.
-    pub cause: String,
+    pub cause: NotDecodable,
 }
 
 /// The read model.
@@ -47,10 +48,10 @@ pub struct Directory {
     /// The groups that belong to a province as such, sorted by id.
     of_provinces: HashMap<ProvinceCode, Vec<Arc<Group>>>,
     officers: BTreeSet<OfficerId>,
-    tokens: BTreeMap<Box<str>, Token>,
-    token_ids: HashMap<[u8; 32], Box<str>>,
+    tokens: BTreeMap<String, Token>,
+    token_ids: HashMap<[u8; 32], String>,
     /// The ids of revoked tokens, also of ones whose making was lost with a broker's tail.
-    revoked: BTreeSet<Box<str>>,
+    revoked: BTreeSet<String>,
     map: Option<[u8; 32]>,
     versions: HashMap<EntityName, u64>,
     held: BTreeSet<EntityName>,
@@ -68,31 +69,20 @@ impl Directory {
         if version <= self.version(entity) {
             return Ok(());
         }
-        let unreadable = |cause: String| Unreadable {
-            entity: entity.clone(),
-            position: recorded.position,
-            cause,
+        let taken_in = if self.held.contains(entity) {
+            Err(NotDecodable("an earlier record of the entity"))
+        } else {
+            changes(recorded)
         };
-        if self.held.contains(entity) {
-            return Err(unreadable("an earlier record of it could not be read".to_owned()));
-        }
-        let text = group_text(recorded);
-        let changes =
-            text.and_then(|text| Ok((changes(entity, &recorded.open, RECOVERED_DEPTH_MAX)?, text)));
-        match changes {
+        match taken_in {
+            Ok(changes) => {
+                self.versions.insert(entity.clone(), version);
+                changes.into_iter().for_each(|change| self.change(change, version));
+                Ok(())
+            }
             Err(cause) => {
                 self.held.insert(entity.clone());
-                Err(unreadable(cause))
-            }
-            Ok((changes, text)) => {
-                self.versions.insert(entity.clone(), version);
-                for change in changes {
-                    self.change(change, text.as_ref(), version).map_err(|cause| {
-                        self.held.insert(entity.clone());
-                        unreadable(cause)
-                    })?;
-                }
-                Ok(())
+                Err(Unreadable { entity: entity.clone(), position: recorded.position, cause })
             }
         }
     }
@@ -122,10 +112,10 @@ impl Directory {
 
     /// The token with this SHA-256, where it is good now: neither revoked, nor expired, nor held.
     #[must_use]
-    pub fn token(&self, hash: &[u8; 32], now: Millis) -> Option<&Token> {
+    pub fn token(&self, hash: &[u8; 32], now: Millis) -> Option<&TokenFacts> {
         let token = self.tokens.get(self.token_ids.get(hash)?)?;
-        let is_held = self.held.contains(&EntityName::token(&token.id));
-        (token.is_good(now) && !is_held).then_some(token)
+        let is_held = self.held.contains(&EntityName::token(&token.facts.id));
+        (token.is_good(now) && !is_held).then_some(&token.facts)
     }
 
     /// All tokens, revoked and expired ones too, sorted by id.
@@ -156,81 +146,57 @@ impl Directory {
         self.held.iter()
     }
 
-    fn change(
-        &mut self,
-        change: Change,
-        text: Option<&GroupText>,
-        version: u64,
-    ) -> Result<(), String> {
-        let Change { event, is_recovered } = change;
+    fn change(&mut self, change: Change, version: u64) {
+        let Change { event, text, is_recovered } = change;
         match event {
-            Event::OfficerRecorded(recorded) => {
-                let officer = recorded.officer.parse();
-                self.officers.insert(officer.map_err(|reason| format!("not read: {reason}"))?);
+            DirectoryEvent::OfficerRecorded(officer) => {
+                self.officers.insert(officer);
             }
-            Event::GroupRecorded(recorded) => {
-                self.record_group(&recorded, text, version, is_recovered)?;
-            }
-            Event::TokenMade(made) => self.make_token(&made)?,
-            Event::TokenRevoked(revoked) => self.revoke_token(&revoked.id),
-            Event::MapAdopted(adopted) => {
-                let sha256 = adopted.sha256.as_ref().try_into();
-                let sha256 = sha256.map_err(|_| "a map's hash that has not 32 bytes".to_owned())?;
-                if !(is_recovered && self.map.is_some()) {
-                    self.map = Some(sha256);
+            // What was recovered is older than what took its ordinal, and yields to it.
+            DirectoryEvent::GroupRecorded { facts, .. } => {
+                if !(is_recovered && self.groups.contains_key(&facts.id)) {
+                    self.record_group(facts, text.as_ref(), version);
                 }
             }
-            _ => return Err("an event that does not belong to the directory".to_owned()),
+            DirectoryEvent::TokenMade(facts) => self.make_token(facts),
+            DirectoryEvent::TokenRevoked { id } => {
+                if let Some(token) = self.tokens.get_mut(&id) {
+                    token.revoked = true;
+                }
+                self.revoked.insert(id);
+            }
+            DirectoryEvent::MapAdopted(map) => {
+                if !(is_recovered && self.map.is_some()) {
+                    self.map = Some(map.sha256);
+                }
+            }
         }
-        Ok(())
     }
 
-    /// A recovered content is older than the one that took its ordinal, and yields to it.
-    fn record_group(
-        &mut self,
-        recorded: &GroupRecorded,
-        text: Option<&GroupText>,
-        version: u64,
-        is_recovered: bool,
-    ) -> Result<(), String> {
-        let facts = recorded.facts.as_ref().ok_or("a group without facts")?;
-        let group = Arc::new(group::from_record(facts, text, version)?);
-        if is_recovered && self.groups.contains_key(&group.id) {
-            return Ok(());
+    fn record_group(&mut self, facts: GroupFacts, text: Option<&GroupText>, version: u64) {
+        let group = Arc::new(Group::recorded(facts, text, version));
+        let id = &group.facts.id;
+        if let Some(old) = self.groups.insert(id.clone(), Arc::clone(&group)) {
+            self.of_home(&old).retain(|other| other.facts.id != *id);
         }
-        if let Some(old) = self.groups.insert(group.id.clone(), Arc::clone(&group)) {
-            let of_home = self.of_home(old.home);
-            of_home.retain(|other| other.id != old.id);
-        }
-        let of_home = self.of_home(group.home);
-        let place = of_home.partition_point(|other| other.id < group.id);
-        of_home.insert(place, group);
-        Ok(())
+        let of_home = self.of_home(&group);
+        let place = of_home.partition_point(|other| other.facts.id < *id);
+        of_home.insert(place, Arc::clone(&group));
     }
 
-    fn of_home(&mut self, home: Home) -> &mut Vec<Arc<Group>> {
-        match group::commune_of(home) {
+    fn of_home(&mut self, group: &Group) -> &mut Vec<Arc<Group>> {
+        match group.commune() {
             Some(commune) => self.of_communes.entry(commune).or_default(),
-            None => self.of_provinces.entry(home.province).or_default(),
+            None => self.of_provinces.entry(group.facts.home.province).or_default(),
         }
     }
 
     /// The first record of a token wins: nothing about a token changes but that it is revoked.
-    fn make_token(&mut self, made: &TokenMade) -> Result<(), String> {
-        let facts = made.facts.as_ref().ok_or("a token without facts")?;
-        let mut token = token::from_record(facts)?;
-        token.revoked = self.revoked.contains(&token.id);
-        if !self.tokens.contains_key(&token.id) {
-            self.token_ids.entry(token.hash).or_insert_with(|| token.id.clone());
-            self.tokens.insert(token.id.clone(), token);
-        }
-        Ok(())
-    }
-
-    fn revoke_token(&mut self, id: &str) {
-        self.revoked.insert(id.into());
-        if let Some(token) = self.tokens.get_mut(id) {
-            token.revoked = true;
+    fn make_token(&mut self, facts: TokenFacts) {
+        if !self.tokens.contains_key(&facts.id) {
+            let revoked = self.revoked.contains(&facts.id);
+            self.token_ids.entry(facts.hash).or_insert_with(|| facts.id.clone());
+            self.tokens.insert(facts.id.clone(), Token { facts, revoked });
         }
     }
 }
@@ -241,62 +207,80 @@ fn is_of_directory(entity: &EntityName) -> bool {
         || ["group-", "officer-", "token-"].iter().any(|kind| name.starts_with(kind))
 }
 
-/// An event, and whether it comes from a commit that a broker had lost.
+/// An event, the sealed text of its commit, and whether a broker had lost that commit.
 struct Change {
-    event: Event,
+    event: DirectoryEvent,
+    text: Option<GroupText>,
     is_recovered: bool,
 }
 
-/// The events of a commit, those of recovered commits among them. A kind of event that this binary
-/// does not know, or one about another entity than the commit's, makes the commit unreadable.
-fn changes(entity: &EntityName, open: &[u8], depth: usize) -> Result<Vec<Change>, String> {
-    let commit = Commit::decode(open).map_err(|error| format!("not a commit: {error}"))?;
+/// What a record says. A kind of event that this binary does not know, or one about another entity
+/// than the record's, makes it unreadable.
+fn changes(recorded: &Recorded) -> Result<Vec<Change>, NotDecodable> {
+    let mut changes = Vec::new();
+    // A recovered commit stands in another one; from the outermost to the innermost.
+    let mut inside = vec![recorded.open.clone()];
+    for depth in 0..=RECOVERED_DEPTH_MAX {
+        let mut recovered = Vec::new();
+        for open in inside {
+            read_commit(recorded, open, depth > 0, &mut changes, &mut recovered)?;
+        }
+        if recovered.is_empty() {
+            return Ok(changes);
+        }
+        inside = recovered;
+    }
+    Err(NotDecodable("a commit recovered too often"))
+}
+
+fn read_commit(
+    recorded: &Recorded,
+    open: Bytes,
+    is_recovered: bool,
+    changes: &mut Vec<Change>,
+    recovered: &mut Vec<Bytes>,
+) -> Result<(), NotDecodable> {
+    let commit = Commit::decode(open).map_err(|_| NotDecodable("a commit"))?;
     let events = match commit.outcome {
         Some(Outcome::Events(events)) => events.events,
-        Some(Outcome::AlreadyTrue(_) | Outcome::Refused(_)) => return Ok(Vec::new()),
-        None => return Err("an outcome that this binary does not know".to_owned()),
+        Some(Outcome::AlreadyTrue(_) | Outcome::Refused(_)) => return Ok(()),
+        None => return Err(NotDecodable("a commit's outcome")),
     };
-    let mut changes = Vec::with_capacity(events.len());
     for event in events {
-        match event.event {
-            Some(Event::Recovered(_)) if depth == 0 => {
-                return Err("a commit recovered too often".to_owned());
-            }
-            Some(Event::Recovered(recovered)) => {
-                let inner = self::changes(entity, &recovered.original, depth - 1)?;
-                changes.extend(inner.into_iter().map(|c| Change { is_recovered: true, ..c }));
-            }
-            Some(event) if subject(&event).is_some_and(|name| name == entity.as_str()) => {
-                changes.push(Change { event, is_recovered: false });
-            }
-            Some(_) => return Err("an event about another entity".to_owned()),
-            None => return Err("an event that this binary does not know".to_owned()),
+        let event = event.event.ok_or(NotDecodable("an event"))?;
+        if let Event::Recovered(lost) = event {
+            recovered.push(lost.original);
+            continue;
         }
+        let event = Entry::recall(&event)?;
+        if subject(&event) != recorded.key.entity {
+            return Err(NotDecodable("an event of another entity"));
+        }
+        let text = match event {
+            DirectoryEvent::GroupRecorded { .. } => group_text(recorded, &commit.commitment)?,
+            _ => None,
+        };
+        changes.push(Change { event, text, is_recovered });
     }
-    Ok(changes)
+    Ok(())
 }
 
-/// The name of the entity that an event of the directory is about.
-fn subject(event: &Event) -> Option<String> {
-    Some(match event {
-        Event::OfficerRecorded(recorded) => format!("officer-{}", recorded.officer),
-        Event::GroupRecorded(recorded) => format!("group-{}", recorded.facts.as_ref()?.id),
-        Event::TokenMade(made) => format!("token-{}", made.facts.as_ref()?.id),
-        Event::TokenRevoked(revoked) => format!("token-{}", revoked.id),
-        Event::MapAdopted(_) => EntityName::map().as_str().to_owned(),
-        _ => return None,
-    })
+/// The entity that an event of the directory is about.
+fn subject(event: &DirectoryEvent) -> EntityName {
+    match event {
+        DirectoryEvent::OfficerRecorded(officer) => EntityName::officer(officer),
+        DirectoryEvent::GroupRecorded { facts, .. } => EntityName::group(&facts.id),
+        DirectoryEvent::TokenMade(facts) => EntityName::token(&facts.id),
+        DirectoryEvent::TokenRevoked { id } => EntityName::token(id),
+        DirectoryEvent::MapAdopted(_) => EntityName::map(),
+    }
 }
 
-/// The sealed part of a group's commit; `None` where the record has none here.
-fn group_text(recorded: &Recorded) -> Result<Option<GroupText>, String> {
-    let Some(bytes) = recorded.seal.bytes() else { return Ok(None) };
-    // The cause says nothing of the content: prost's errors name fields, never values.
-    let wrong = |error: prost::DecodeError| format!("its sealed part cannot be read: {error}");
-    let sealed = Sealed::decode(bytes.clone()).map_err(wrong)?;
-    let content = SealedContent::decode(sealed.content).map_err(wrong)?;
-    match content.content {
+/// The sealed part of a group's commit; `None` where it is not here, or erased.
+fn group_text(recorded: &Recorded, commitment: &[u8]) -> Result<Option<GroupText>, NotDecodable> {
+    let Some(sealed) = recorded.seal.bytes() else { return Ok(None) };
+    match seal::open(sealed, commitment)?.content {
         Some(Content::Group(text)) => Ok(Some(text)),
-        _ => Ok(None),
+        _ => Err(NotDecodable("a group's sealed content")),
     }
 }

@@ -1,29 +1,24 @@
-//! A group as the log has recorded it, and the content that two versions of it are compared by.
+//! A group as the log has recorded it: its facts, and the sealed part that fan-out needs.
 
-use std::{borrow::Cow, fmt};
+use std::fmt;
 
-use domain::ids::{ChannelId, CommuneCode, GroupId, Home, ProvinceCode};
+use domain::{
+    directory::{ChannelFacts, GroupFacts},
+    ids::{ChannelId, CommuneCode, Home},
+};
 use prost::Message;
 use sha2::{Digest, Sha256};
-use wire::v1::{ChannelFacts, ChannelUse, GroupFacts, GroupKind, GroupText};
+use wire::{directory::group_said, v1::GroupText};
 
 /// People who are told together.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Group {
-    /// The id.
-    pub id: GroupId,
-    /// The commune that it belongs to; of a province's group the commune is `00000`.
-    pub home: Home,
-    /// What holds its people together.
-    pub kind: GroupKind,
-    /// How many people; 0 where that is not known.
-    pub members: u32,
-    /// Whether it takes part in drills.
-    pub exercises: bool,
+    /// What is open of it.
+    pub facts: GroupFacts,
     /// The name; `None` where the sealed part is erased.
     pub name: Option<Box<str>>,
-    /// The ways to reach it, in the order of the file.
-    pub channels: Box<[Channel]>,
+    /// Where its channels lead; none where the sealed part is erased.
+    addresses: Box<[(ChannelId, Address)]>,
     /// The version of the entity `group-<id>` that recorded this content.
     pub version: u64,
     /// SHA-256 of the content, open and sealed; see [`content_sha256`].
@@ -31,36 +26,39 @@ pub struct Group {
 }
 
 impl Group {
-    /// The commune that the group belongs to; `None` where it belongs to a province.
+    /// A group from its record. `text` is `None` where the sealed part is gone.
+    #[must_use]
+    pub fn recorded(facts: GroupFacts, text: Option<&GroupText>, version: u64) -> Self {
+        let content_sha256 = content_sha256(&facts, text.unwrap_or(&GroupText::default()));
+        let addresses = text.into_iter().flat_map(|text| &text.channels).filter_map(|channel| {
+            let address = Address {
+                url: channel.url.as_str().into(),
+                secret: channel.secret.as_str().into(),
+            };
+            Some((channel.id.parse().ok()?, address))
+        });
+        let addresses = addresses.collect();
+        let name = text.map(|text| text.name.as_str().into());
+        Self { facts, name, addresses, version, content_sha256 }
+    }
+
+    /// The commune that the group belongs to; `None` where it belongs to a province as such.
     #[must_use]
     pub fn commune(&self) -> Option<CommuneCode> {
-        commune_of(self.home)
+        let home = self.facts.home;
+        (home != Home::of_province(home.province)).then_some(home.commune)
     }
-}
 
-/// A way to reach a group.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Channel {
-    /// The id, of its own within the group.
-    pub id: ChannelId,
-    /// The type, for example `webhook`; one that this binary does not know may stand here.
-    pub channel_type: Cow<'static, str>,
-    /// When it is used.
-    pub used: Use,
-    /// Where it leads; `None` where the sealed part is erased.
-    pub address: Option<Address>,
-}
+    /// Where a channel leads; `None` where the sealed part is erased.
+    #[must_use]
+    pub fn address(&self, channel: &ChannelId) -> Option<&Address> {
+        self.addresses.iter().find(|(id, _)| id == channel).map(|(_, address)| address)
+    }
 
-/// When a channel is used.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Use {
-    /// At once.
-    Always,
-    /// When the others have confirmed nothing.
-    Fallback {
-        /// So many seconds after the others were used.
-        after_s: u32,
-    },
+    /// The ways to reach the group, in the order of the file, and where each leads.
+    pub fn channels(&self) -> impl Iterator<Item = (&ChannelFacts, Option<&Address>)> {
+        self.facts.channels.iter().map(|channel| (channel, self.address(&channel.id)))
+    }
 }
 
 /// Where a channel leads. It is sealed, and does not show in debug output or logs.
@@ -79,69 +77,13 @@ impl fmt::Debug for Address {
 }
 
 /// SHA-256 over the open and the sealed content of a group, the length of the first in front.
-/// It compares contents within one binary; it is never recorded.
+/// It compares contents within one binary, and is never recorded.
 #[must_use]
 pub fn content_sha256(facts: &GroupFacts, text: &GroupText) -> [u8; 32] {
+    let facts = group_said(facts).encode_to_vec();
     let mut hash = Sha256::new();
-    hash.update((facts.encoded_len() as u64).to_be_bytes());
-    hash.update(facts.encode_to_vec());
+    hash.update((facts.len() as u64).to_be_bytes());
+    hash.update(facts);
     hash.update(text.encode_to_vec());
     hash.finalize().into()
-}
-
-pub(crate) fn commune_of(home: Home) -> Option<CommuneCode> {
-    (home != Home::of_province(home.province)).then_some(home.commune)
-}
-
-/// A group from its record. `text` is `None` where the sealed part is gone.
-pub(crate) fn from_record(
-    facts: &GroupFacts,
-    text: Option<&GroupText>,
-    version: u64,
-) -> Result<Group, String> {
-    let channels: Result<_, String> =
-        facts.channels.iter().map(|channel| channel_from_record(channel, text)).collect();
-    Ok(Group {
-        id: parse(&facts.id)?,
-        home: home_from_record(facts)?,
-        kind: facts.kind(),
-        members: facts.members,
-        exercises: facts.exercises,
-        name: text.map(|text| text.name.as_str().into()),
-        channels: channels?,
-        version,
-        content_sha256: content_sha256(facts, text.unwrap_or(&GroupText::default())),
-    })
-}
-
-fn home_from_record(facts: &GroupFacts) -> Result<Home, String> {
-    let province: ProvinceCode = parse(&facts.province)?;
-    match facts.commune.as_str() {
-        "" => Ok(Home::of_province(province)),
-        commune => Ok(Home { province, commune: parse(commune)? }),
-    }
-}
-
-fn channel_from_record(facts: &ChannelFacts, text: Option<&GroupText>) -> Result<Channel, String> {
-    let address = text.and_then(|text| text.channels.iter().find(|other| other.id == facts.id));
-    Ok(Channel {
-        id: parse(&facts.id)?,
-        channel_type: match facts.r#type.as_str() {
-            "webhook" => Cow::Borrowed("webhook"),
-            other => Cow::Owned(other.to_owned()),
-        },
-        // A use that this binary does not know counts as `always`: rather told early than not.
-        used: match facts.r#use() {
-            ChannelUse::Fallback => Use::Fallback { after_s: facts.after_s },
-            ChannelUse::Always | ChannelUse::Unspecified => Use::Always,
-        },
-        address: address.map(|address| Address {
-            url: address.url.as_str().into(),
-            secret: address.secret.as_str().into(),
-        }),
-    })
-}
-
-fn parse<T: std::str::FromStr<Err: fmt::Display>>(text: &str) -> Result<T, String> {
-    text.parse().map_err(|reason| format!("`{text}` is {reason}"))
 }

@@ -8,18 +8,27 @@ use std::{
 };
 
 use base64::{Engine, prelude::BASE64_STANDARD};
-use domain::ids::{ChannelId, GroupId, Home, ProvinceCode};
+use domain::{
+    directory::{ChannelFacts, ChannelUse, GroupFacts},
+    ids::{ChannelId, GroupId, Home, ProvinceCode},
+    text::{Shape, plain},
+    values::GroupKind,
+};
 use serde::Deserialize;
-use wire::v1::{ChannelAddress, ChannelFacts, ChannelUse, GroupFacts, GroupKind, GroupText};
+use wire::{
+    directory::group_said,
+    v1::{self, ChannelAddress, GroupText},
+};
 
 use crate::{
     fault::{Collector, Faults, ReadError, read},
-    group::{Address, Use, commune_of, content_sha256},
+    group::{Address, content_sha256},
     lines::{OnlyObject, numbered, parse, present},
     map::Map,
-    text,
 };
 
+/// The most characters of a group's name.
+pub const NAME_CHARS_MAX: usize = 160;
 /// The largest groups file that is read.
 pub const GROUPS_BYTES_MAX: u64 = 64 << 20;
 /// The most groups in one file.
@@ -62,7 +71,7 @@ pub struct ChannelEntry {
     /// The type.
     pub channel_type: ChannelType,
     /// When it is used.
-    pub used: Use,
+    pub used: ChannelUse,
     /// Where it leads.
     pub address: Address,
 }
@@ -87,24 +96,20 @@ impl ChannelType {
 impl GroupEntry {
     /// The open part of the record.
     #[must_use]
-    pub fn facts(&self) -> GroupFacts {
-        let channel = |channel: &ChannelEntry| {
-            let (used, after_s) = match channel.used {
-                Use::Always => (ChannelUse::Always, 0),
-                Use::Fallback { after_s } => (ChannelUse::Fallback, after_s),
-            };
-            ChannelFacts {
-                id: channel.id.to_string(),
-                r#type: channel.channel_type.as_str().to_owned(),
-                r#use: used.into(),
-                after_s,
-            }
+    pub fn facts(&self) -> v1::GroupFacts {
+        group_said(&self.open())
+    }
+
+    fn open(&self) -> GroupFacts {
+        let channel = |channel: &ChannelEntry| ChannelFacts {
+            id: channel.id.clone(),
+            channel_type: channel.channel_type.as_str().to_owned(),
+            used: channel.used,
         };
         GroupFacts {
-            id: self.id.to_string(),
-            commune: commune_of(self.home).map(|commune| commune.to_string()).unwrap_or_default(),
-            province: self.home.province.to_string(),
-            kind: self.kind.into(),
+            id: self.id.clone(),
+            home: self.home,
+            kind: self.kind,
             members: self.members,
             exercises: self.exercises,
             channels: self.channels.iter().map(channel).collect(),
@@ -125,7 +130,7 @@ impl GroupEntry {
     /// What [`crate::Group::content_sha256`] is once this entry is recorded.
     #[must_use]
     pub fn content_sha256(&self) -> [u8; 32] {
-        content_sha256(&self.facts(), &self.text())
+        content_sha256(&self.open(), &self.text())
     }
 }
 
@@ -216,8 +221,8 @@ impl Reading<'_> {
     fn group(&mut self, line: GroupLine, map: &Map) -> Option<GroupEntry> {
         let id = self.note("id", line.id.parse::<GroupId>());
         let home = self.home(line.commune.as_deref(), line.province.as_deref(), map);
-        let name = self.note("name", text::name(&line.name));
-        let kind = self.note("kind", kind(&line.kind));
+        let name = self.note("name", plain(&line.name, Shape::Line, NAME_CHARS_MAX));
+        let kind = self.note("kind", line.kind.parse().map_err(|_| kinds()));
         if line.members > MEMBERS_MAX {
             self.faults.add(self.number, "members", format!("are more than {MEMBERS_MAX}"));
         }
@@ -269,7 +274,7 @@ impl Reading<'_> {
             }
             channels.push(channel);
         }
-        let waits = |channel: &ChannelEntry| channel.used != Use::Always;
+        let waits = |channel: &ChannelEntry| channel.used != ChannelUse::Always;
         if !channels.is_empty() && channels.len() == count && channels.iter().all(waits) {
             let reason = "one channel must have use `always`: a fallback follows something";
             self.faults.add(self.number, "channels", reason);
@@ -307,21 +312,9 @@ fn province_home(code: &str, map: &Map) -> Result<Home, String> {
     known.ok_or_else(|| format!("{code} is not in the map"))
 }
 
-fn kind(text: &str) -> Result<GroupKind, &'static str> {
-    Ok(match text {
-        "hamlet" => GroupKind::Hamlet,
-        "household" => GroupKind::Household,
-        "school" => GroupKind::School,
-        "patrol" => GroupKind::Patrol,
-        "business" => GroupKind::Business,
-        "association" => GroupKind::Association,
-        "officers" => GroupKind::Officers,
-        "public" => GroupKind::Public,
-        _ => {
-            return Err("is none of hamlet, household, school, patrol, business, association, \
-                        officers, public");
-        }
-    })
+fn kinds() -> String {
+    let words: Vec<_> = GroupKind::ALL.iter().map(|kind| kind.as_str()).collect();
+    format!("is none of {}", words.join(", "))
 }
 
 fn channel_type(text: &str) -> Result<ChannelType, &'static str> {
@@ -331,14 +324,14 @@ fn channel_type(text: &str) -> Result<ChannelType, &'static str> {
     }
 }
 
-fn used(used: Option<&str>, after_s: Option<u32>) -> Result<Use, (&'static str, String)> {
+fn used(used: Option<&str>, after_s: Option<u32>) -> Result<ChannelUse, (&'static str, String)> {
     match (used, after_s) {
-        (None | Some("always"), None) => Ok(Use::Always),
+        (None | Some("always"), None) => Ok(ChannelUse::Always),
         (None | Some("always"), Some(_)) => {
             Err(("after_s", "goes with use `fallback` only".to_owned()))
         }
         (Some("fallback"), Some(after_s)) if (1..=AFTER_S_MAX).contains(&after_s) => {
-            Ok(Use::Fallback { after_s })
+            Ok(ChannelUse::Fallback { after_s })
         }
         (Some("fallback"), Some(_)) => {
             Err(("after_s", format!("is not between 1 and {AFTER_S_MAX}")))

@@ -3,6 +3,8 @@
 //!
 //! No network and no clock. The only I/O is the reading of a file, at start or at an import.
 
+pub mod borders;
+pub mod clerk;
 pub mod directory;
 pub mod fault;
 pub mod group;
@@ -15,11 +17,11 @@ pub mod token;
 mod canonical;
 mod lines;
 mod map_line;
-mod text;
 
+pub use clerk::{Clerk, ClerkError};
 pub use directory::{Directory, Unreadable};
 pub use fault::{Fault, Faults, ReadError};
-pub use group::{Address, Channel, Group, Use};
+pub use group::{Address, Group};
 pub use groups::{ChannelEntry, ChannelType, GroupEntry};
 pub use import::plan_groups;
 pub use map::{Commune, CommuneKind, Map};

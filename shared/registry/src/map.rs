@@ -9,7 +9,7 @@ use sha2::{Digest, Sha256};
 use crate::{
     fault::{Collector, Faults, ReadError, read},
     lines::{numbered, parse},
-    map_line::{Facts, Line},
+    map_line::{Facts, Line, check_name},
 };
 
 /// The largest map file that is read.
@@ -268,7 +268,7 @@ fn provinces(sorted: &[Sound<'_>], faults: &mut Collector) -> BTreeMap<ProvinceC
     for Sound { number, line, facts } in sorted {
         let name = line.province.as_str();
         let province = provinces.entry(facts.province).or_insert_with(|| {
-            faults.note(*number, "province", crate::text::check_name(name));
+            faults.note(*number, "province", check_name(name));
             Province { name: name.into(), communes: Vec::new() }
         });
         if &*province.name != name {

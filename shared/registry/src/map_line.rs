@@ -1,7 +1,10 @@
 //! One line of a map file: its fields as written, and what is wrong with them by themselves.
 //! What needs the other lines (borders, doubles) is looked at in [`crate::map`].
 
-use domain::ids::{CommuneCode, ProvinceCode};
+use domain::{
+    ids::{CommuneCode, ProvinceCode},
+    text::{Shape, plain},
+};
 use serde::Deserialize;
 
 use crate::{
@@ -9,7 +12,6 @@ use crate::{
     fault::Collector,
     lines::{OnlyObject, Text, present},
     map::CommuneKind,
-    text::check_name,
 };
 
 /// South and north of Việt Nam, the Trường Sa islands included; degrees.
@@ -18,8 +20,10 @@ const LAT: (f64, f64) = (6.0, 24.0);
 const LON: (f64, f64) = (102.0, 118.0);
 /// The area of a commune; km². The lower bound keeps the number a plain decimal.
 const AREA_KM2: (f64, f64) = (1e-6, 1e6);
+/// The most characters of a name.
+const NAME_CHARS_MAX: usize = 160;
 /// The most neighbours of a commune; the most known is 13.
-pub(crate) const NEIGHBOURS_MAX: usize = 64;
+const NEIGHBOURS_MAX: usize = 64;
 
 /// The fields of a line, as `interfaces.md` names them.
 #[derive(Debug, Deserialize)]
@@ -236,8 +240,21 @@ fn province(code: &Text<'_>) -> Result<ProvinceCode, String> {
     }
 }
 
+/// A name stands in the map as it is kept: its spelling is part of the map's hash.
+pub(crate) fn check_name(text: &str) -> Result<(), String> {
+    let name = plain(text, Shape::Line, NAME_CHARS_MAX).map_err(|reason| reason.to_string())?;
+    if name == text {
+        return Ok(());
+    }
+    Err("must be in Unicode normalisation form C, without spaces around it".to_owned())
+}
+
 fn check_ascii(text: &str) -> Result<(), String> {
-    if text.is_ascii() { check_name(text) } else { Err("is not ASCII".to_owned()) }
+    let is_line = text.bytes().all(|byte| byte == b' ' || byte.is_ascii_graphic());
+    if is_line && !text.is_empty() && text.trim() == text && text.len() <= NAME_CHARS_MAX {
+        return Ok(());
+    }
+    Err(format!("is not a line of ASCII of at most {NAME_CHARS_MAX} characters"))
 }
 
 fn one_of(text: &str, known: &[&str]) -> Result<(), String> {

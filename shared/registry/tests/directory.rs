@@ -2,14 +2,20 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
 
 use bytes::Bytes;
-use domain::ids::{EntityName, Home, Millis, OfficerId, RecordId};
+use domain::{
+    directory::ChannelUse,
+    ids::{EntityName, Home, Millis, OfficerId, RecordId},
+};
 use event_log::{Class, Key, Kind, Recorded, Seal};
 use prost::Message;
 use registry::{Directory, GroupEntry, Map, SharedDirectory, groups::parse_groups, plan_groups};
-use wire::v1::{
-    AlreadyTrue, Commit, Event, Events, GroupRecorded, MapAdopted, OfficerRecorded, Recovered,
-    Role, Sealed, SealedContent, TokenFacts, TokenMade, TokenRevoked, commit::Outcome,
-    event::Event as Fact, sealed_content::Content,
+use wire::{
+    seal::{Sealing, seal},
+    v1::{
+        AlreadyTrue, Commit, Event, Events, GroupRecorded, MapAdopted, OfficerRecorded, Recovered,
+        Role, SealedContent, TokenFacts, TokenMade, TokenRevoked, commit::Outcome,
+        event::Event as Fact, sealed_content::Content,
+    },
 };
 
 fn open(outcome: Outcome) -> Vec<u8> {
@@ -41,18 +47,18 @@ fn recovered(entity: &EntityName, version: u64, lost: &Recorded) -> Recorded {
     Recorded { seal: lost.seal.clone(), ..commit(entity, version, fact) }
 }
 
-fn seal(entry: &GroupEntry) -> Seal {
+fn sealing(entry: &GroupEntry) -> Sealing {
     let content = Some(Content::Group(entry.text()));
-    let content = SealedContent { request_sha256: Bytes::new(), content }.encode_to_vec();
-    Seal::Here(Bytes::from(
-        Sealed { salt: vec![7; 32].into(), content: content.into() }.encode_to_vec(),
-    ))
+    seal(&SealedContent { request_sha256: Bytes::new(), content }, [7; 32])
 }
 
 fn group_commit(entry: &GroupEntry, version: u64) -> Recorded {
-    let recorded = GroupRecorded { facts: Some(entry.facts()), content: vec![0; 16].into() };
+    let facts = Some(entry.facts());
+    let fact = Fact::GroupRecorded(GroupRecorded { facts, content: vec![0; 16].into() });
+    let Sealing { sealed, commitment } = sealing(entry);
+    let commit = Commit { outcome: Some(events(vec![fact])), commitment, ..Commit::default() };
     let entity = EntityName::group(&entry.id);
-    Recorded { seal: seal(entry), ..commit(&entity, version, Fact::GroupRecorded(recorded)) }
+    record(&entity, version, commit.encode_to_vec(), Seal::Here(sealed))
 }
 
 fn entry(id: &str, place: &str, name: &str) -> GroupEntry {
@@ -73,7 +79,7 @@ const MY_DUC: &str = r#""commune":"25135""#;
 const LAM_DONG: &str = r#""province":"68""#;
 
 fn ids(groups: &[std::sync::Arc<registry::Group>]) -> Vec<&str> {
-    groups.iter().map(|group| group.id.as_str()).collect()
+    groups.iter().map(|group| group.facts.id.as_str()).collect()
 }
 
 #[test]
@@ -88,8 +94,8 @@ fn groups_stand_under_their_commune_or_province() {
     let a = directory.group(&"a".parse().unwrap()).unwrap();
     assert_eq!(a.name.as_deref(), Some("A"));
     assert_eq!((a.version, a.commune()), (1, Some(da_teh)));
-    assert_eq!(&*a.channels[0].address.as_ref().unwrap().url, "http://127.0.0.1:9/a");
-    assert_eq!(a.channels[1].used, registry::Use::Fallback { after_s: 30 });
+    assert_eq!(&*a.channels().next().unwrap().1.unwrap().url, "http://127.0.0.1:9/a");
+    assert_eq!(a.facts.channels[1].used, ChannelUse::Fallback { after_s: 30 });
     // A group that moves leaves its old commune.
     directory.apply(&group_commit(&entry("a", MY_DUC, "A"), 2)).unwrap();
     assert_eq!(ids(directory.groups_of(da_teh)), ["b"]);
@@ -118,7 +124,7 @@ fn a_group_whose_sealed_part_is_gone_has_no_name_and_no_address() {
     directory.apply(&Recorded { seal: Seal::Missing, ..group_commit(&entry, 1) }).unwrap();
     let group = directory.group(&entry.id).unwrap();
     assert_eq!(group.name, None);
-    assert!(group.channels.iter().all(|channel| channel.address.is_none()));
+    assert!(group.channels().all(|(_, address)| address.is_none()));
     assert_eq!(plan_groups(vec![entry.clone()], &directory), [entry], "an import restores it");
 }
 
@@ -129,7 +135,7 @@ fn token(id: &str, hash: u8, expires_at_ms: i64) -> TokenFacts {
         officer: "an".to_owned(),
         role: Role::Officer.into(),
         commune: "25126".to_owned(),
-        province: String::new(),
+        province: "68".to_owned(),
         expires_at_ms,
     }
 }
@@ -158,7 +164,8 @@ fn a_token_is_good_until_it_expires_or_is_revoked() {
     assert_eq!(good(&directory, 3, 0), None);
     directory.apply(&revoked("t-2", 2)).unwrap();
     assert_eq!(good(&directory, 2, 0), None);
-    let all: Vec<_> = directory.tokens().map(|token| (&*token.id, token.revoked)).collect();
+    let all: Vec<_> =
+        directory.tokens().map(|token| (token.facts.id.as_str(), token.revoked)).collect();
     assert_eq!(all, [("t-1", false), ("t-2", true)]);
     assert_eq!(directory.version(&EntityName::token("t-2")), 2);
 }
@@ -225,6 +232,31 @@ fn what_cannot_be_read_holds_its_entity_and_no_other() {
         assert!(directory.apply(&record(&group, 2, wrong, Seal::None)).is_err());
     }
     assert_eq!(directory.groups_of("25126".parse().unwrap()).len(), 1);
+}
+
+#[test]
+fn a_sealed_part_is_the_one_committed_to() {
+    let mut directory = Directory::default();
+    let (entry, other) = (entry("a", DA_TEH, "A"), entry("a", DA_TEH, "another"));
+    let forged = Recorded { seal: Seal::Here(sealing(&other).sealed), ..group_commit(&entry, 1) };
+    assert!(directory.apply(&forged).is_err());
+    assert_eq!(directory.group(&entry.id), None);
+}
+
+#[test]
+fn recovery_has_a_bound() {
+    let mut directory = Directory::default();
+    let entity = EntityName::token("t-1");
+    let mut record = made(token("t-1", 1, 0), 1);
+    for _ in 0..3 {
+        record = recovered(&entity, 1, &record);
+    }
+    directory.apply(&record).unwrap();
+    assert!(directory.token(&[1; 32], Millis(0)).is_some());
+    for _ in 0..1_000 {
+        record = recovered(&entity, 2, &record);
+    }
+    assert!(directory.apply(&record).is_err());
 }
 
 #[test]

@@ -1,13 +1,12 @@
 //! Groups files: what they give, and each way they can be wrong.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
 
-use domain::ids::Home;
+use domain::{directory::ChannelUse, ids::Home, values::GroupKind};
 use registry::{
-    Fault, GroupEntry, Map, Use,
+    Fault, GroupEntry, Map,
     groups::{parse_groups, read_groups},
 };
 use serde_json::{Value, json};
-use wire::v1::GroupKind;
 
 const SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 
@@ -36,7 +35,7 @@ fn a_line_is_a_group() {
     assert_eq!(group.home.province.as_str(), "68");
     assert_eq!((group.kind, group.members, group.exercises), (GroupKind::Hamlet, 120, false));
     assert_eq!(group.channels[0].id.as_str(), "webhook-1");
-    assert_eq!(group.channels[0].used, Use::Always);
+    assert_eq!(group.channels[0].used, ChannelUse::Always);
     assert_eq!(&*group.channels[0].address.url, "http://127.0.0.1:9911/g/0");
     assert!(!format!("{group:?}").contains("whsec_"), "a secret does not show");
 }
@@ -59,9 +58,10 @@ fn a_group_may_say_more() {
     assert_eq!(entry.name, "Tỏ 1", "names are kept in NFC");
     let ids: Vec<_> = entry.channels.iter().map(|channel| channel.id.as_str()).collect();
     assert_eq!(ids, ["webhook-1", "siren", "webhook-3"]);
-    assert_eq!(entry.channels[1].used, Use::Fallback { after_s: 60 });
-    let facts = entry.facts();
+    assert_eq!(entry.channels[1].used, ChannelUse::Fallback { after_s: 60 });
+    let (facts, text) = (entry.facts(), entry.text());
     assert_eq!((facts.commune.as_str(), facts.province.as_str()), ("", "68"));
+    assert_eq!((text.name.as_str(), text.channels[1].id.as_str()), ("Tỏ 1", "siren"));
 }
 
 /// The only fault of a file whose second line was changed so.
@@ -88,8 +88,8 @@ fn a_wrong_field_of_a_group_is_named_with_its_line() {
         ("commune", json!(null), "commune", "invalid type"),
         ("province", json!("68"), "province", "to a commune or to a province"),
         ("name", json!(" "), "name", "blank"),
-        ("name", json!("a\u{0}b"), "name", "U+0000"),
-        ("name", json!("x".repeat(161)), "name", "more than 160"),
+        ("name", json!("a\u{0}b"), "name", "control characters"),
+        ("name", json!("x".repeat(161)), "name", "at most 160"),
         ("kind", json!("village"), "kind", "hamlet, household"),
         ("members", json!(-1), "members", "invalid value"),
         ("members", json!(1_000_001), "members", "more than"),

@@ -136,8 +136,9 @@ fn a_wrong_field_is_named_with_its_line() {
         ("name", "", "name", "missing field"),
         ("name", "7", "name", "invalid type"),
         ("name", "\" \"", "name", "blank"),
-        ("name", "\"a\\u0000\"", "name", "control character"),
+        ("name", "\"a\\u0000b\"", "name", "control character"),
         ("name", "\"Đa\\u0323\"", "name", "normalisation form C"),
+        ("name", "\" a\"", "name", "without spaces around"),
         ("province", "\"\"", "province", "is called Lâm Đồng elsewhere"),
         ("province", "7", "province", "invalid type"),
         ("province", "\"Đồng Nai\"", "province", "is called Lâm Đồng elsewhere"),
@@ -153,7 +154,7 @@ fn a_wrong_field_is_named_with_its_line() {
         ("lat", "null", "lat", "invalid type"),
         ("lon", "-107.5", "lon", "not a longitude"),
         ("area_geo_km2", "0", "area_geo_km2", "not an area"),
-        ("ascii", "\"Đạ\"", "ascii", "not ASCII"),
+        ("ascii", "\"Đạ\"", "ascii", "not a line of ASCII"),
         ("ascii", "null", "ascii", "invalid type"),
         ("pt", "\"middle\"", "pt", "surface"),
         ("province_type", "\"xã\"", "province_type", "tỉnh"),
@@ -180,7 +181,7 @@ fn a_province_has_a_name() {
     let blank = [("province", "\" \"")];
     let found = faults(lines(&blank, &blank));
     assert_eq!(found.len(), 1);
-    assert_eq!(found[0].to_string(), "line 1, province: is blank");
+    assert_eq!(found[0].to_string(), "line 1, province: must not be blank");
 }
 
 #[test]

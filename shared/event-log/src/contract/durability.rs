@@ -42,8 +42,9 @@ pub async fn what_is_durable_survives_being_killed(subject: &mut impl Subject) {
         promised.push(soon(stored.recv()).await.expect("the writer goes on"));
     }
     subject.restart(Ending::Killed).await;
-    for writer in &writers {
+    for writer in writers {
         writer.abort();
+        let _ = writer.await;
     }
     let log = subject.open().await;
     for record in &promised {

@@ -1,0 +1,187 @@
+//! Deciding: one command from the log, one commit into it.
+
+use std::{
+    collections::BTreeSet,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use bytes::Bytes;
+use chassis::Host;
+use domain::{
+    alert::{Alert, AlertKnown, NotDone},
+    ids::{EntityName, Millis, RecordId},
+    reach::Borders,
+    relay::{Relay, RelayKnown},
+};
+use event_log::{
+    At, Class, Key, Recorded,
+    reactor::{Handled, React},
+    shell::{Answers, Ask, Decided, ExecuteError, Shell},
+};
+use futures::future::BoxFuture;
+use prost::Message;
+use wire::{
+    Spoken,
+    relay::relay_subject,
+    v1::{self, command::Body},
+};
+
+/// Decides commands.
+pub(crate) struct Deciding {
+    host: Host,
+    alerts: Shell<Alert>,
+    relays: Shell<Relay>,
+    /// Commands that this program cannot read, each reported once.
+    set_aside: Mutex<BTreeSet<RecordId>>,
+}
+
+impl Deciding {
+    pub(crate) fn new(host: Host) -> Self {
+        Self {
+            alerts: Shell::new(Arc::clone(&host.log)),
+            relays: Shell::new(Arc::clone(&host.log)),
+            set_aside: Mutex::default(),
+            host,
+        }
+    }
+
+    async fn decide(&self, recorded: &Recorded) -> Result<Option<At>, ExecuteError> {
+        let held = |why: String| ExecuteError::Held {
+            entity: recorded.key.entity.clone(),
+            why,
+        };
+        let command =
+            v1::Command::decode(recorded.open.clone()).map_err(|why| held(why.to_string()))?;
+        let now = self.host.clock.now();
+        match command.body.as_ref() {
+            Some(
+                Body::RaiseAlert(_)
+                | Body::ApproveAlert(_)
+                | Body::CancelAlert(_)
+                | Body::ResolveAlert(_)
+                | Body::ExpireAlert(_)
+                | Body::RelayAlertFurther(_),
+            ) => self.decide_alert(recorded, &command, now).await,
+            Some(Body::AcknowledgeRelay(_) | Body::RefuseRelay(_)) => {
+                self.decide_relay(recorded, &command, now).await
+            }
+            Some(
+                Body::RecordOfficer(_)
+                | Body::RecordGroup(_)
+                | Body::MakeToken(_)
+                | Body::RevokeToken(_)
+                | Body::AdoptMap(_),
+            ) => self.host.clerk.decide(recorded, &command, now).await,
+            None => Err(held("a command that this program does not know".to_owned())),
+        }
+    }
+
+    async fn decide_alert(
+        &self,
+        recorded: &Recorded,
+        command: &v1::Command,
+        now: Millis,
+    ) -> Result<Option<At>, ExecuteError> {
+        let fresh = matches!(command.body, Some(Body::RaiseAlert(_)));
+        let ask = self.ask::<Alert>(recorded, command, now, fresh)?;
+        let map: Arc<dyn Borders> = Arc::clone(&self.host.map) as _;
+        let known = AlertKnown { now, map };
+        let decided = self.alerts.execute(ask, |_, _| known.clone()).await?;
+        count("alert", &decided);
+        let since_written = now.since_ms(Millis(command.written_at_ms));
+        metrics::histogram!("keng_stage_seconds", "stage" => "decided")
+            .record(std::time::Duration::from_millis(since_written));
+        if decided.refusal == Some(NotDone::Stale.into()) {
+            tracing::warn!(entity = %recorded.key.entity, "a command was held too long: stale");
+        }
+        Ok(decided.at)
+    }
+
+    async fn decide_relay(
+        &self,
+        recorded: &Recorded,
+        command: &v1::Command,
+        now: Millis,
+    ) -> Result<Option<At>, ExecuteError> {
+        let held = |why: wire::NotDecodable| ExecuteError::Held {
+            entity: recorded.key.entity.clone(),
+            why: why.to_string(),
+        };
+        let (alert, home, commune) = relay_subject(command).map_err(held)?;
+        let key = Key { class: Class::Alert, home, entity: EntityName::alert(alert) };
+        let alert = self.alerts.state(&key).await?;
+        let known = RelayKnown {
+            now,
+            named: alert.communes().iter().any(|reached| reached.home.commune == commune),
+            closed: matches!(alert, Alert::Closed { .. }),
+        };
+        let ask = self.ask::<Relay>(recorded, command, now, false)?;
+        let decided = self.relays.execute(ask, |_, _| known).await?;
+        count("relay", &decided);
+        Ok(decided.at)
+    }
+
+    fn ask<D: Spoken>(
+        &self,
+        recorded: &Recorded,
+        command: &v1::Command,
+        now: Millis,
+        fresh: bool,
+    ) -> Result<Ask<D::Command>, ExecuteError> {
+        let heard = D::hear(command).map_err(|why| ExecuteError::Held {
+            entity: recorded.key.entity.clone(),
+            why: why.to_string(),
+        })?;
+        Ok(Ask {
+            key: Key { class: Class::Alert, ..recorded.key.clone() },
+            cause: recorded.id,
+            correlation: command.correlation.clone(),
+            actor: command.actor.clone().unwrap_or_default(),
+            command: heard,
+            now,
+            map: Bytes::copy_from_slice(&self.host.map_sha256),
+            sealing: None,
+            answers: Answers::Command,
+            fresh,
+        })
+    }
+
+    /// Says once that a command is set aside; its entity is held until a program that knows it.
+    fn set_aside(&self, recorded: &Recorded, why: &str) {
+        let mut aside = self.set_aside.lock().unwrap_or_else(PoisonError::into_inner);
+        if aside.insert(recorded.id) {
+            tracing::error!(id = %recorded.id, entity = %recorded.key.entity, why, "set aside");
+            metrics::counter!("keng_records_held_total", "class" => "command").increment(1);
+        }
+    }
+}
+
+impl React for Deciding {
+    fn react(&self, recorded: Arc<Recorded>) -> BoxFuture<'_, Handled> {
+        Box::pin(async move {
+            if !self.host.map_fits() {
+                return Handled::Later;
+            }
+            match self.decide(&recorded).await {
+                Ok(at) => Handled::Done(at.into_iter().collect()),
+                Err(ExecuteError::Held { why, .. }) => {
+                    self.set_aside(&recorded, &why);
+                    Handled::Later
+                }
+                Err(ExecuteError::Unavailable(why)) => {
+                    tracing::warn!(id = %recorded.id, why, "not decided yet");
+                    Handled::Later
+                }
+            }
+        })
+    }
+}
+
+fn count<E>(kind: &'static str, decided: &Decided<E>) {
+    let outcome = match (&decided.refusal, decided.events.is_empty()) {
+        (Some(_), _) => "refused",
+        (None, true) => "already-true",
+        (None, false) => "done",
+    };
+    metrics::counter!("keng_decided_total", "kind" => kind, "outcome" => outcome).increment(1);
+}

@@ -1,0 +1,220 @@
+//! The host of a service: what a process gives to each service it runs.
+//!
+//! Also keeps the directory, which every process follows for itself.
+
+use std::{
+    collections::BTreeSet,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+
+use event_log::{Class, EventLog, Outgoing, Recorded, follower::Cursor, projection};
+use registry::{Clerk, Map, SharedDirectory};
+use tokio::sync::watch;
+
+use crate::{Clock, Drain, Health, disk::Disk};
+
+/// What a process gives to the services it runs. Cloning shares it.
+#[derive(Clone)]
+pub struct Host {
+    /// The log.
+    pub log: Arc<dyn EventLog>,
+    /// Commands that lie in this process' outbox.
+    pub outgoing: Outgoing,
+    /// How many records a reactor answers at once; see [`event_log::reactor::Reaction`].
+    pub lanes: usize,
+    /// The map in force.
+    pub map: Arc<Map>,
+    /// Its SHA-256.
+    pub map_sha256: [u8; 32],
+    /// Groups, officers, tokens.
+    pub directory: SharedDirectory,
+    /// The last position of class `Alert` that the directory has taken in.
+    pub directory_seen: watch::Receiver<u64>,
+    /// Writes the directory.
+    pub clerk: Arc<Clerk>,
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+    /// This instance's id, kept in its data directory.
+    pub instance: Arc<str>,
+    /// What `/readyz` says.
+    pub health: Health,
+    /// How the process ends.
+    pub drain: Drain,
+    /// Whether there is room for new alerts.
+    pub disk: Option<Disk>,
+    models: ReadModels,
+    other_map: Arc<AtomicBool>,
+}
+
+/// The condition of `/readyz` that says whether this process has the map that is in force.
+pub const MAP_CONDITION: &str = "map";
+
+impl Host {
+    /// A host over this log; begins to follow the directory.
+    #[must_use]
+    pub fn start(parts: HostParts) -> Self {
+        let directory = SharedDirectory::default();
+        let (position, directory_seen) = watch::channel(0);
+        let clerk = Clerk::new(Arc::clone(&parts.log), directory.clone(), directory_seen.clone());
+        let host = Self {
+            map_sha256: parts.map.sha256(),
+            log: parts.log,
+            outgoing: parts.outgoing,
+            lanes: parts.lanes,
+            map: parts.map,
+            directory,
+            directory_seen,
+            clerk: Arc::new(clerk),
+            clock: parts.clock,
+            instance: parts.instance,
+            models: ReadModels::new(parts.health.clone()),
+            health: parts.health,
+            drain: parts.drain,
+            disk: parts.disk,
+            other_map: Arc::default(),
+        };
+        let read = host.read_model("directory");
+        let following = Following { host: host.clone(), position, cursor: None, read };
+        let run =
+            projection::run(Arc::clone(&host.log), Class::Alert, following, host.drain.token());
+        host.drain.spawn("directory", run);
+        host
+    }
+
+    /// Begins a read model: the process is ready when all have reached the log's end as it was
+    /// at the start.
+    #[must_use]
+    pub fn read_model(&self, name: &'static str) -> ReadModel {
+        self.models.begin(name)
+    }
+
+    /// Waits until every read model begun so far has reached the log's end.
+    pub async fn caught_up(&self) {
+        self.models.caught_up().await;
+    }
+
+    /// Whether new alerts may be raised; corrections always may.
+    #[must_use]
+    pub fn raising_allowed(&self) -> bool {
+        self.disk.as_ref().is_none_or(Disk::raising_allowed)
+    }
+
+    /// Whether this process has the map that is in force, as far as it knows. One that has
+    /// another decides nothing.
+    #[must_use]
+    pub fn map_fits(&self) -> bool {
+        !self.other_map.load(Ordering::Acquire)
+    }
+
+    fn check_map(&self) {
+        let adopted = self.directory.read().adopted_map();
+        let differs = adopted.is_some_and(|adopted| adopted != self.map_sha256);
+        if differs && !self.other_map.swap(true, Ordering::AcqRel) {
+            let why = "bản đồ khác với bản đồ đang dùng / the map differs from the one in force";
+            self.health.set(MAP_CONDITION, Err(why.to_owned()));
+            tracing::error!("the map differs from the one in force; nothing is decided here");
+        }
+    }
+}
+
+/// Which read models have yet to reach the log's end. Cloning shares it.
+#[derive(Clone)]
+struct ReadModels {
+    behind: Arc<watch::Sender<BTreeSet<&'static str>>>,
+    health: Health,
+}
+
+/// One read model on its way to the log's end.
+pub struct ReadModel {
+    name: &'static str,
+    models: ReadModels,
+}
+
+impl ReadModels {
+    fn new(health: Health) -> Self {
+        Self { behind: Arc::default(), health }
+    }
+
+    fn begin(&self, name: &'static str) -> ReadModel {
+        self.behind.send_modify(|behind| {
+            behind.insert(name);
+        });
+        self.health.set(name, Err("đang đọc nhật ký / reading the log".to_owned()));
+        ReadModel { name, models: self.clone() }
+    }
+
+    async fn caught_up(&self) {
+        // The sender lives as long as `self`, so that the wait cannot end early.
+        let _ = self.behind.subscribe().wait_for(BTreeSet::is_empty).await;
+    }
+}
+
+impl ReadModel {
+    /// The log's end, as it was at the start, has been reached.
+    pub fn caught_up(&self) {
+        self.models.health.set(self.name, Ok(()));
+        self.models.behind.send_modify(|behind| {
+            behind.remove(self.name);
+        });
+    }
+}
+
+/// What a host is made of.
+pub struct HostParts {
+    /// The log.
+    pub log: Arc<dyn EventLog>,
+    /// Commands that lie in this process' outbox.
+    pub outgoing: Outgoing,
+    /// How many records a reactor answers at once.
+    pub lanes: usize,
+    /// The map.
+    pub map: Arc<Map>,
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+    /// This instance's id.
+    pub instance: Arc<str>,
+    /// What `/readyz` says.
+    pub health: Health,
+    /// How the process ends.
+    pub drain: Drain,
+    /// Whether there is room for new alerts.
+    pub disk: Option<Disk>,
+}
+
+struct Following {
+    host: Host,
+    position: watch::Sender<u64>,
+    cursor: Option<Cursor>,
+    read: ReadModel,
+}
+
+impl projection::Project for Following {
+    fn cursor(&self) -> Option<Cursor> {
+        self.cursor
+    }
+
+    fn apply(&mut self, recorded: &Arc<Recorded>) {
+        if let Err(unreadable) = self.host.directory.apply(recorded) {
+            tracing::error!(%unreadable, position = recorded.position, "the entity is held");
+            metrics::counter!("keng_records_held_total", "class" => "alert").increment(1);
+        }
+        self.cursor = Some(Cursor::on(recorded));
+        self.position.send_replace(recorded.position);
+        if recorded.key.entity.as_str() == "map" {
+            self.host.check_map();
+        }
+    }
+
+    fn begin_anew(&mut self) {
+        self.host.directory.clear();
+        self.cursor = None;
+        self.position.send_replace(0);
+    }
+
+    fn caught_up(&mut self) {
+        self.read.caught_up();
+    }
+}

@@ -1,0 +1,304 @@
+//! The options of every server command, and the settings that follow from them.
+//!
+//! A flag wins over its variable, that over the configuration file, that over the default. The
+//! file is TOML with the names of the flags; a key that nobody knows is an error.
+
+use std::{
+    fmt, fs,
+    net::{IpAddr, Ipv4Addr, SocketAddr},
+    path::{Path, PathBuf},
+    str::FromStr,
+};
+
+use clap::{Args, builder::BoolishValueParser};
+use serde::{Deserialize, Deserializer, de::Error};
+
+use crate::{data_dir::Kind, exit::ConfigError};
+
+const DISK_RESERVE_BYTES: u64 = 1024 * 1024 * 1024;
+
+/// The options as given; the documentation of each is its help.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Args)]
+pub struct ServerOptions {
+    /// Thư mục dữ liệu / Data directory [default: keng-data; with --demo: keng-demo]
+    #[arg(long, env = "KENG_DATA", value_name = "DIR")]
+    pub data: Option<PathBuf>,
+    /// Địa chỉ HTTP / Address of HTTP
+    /// [default: 127.0.0.1:8080; alerting 8082, fan-out 8084, audit 8086]
+    #[arg(long, env = "KENG_HTTP", value_name = "ADDR")]
+    pub http: Option<SocketAddr>,
+    /// Địa chỉ gRPC / Address of gRPC [default: the port after that of HTTP]
+    #[arg(long, env = "KENG_GRPC", value_name = "ADDR")]
+    pub grpc: Option<SocketAddr>,
+    /// Máy chủ NATS / NATS server, as nats://host:4222
+    #[arg(long, env = "KENG_NATS", value_name = "URL", hide_env_values = true)]
+    pub nats: Option<NatsUrl>,
+    /// Cổng giám sát của NATS / Monitor of the NATS server, as http://host:8222
+    #[arg(long, env = "KENG_NATS_MONITOR", value_name = "URL")]
+    pub nats_monitor: Option<MonitorUrl>,
+    /// Dùng cả máy chủ NATS chưa kiểm chứng được / Use a broker that is not known to sync
+    #[arg(long, env = "KENG_ACCEPT_UNVERIFIED_BROKER", num_args = 0..=1,
+        require_equals = true, default_missing_value = "true",
+        value_parser = BoolishValueParser::new(), value_name = "BOOL")]
+    pub accept_unverified_broker: Option<bool>,
+    /// Bản đồ các xã / Map of the communes [default: built in]
+    #[arg(long, env = "KENG_REGISTRY", value_name = "FILE")]
+    pub registry: Option<PathBuf>,
+    /// Các nhóm, nạp khi khởi động / Groups, imported at start
+    #[arg(long, env = "KENG_GROUPS", value_name = "FILE")]
+    pub groups: Option<PathBuf>,
+    /// Tệp cấu hình / Configuration file (TOML)
+    #[arg(long, env = "KENG_CONFIG", value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Cho phép webhook tới địa chỉ nội bộ / Allow webhooks to loopback and private addresses
+    #[arg(long, env = "KENG_ALLOW_PRIVATE_TARGETS", num_args = 0..=1,
+        require_equals = true, default_missing_value = "true",
+        value_parser = BoolishValueParser::new(), value_name = "BOOL")]
+    pub allow_private_targets: Option<bool>,
+    /// Dung lượng đĩa dự trữ / Free space below which nothing is raised, in bytes
+    /// [default: 1073741824]
+    #[arg(long, env = "KENG_DISK_RESERVE", value_name = "BYTES")]
+    pub disk_reserve: Option<u64>,
+}
+
+/// The same names, in the file. `config` is not among them.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
+struct ConfigFile {
+    data: Option<PathBuf>,
+    http: Option<SocketAddr>,
+    grpc: Option<SocketAddr>,
+    nats: Option<NatsUrl>,
+    nats_monitor: Option<MonitorUrl>,
+    accept_unverified_broker: Option<bool>,
+    registry: Option<PathBuf>,
+    groups: Option<PathBuf>,
+    allow_private_targets: Option<bool>,
+    disk_reserve: Option<u64>,
+}
+
+/// A server command.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Service {
+    /// `keng up`: all in one process; the only one that works without NATS.
+    Up,
+    /// `keng intake`.
+    Intake,
+    /// `keng alerting`.
+    Alerting,
+    /// `keng fan-out`.
+    FanOut,
+    /// `keng audit`.
+    Audit,
+}
+
+impl Service {
+    /// The name of the command.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Up => "up",
+            Self::Intake => "intake",
+            Self::Alerting => "alerting",
+            Self::FanOut => "fan-out",
+            Self::Audit => "audit",
+        }
+    }
+
+    fn http_port(self) -> u16 {
+        match self {
+            Self::Up | Self::Intake => 8080,
+            Self::Alerting => 8082,
+            Self::FanOut => 8084,
+            Self::Audit => 8086,
+        }
+    }
+}
+
+/// What a server works with: every option has its value.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Settings {
+    /// The data directory; it need not be there yet.
+    pub data: PathBuf,
+    /// What the data directory is for.
+    pub kind: Kind,
+    /// Where HTTP listens; port 0 means any free one.
+    pub http: SocketAddr,
+    /// Where gRPC listens; port 0 means any free one.
+    pub grpc: SocketAddr,
+    /// The broker; `None` means the embedded log.
+    pub nats: Option<NatsUrl>,
+    /// The broker's monitor.
+    pub nats_monitor: Option<MonitorUrl>,
+    /// Publish also where the broker is not known to sync.
+    pub accept_unverified_broker: bool,
+    /// The map; `None` means the one built in.
+    pub registry: Option<PathBuf>,
+    /// Groups to import.
+    pub groups: Option<PathBuf>,
+    /// Webhooks may go to loopback and private addresses.
+    pub allow_private_targets: bool,
+    /// Free space of the data directory below which nothing new is raised.
+    pub disk_reserve_bytes: u64,
+}
+
+impl ServerOptions {
+    /// Reads the configuration file, if one is named, and fills in what is not given. Paths are
+    /// relative to the working directory, those in the file too.
+    ///
+    /// # Errors
+    /// Where the file or the whole makes no sense. Nothing has been opened or bound by then.
+    pub fn resolve(self, service: Service, kind: Kind) -> Result<Settings, ConfigError> {
+        let file = self.config.as_deref().map(read_file).transpose()?.unwrap_or_default();
+        let default_data = match kind {
+            Kind::Demo => "keng-demo",
+            Kind::Real => "keng-data",
+        };
+        let default_http = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), service.http_port());
+        let http = self.http.or(file.http).unwrap_or(default_http);
+        let grpc = match self.grpc.or(file.grpc) {
+            Some(grpc) => grpc,
+            None => SocketAddr::new(http.ip(), port_after(http.port())?),
+        };
+        if http == grpc && http.port() != 0 {
+            return Err(ConfigError::SameAddress(http));
+        }
+        let nats = self.nats.or(file.nats);
+        if nats.is_none() && service != Service::Up {
+            return Err(ConfigError::Missing { service: service.as_str(), name: "--nats" });
+        }
+        let data = self.data.or(file.data).unwrap_or_else(|| default_data.into());
+        if data.as_os_str().is_empty() {
+            return Err(ConfigError::Wrong { name: "--data", why: "trống / empty".to_owned() });
+        }
+        Ok(Settings {
+            data,
+            kind,
+            http,
+            grpc,
+            nats,
+            nats_monitor: self.nats_monitor.or(file.nats_monitor),
+            accept_unverified_broker: self
+                .accept_unverified_broker
+                .or(file.accept_unverified_broker)
+                .unwrap_or(false),
+            registry: self.registry.or(file.registry),
+            groups: self.groups.or(file.groups),
+            allow_private_targets: self
+                .allow_private_targets
+                .or(file.allow_private_targets)
+                .unwrap_or(false),
+            disk_reserve_bytes: self
+                .disk_reserve
+                .or(file.disk_reserve)
+                .unwrap_or(DISK_RESERVE_BYTES),
+        })
+    }
+}
+
+fn port_after(port: u16) -> Result<u16, ConfigError> {
+    match port {
+        0 => Ok(0),
+        _ => port.checked_add(1).ok_or_else(|| ConfigError::Wrong {
+            name: "--http",
+            why: "không có cổng kế tiếp cho gRPC / no port after it for gRPC".to_owned(),
+        }),
+    }
+}
+
+fn read_file(path: &Path) -> Result<ConfigFile, ConfigError> {
+    let wrong = |why: String| ConfigError::File { path: path.to_owned(), why };
+    let text = fs::read_to_string(path).map_err(|error| wrong(error.to_string()))?;
+    // The message of an error without the line itself, which may hold a password.
+    toml::from_str(&text).map_err(|error| {
+        let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
+        wrong(format!("dòng / line {}: {}", before.matches('\n').count() + 1, error.message()))
+    })
+}
+
+/// The address of a NATS server: `host:port`, or a URL of scheme nats, tls, ws or wss; several
+/// with commas between. It may hold a password, and is therefore never shown whole.
+#[derive(Clone, PartialEq, Eq)]
+pub struct NatsUrl(String);
+
+/// The address of a NATS server's monitor: a URL of scheme http or https.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MonitorUrl(String);
+
+/// What cannot be an address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("không phải địa chỉ {0} / not an address {0}")]
+pub struct NotAnAddress(&'static str);
+
+impl NatsUrl {
+    /// The address, with its password, for the client of the broker only.
+    #[must_use]
+    pub fn reveal(&self) -> &str {
+        &self.0
+    }
+}
+
+impl MonitorUrl {
+    /// The address.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for NatsUrl {
+    type Err = NotAnAddress;
+    fn from_str(text: &str) -> Result<Self, NotAnAddress> {
+        let is_one = |one: &str| match one.split_once("://") {
+            Some((scheme, rest)) => {
+                matches!(scheme, "nats" | "tls" | "ws" | "wss") && is_host(rest)
+            }
+            None => is_host(one),
+        };
+        let fits = text.split(',').all(is_one);
+        fits.then(|| Self(text.to_owned())).ok_or(NotAnAddress("nats://HOST:PORT"))
+    }
+}
+
+impl FromStr for MonitorUrl {
+    type Err = NotAnAddress;
+    fn from_str(text: &str) -> Result<Self, NotAnAddress> {
+        let rest = text.strip_prefix("http://").or_else(|| text.strip_prefix("https://"));
+        rest.filter(|rest| is_host(rest))
+            .map(|_| Self(text.trim_end_matches('/').to_owned()))
+            .ok_or(NotAnAddress("http://HOST:PORT"))
+    }
+}
+
+fn is_host(text: &str) -> bool {
+    !text.is_empty() && !text.starts_with(['/', ':']) && text.bytes().all(|b| b.is_ascii_graphic())
+}
+
+impl fmt::Display for NatsUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (place, one) in self.0.split(',').enumerate() {
+            let (scheme, rest) = one.split_once("://").unwrap_or(("nats", one));
+            let host = rest.rsplit_once('@').map_or(rest, |(_, host)| host);
+            write!(f, "{}{scheme}://{host}", if place == 0 { "" } else { "," })?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Debug for NatsUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+macro_rules! from_text {
+    ($name:ident) => {
+        impl<'de> Deserialize<'de> for $name {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                String::deserialize(deserializer)?.parse().map_err(D::Error::custom)
+            }
+        }
+    };
+}
+from_text!(NatsUrl);
+from_text!(MonitorUrl);

@@ -1,0 +1,281 @@
+//! Nobody forgets what it said: what the outbox holds and a stream has lost is sent again, oldest
+//! first. A commit whose ordinal was taken meanwhile is appended as `Recovered`.
+
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use domain::ids::RecordId;
+use event_log::{
+    follower::hash_of,
+    record::{Kind, Record},
+};
+use prost::Message as _;
+use tokio::time::Instant;
+use wire::v1::{Commit, Entity, Event, Events, Recovered, commit::Outcome, event};
+
+use crate::{
+    log::Inner,
+    message::{self, Raw},
+    outbox::{Anchor, OutboxTrouble, Settled},
+    read::Unread,
+    subject::{self, Stream},
+    writer::{NotPut, Over, Put},
+};
+
+const PATIENCE: Duration = Duration::from_secs(5);
+/// How often a recovered commit meets another at its version before the pass is given up.
+const RACES_MAX: u32 = 20;
+
+/// What one pass did.
+#[derive(Debug, Default, Clone, Copy)]
+pub(crate) struct Healing {
+    /// Sent again as they were.
+    pub(crate) sent: u64,
+    /// Appended as recovered.
+    pub(crate) recovered: u64,
+    /// Not yet: commits before them, of other processes, are lost too.
+    pub(crate) gaps: u64,
+}
+
+/// Why a pass ended early. Try again.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Unhealed {
+    #[error(transparent)]
+    Unread(#[from] Unread),
+    #[error(transparent)]
+    Outbox(#[from] OutboxTrouble),
+    #[error("not sent again: {0}")]
+    NotSent(String),
+}
+
+impl From<NotPut> for Unhealed {
+    fn from(error: NotPut) -> Self {
+        Self::NotSent(format!("{error:?}"))
+    }
+}
+
+enum Fate {
+    /// It stands elsewhere in the stream.
+    Present(u64),
+    Sent(u64),
+    Recovered,
+    /// A commit before it is missing.
+    Gap,
+    /// The log will never take it.
+    Hopeless,
+}
+
+/// Compares all that the outbox says of these streams with them, and sends again what is lost.
+/// With `through_gaps`, a commit does not wait for lost commits before it.
+pub(crate) async fn heal(
+    inner: &Arc<Inner>,
+    suspects: &[Stream],
+    connection: u64,
+    through_gaps: bool,
+) -> Result<Healing, Unhealed> {
+    inner.writer.forget();
+    let pass = Pass { inner, over: Over::This(connection), through_gaps };
+    let mut healing = Healing::default();
+    let mut lasts: BTreeMap<Stream, Settled> = BTreeMap::new();
+    let (mut from, end) = (0, inner.outbox.end());
+    while from < end {
+        let reader = Arc::clone(inner);
+        let part = tokio::task::spawn_blocking(move || reader.outbox.settled_from(from)).await;
+        let part = part.map_err(|error| Unhealed::NotSent(error.to_string()))??;
+        let Some((settled, next)) = part else { break };
+        from = next;
+        for settled in settled {
+            for (stream, anchor) in settled.anchors() {
+                if !suspects.contains(&stream) {
+                    continue;
+                }
+                let stands = pass.stands(stream, &anchor, settled.said, &mut healing).await?;
+                if let Some(sequence) = stands
+                    && lasts.get(&stream).is_none_or(|last| place(last, stream) < sequence)
+                {
+                    lasts.insert(stream, settled.moved(stream, sequence));
+                }
+            }
+        }
+    }
+    if healing.gaps == 0 {
+        suspects.iter().for_each(|stream| inner.outbox.healed(*stream, lasts.remove(stream)));
+    }
+    inner.writer.forget();
+    Ok(healing)
+}
+
+fn place(settled: &Settled, stream: Stream) -> u64 {
+    let anchors = settled.anchors();
+    anchors.iter().find(|(of, _)| *of == stream).map_or(0, |(_, anchor)| anchor.sequence)
+}
+
+struct Pass<'a> {
+    inner: &'a Inner,
+    over: Over,
+    through_gaps: bool,
+}
+
+impl Pass<'_> {
+    /// Where the message stands now, after sending it again where it was lost.
+    async fn stands(
+        &self,
+        stream: Stream,
+        anchor: &Anchor,
+        said: u64,
+        healing: &mut Healing,
+    ) -> Result<Option<u64>, Unhealed> {
+        let there = self.inner.broker.at(stream, anchor.sequence).await?;
+        if there.is_some_and(|raw| message::is(&raw, stream, anchor.id, &anchor.open)) {
+            return Ok(Some(anchor.sequence));
+        }
+        let record = self.inner.outbox.record(said)?;
+        let fate = match (stream, record.kind) {
+            (Stream::Sealed, _) => self.restore_sealed(&record).await?,
+            (_, Kind::Command) => self.restore_command(&record).await?,
+            (_, Kind::Commit { version }) => self.restore_commit(&record, version).await?,
+        };
+        let (how, at) = match fate {
+            Fate::Present(sequence) => return Ok(Some(sequence)),
+            Fate::Gap => {
+                healing.gaps += 1;
+                return Ok(None);
+            }
+            Fate::Hopeless => {
+                tracing::error!(record = %record.id, "a lost record is refused by the log");
+                return Ok(None);
+            }
+            Fate::Sent(sequence) => {
+                healing.sent += 1;
+                ("sent", Some(sequence))
+            }
+            Fate::Recovered => {
+                healing.recovered += 1;
+                ("recovered", None)
+            }
+        };
+        metrics::counter!("keng_outbox_healed_total", "class" => stream.word(), "how" => how)
+            .increment(1);
+        tracing::error!(
+            record = %record.id, stream = stream.name(), sequence = anchor.sequence, how,
+            "the broker had lost a record"
+        );
+        Ok(at)
+    }
+
+    async fn restore_sealed(&self, record: &Record) -> Result<Fate, Unhealed> {
+        let subject = subject::of_sealed(&record.key);
+        let open = hash_of(&record.open);
+        let parts = self.inner.broker.history(Stream::Sealed, &subject).await?;
+        if let Some(raw) = parts.iter().find(|raw| raw.seals(record.id, &open)) {
+            return Ok(Fate::Present(raw.sequence));
+        }
+        let one = std::slice::from_ref(record);
+        let seals = self.inner.writer.put_sealed(one, self.over, deadline()).await?;
+        Ok(seals.first().copied().flatten().map_or(Fate::Hopeless, Fate::Sent))
+    }
+
+    async fn restore_command(&self, record: &Record) -> Result<Fate, Unhealed> {
+        let one = std::slice::from_ref(record);
+        match self.inner.writer.put_open(one, self.over, deadline()).await {
+            Ok(puts) => Ok(match puts.first() {
+                Some(Put::Stored { sequence, .. }) => Fate::Sent(*sequence),
+                Some(Put::Repeat(first)) => Fate::Present(first.position),
+                None => Fate::Hopeless,
+            }),
+            Err(NotPut::Refused(_) | NotPut::Conflict(_)) => Ok(Fate::Hopeless),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    async fn restore_commit(&self, record: &Record, version: u64) -> Result<Fate, Unhealed> {
+        let (stream, subject) = (Stream::Of(record.key.class), subject::of_record(record));
+        let derived = recovered_id(record.id);
+        for _race in 0..RACES_MAX {
+            let history = self.inner.broker.history(stream, &subject).await?;
+            if let Some(raw) = history.iter().find(|raw| raw.id() == Some(record.id)) {
+                return Ok(Fate::Present(raw.sequence));
+            }
+            if let Some(raw) = history.iter().find(|raw| raw.id() == Some(derived)) {
+                return Ok(Fate::Present(raw.sequence));
+            }
+            let last = history.last().and_then(Raw::version).unwrap_or(0);
+            let as_it_was = last + 1 == version;
+            if last + 1 < version && !self.through_gaps {
+                return Ok(Fate::Gap);
+            }
+            let put = if as_it_was {
+                let one = std::slice::from_ref(record);
+                self.inner.writer.put_open(one, self.over, deadline()).await
+            } else {
+                self.recover(&recovered(record, last + 1)).await?
+            };
+            match put {
+                Ok(puts) if as_it_was => {
+                    return Ok(puts.first().map_or(Fate::Hopeless, |put| Fate::Sent(put.position())));
+                }
+                Ok(_) => return Ok(Fate::Recovered),
+                Err(NotPut::Conflict(_)) => {}
+                Err(NotPut::Refused(_)) => return Ok(Fate::Hopeless),
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Err(Unhealed::NotSent(format!("{} does not come to rest", record.key.entity)))
+    }
+
+    /// What recovers is said by this process too, so that it is not forgotten either.
+    async fn recover(&self, record: &Record) -> Result<Result<Vec<Put>, NotPut>, Unhealed> {
+        let one = std::slice::from_ref(record);
+        let said = self.inner.outbox.say(one)?.first().copied().unwrap_or(0);
+        let put = self.inner.writer.put_open(one, self.over, deadline()).await;
+        let settled = match &put {
+            Ok(puts) => puts.first().map(|put| Settled::new(said, record, put.position(), None)),
+            Err(NotPut::Unknown(_)) => None,
+            Err(_) => Some(Settled::dropped(said, record)),
+        };
+        if let Some(settled) = settled {
+            self.inner.outbox.settle(vec![settled]);
+        }
+        Ok(put)
+    }
+}
+
+fn deadline() -> Instant {
+    Instant::now() + PATIENCE
+}
+
+/// The id of the commit that recovers a lost one: there is one, however often it is tried.
+fn recovered_id(lost: RecordId) -> RecordId {
+    RecordId::of_purpose(&format!("recover/{lost}"))
+}
+
+/// The commit that carries a lost one at a version that is free. Its bytes depend on the lost one
+/// and the version only.
+fn recovered(lost: &Record, version: u64) -> Record {
+    let id = recovered_id(lost.id);
+    let bytes_of = |id: RecordId| Bytes::copy_from_slice(id.0.as_bytes());
+    let original = Commit::decode(lost.open.clone()).unwrap_or_default();
+    let fact = Event { event: Some(event::Event::Recovered(Recovered { original: lost.open.clone() })) };
+    let commit = Commit {
+        id: bytes_of(id),
+        entity: Some(Entity {
+            name: lost.key.entity.to_string(),
+            province: lost.key.home.province.to_string(),
+            commune: lost.key.home.commune.to_string(),
+        }),
+        version,
+        causation: bytes_of(lost.id),
+        correlation: original.correlation,
+        actor: original.actor,
+        decided_at_ms: original.decided_at_ms,
+        outcome: Some(Outcome::Events(Events { events: vec![fact] })),
+        ..Commit::default()
+    };
+    Record {
+        id,
+        key: lost.key.clone(),
+        kind: Kind::Commit { version },
+        open: commit.encode_to_vec().into(),
+        sealed: None,
+    }
+}

@@ -1,0 +1,154 @@
+//! The keeper: on each connection, and each minute, it looks whether the broker is fit, creates
+//! what is missing, compares the outbox with the streams, and only then lets records leave.
+
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+use tokio::time::Instant;
+
+use crate::{
+    heal, log::Inner,
+    monitor, streams::{self, Found},
+    subject::Stream,
+    suspicion::{self, Shape},
+    trust::Trust,
+};
+
+/// How soon gaps in a history are looked at again.
+const GAP_PAUSE: Duration = Duration::from_millis(500);
+
+/// Keeps the connection, for ever.
+pub(crate) async fn keep(inner: Arc<Inner>) {
+    let mut keeper = Keeper { inner, shapes: BTreeMap::new(), fit: None, gaps_since: None };
+    loop {
+        let Some(connection) = keeper.inner.state.connection() else {
+            keeper.inner.trust.send_replace(Trust::Away);
+            keeper.inner.state.connection_within(Duration::from_secs(3600)).await;
+            continue;
+        };
+        let left = Arc::clone(&keeper.inner);
+        let attended = tokio::select! {
+            () = left.state.left(connection) => continue,
+            attended = keeper.attend(connection) => attended,
+        };
+        let options = &keeper.inner.options;
+        let pause = match attended {
+            Ok(()) => options.compare_every,
+            Err(Unfit::Gaps(gaps)) => {
+                tracing::warn!(gaps, "lost commits wait for lost commits of other processes");
+                GAP_PAUSE
+            }
+            Err(Unfit::Because(why)) => {
+                tracing::warn!(why, "the broker is not fit");
+                options.retry_every
+            }
+        };
+        tokio::select! {
+            () = left.state.left(connection) => {}
+            () = tokio::time::sleep(pause) => {}
+        }
+    }
+}
+
+struct Keeper {
+    inner: Arc<Inner>,
+    /// The shapes of the streams at the last complete comparison.
+    shapes: BTreeMap<Stream, Shape>,
+    /// The connection whose server was found fit, and the doubt that was accepted.
+    fit: Option<(u64, Option<String>)>,
+    /// Since when commits wait for others that are lost.
+    gaps_since: Option<Instant>,
+}
+
+enum Unfit {
+    Because(String),
+    Gaps(u64),
+}
+
+impl<E: std::error::Error> From<E> for Unfit {
+    fn from(error: E) -> Self {
+        Self::Because(error.to_string())
+    }
+}
+
+impl Keeper {
+    /// Looks at everything once, and opens.
+    async fn attend(&mut self, connection: u64) -> Result<(), Unfit> {
+        let fresh = self.fit.as_ref().is_none_or(|(seen, _)| *seen != connection);
+        let anchors = suspicion::anchors(&self.inner.outbox);
+        let replicas = self.inner.options.replicas;
+        let mut found = streams::look(&self.inner.broker, replicas).await?;
+        self.judge(connection, fresh, &mut found).await?;
+        if !found.missing.is_empty() {
+            // A stream that was there and is gone: nothing leaves before all is compared.
+            self.inner.state.shut();
+        }
+        for stream in std::mem::take(&mut found.missing) {
+            found.infos.push(streams::create(&self.inner.broker, stream, replicas).await?);
+        }
+        let (broker, infos) = (&self.inner.broker, &found.infos);
+        let suspects =
+            suspicion::suspects(broker, &anchors, infos, &self.shapes, fresh).await?;
+        if !suspects.is_empty() {
+            self.heal(&suspects, connection).await?;
+        }
+        for (stream, info) in &found.infos {
+            self.shapes.insert(*stream, Shape::of(info));
+        }
+        let doubt = self.fit.as_ref().and_then(|(_, doubt)| doubt.clone());
+        let trust = doubt.map_or(Trust::Verified, |why| Trust::Accepted { why });
+        self.inner.state.open(connection);
+        self.inner.trust.send_if_modified(|now| {
+            let changed = *now != trust;
+            *now = trust;
+            changed
+        });
+        Ok(())
+    }
+
+    /// Whether records may be published to this broker at all.
+    async fn judge(
+        &mut self,
+        connection: u64,
+        fresh: bool,
+        found: &mut Found,
+    ) -> Result<(), Unfit> {
+        let options = &self.inner.options;
+        let mut doubts = std::mem::take(&mut found.doubts);
+        if fresh {
+            let server = self.inner.broker.client.server_info();
+            if let Err(why) = monitor::syncs(options.monitor.as_deref(), &server).await {
+                doubts.insert(0, why);
+            }
+        } else if let Some((_, Some(why))) = &self.fit {
+            doubts.insert(0, why.clone());
+        }
+        doubts.dedup();
+        let why = if found.faults.is_empty() { doubts.join("; ") } else { found.faults.join("; ") };
+        let fit = found.faults.is_empty()
+            && (doubts.is_empty() || options.accept_unverified_broker);
+        if fit {
+            self.fit = Some((connection, (!why.is_empty()).then_some(why)));
+            return Ok(());
+        }
+        self.fit = None;
+        self.inner.state.shut();
+        self.inner.trust.send_replace(Trust::Unverified { why: why.clone() });
+        Err(Unfit::Because(why))
+    }
+
+    async fn heal(&mut self, suspects: &[Stream], connection: u64) -> Result<(), Unfit> {
+        self.inner.state.shut();
+        let names: Vec<&str> = suspects.iter().map(|stream| stream.name()).collect();
+        tracing::warn!(streams = ?names, "comparing the outbox with streams that lost something");
+        let patience = self.inner.options.gap_patience;
+        let through_gaps = self.gaps_since.is_some_and(|since| since.elapsed() >= patience);
+        let healing = heal::heal(&self.inner, suspects, connection, through_gaps).await?;
+        tracing::warn!(?healing, "compared");
+        if healing.gaps > 0 {
+            self.gaps_since.get_or_insert_with(Instant::now);
+            return Err(Unfit::Gaps(healing.gaps));
+        }
+        self.gaps_since = None;
+        Ok(())
+    }
+}

@@ -1,0 +1,372 @@
+//! The outbox: everything that this process has said, open and sealed, and where the broker
+//! acknowledged it. A journal, kept whole; in memory are only what is not settled and the last
+//! acknowledged place of each stream.
+
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap},
+    path::Path,
+    sync::Mutex,
+    time::Duration,
+};
+
+use bytes::Bytes;
+use domain::ids::{Home, RecordId};
+use event_log::{
+    follower::hash_of,
+    record::{Class, Key, Kind, Record},
+};
+use journal::{Journal, Options};
+use prost::Message;
+use wire::v1::StoredRecord;
+
+use crate::{cache::lock, options::OpenError, subject::Stream};
+
+const SCAN_ENTRIES_MAX: usize = 256;
+const SCAN_BYTES_MAX: usize = 4 << 20;
+/// Entries remembered as not on disk before those on disk by now are forgotten.
+const WET_MAX: usize = 1_024;
+/// Beyond this an operator should know.
+const ALARM_BYTES: u64 = 1 << 30;
+
+/// One entry of the journal: exactly one of the three.
+#[derive(Clone, PartialEq, Message)]
+struct Entry {
+    #[prost(message, optional, tag = "1")]
+    said: Option<Said>,
+    /// What became of entries said before.
+    #[prost(message, repeated, tag = "2")]
+    settled: Vec<Settled>,
+    /// After healing: the last place of a stream, whatever stood in entries before.
+    #[prost(message, optional, tag = "3")]
+    healed: Option<Healed>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+struct Said {
+    #[prost(message, optional, tag = "1")]
+    record: Option<StoredRecord>,
+    #[prost(bytes = "bytes", optional, tag = "2")]
+    sealed: Option<Bytes>,
+}
+
+/// Where a said record stands at the broker.
+#[derive(Clone, PartialEq, Eq, Message)]
+pub(crate) struct Settled {
+    /// The index of the entry that said it.
+    #[prost(uint64, tag = "1")]
+    pub(crate) said: u64,
+    #[prost(bytes = "bytes", tag = "2")]
+    id: Bytes,
+    /// SHA-256 of the open part.
+    #[prost(bytes = "bytes", tag = "3")]
+    open: Bytes,
+    /// The stream's number, see `subject`.
+    #[prost(uint32, tag = "4")]
+    stream: u32,
+    /// 0: it is not in the log, and need not be.
+    #[prost(uint64, tag = "5")]
+    sequence: u64,
+    /// Where its sealed part stands; 0 where it has none.
+    #[prost(uint64, tag = "6")]
+    sealed: u64,
+}
+
+#[derive(Clone, PartialEq, Message)]
+struct Healed {
+    #[prost(uint32, tag = "1")]
+    stream: u32,
+    #[prost(message, optional, tag = "2")]
+    last: Option<Settled>,
+}
+
+/// A message that the broker acknowledged: what must stand where.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Anchor {
+    pub(crate) sequence: u64,
+    pub(crate) id: RecordId,
+    pub(crate) open: [u8; 32],
+}
+
+impl Settled {
+    pub(crate) fn new(said: u64, record: &Record, sequence: u64, sealed: Option<u64>) -> Self {
+        Self {
+            said,
+            id: Bytes::copy_from_slice(record.id.0.as_bytes()),
+            open: Bytes::copy_from_slice(&hash_of(&record.open)),
+            stream: Stream::Of(record.key.class).code(),
+            sequence,
+            sealed: sealed.unwrap_or(0),
+        }
+    }
+
+    /// It is not in the log and need not be: a repeat, or refused by the log.
+    pub(crate) fn dropped(said: u64, record: &Record) -> Self {
+        Self::new(said, record, 0, None)
+    }
+
+    /// The same record's part in one stream, at another place.
+    pub(crate) fn moved(&self, stream: Stream, sequence: u64) -> Self {
+        let (sequence, sealed) =
+            if stream == Stream::Sealed { (0, sequence) } else { (sequence, 0) };
+        Self { sequence, sealed, ..self.clone() }
+    }
+
+    /// What must stand in which streams.
+    pub(crate) fn anchors(&self) -> Vec<(Stream, Anchor)> {
+        let (Some(id), Ok(open)) = (RecordId::from_slice(&self.id), self.open.as_ref().try_into())
+        else {
+            return Vec::new();
+        };
+        let open_part = Stream::of_code(self.stream).map(|stream| (stream, self.sequence));
+        [open_part, Some((Stream::Sealed, self.sealed))]
+            .into_iter()
+            .flatten()
+            .filter(|(_, sequence)| *sequence > 0)
+            .map(|(stream, sequence)| (stream, Anchor { sequence, id, open }))
+            .collect()
+    }
+}
+
+/// The outbox cannot take or give an entry.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("the outbox: {0}")]
+pub(crate) struct OutboxTrouble(pub(crate) String);
+
+impl OutboxTrouble {
+    fn because(error: impl std::fmt::Display) -> Self {
+        Self(error.to_string())
+    }
+}
+
+/// See the module.
+#[derive(Debug)]
+pub(crate) struct Outbox {
+    journal: Journal,
+    /// The last acknowledged place of each stream.
+    anchors: Mutex<BTreeMap<Stream, Anchor>>,
+    /// Entries said and not known to be on disk, by record.
+    wet: Mutex<HashMap<RecordId, u64>>,
+    /// Bytes of all entries.
+    bytes: Mutex<u64>,
+}
+
+/// What the last run left.
+pub(crate) struct Left {
+    /// Commands that were said and never settled, in order, with their indices.
+    pub(crate) commands: Vec<(u64, Record)>,
+}
+
+impl Outbox {
+    /// Opens the journal and reads it once.
+    pub(crate) fn open(dir: &Path, sync_delay: Duration) -> Result<(Self, Left), OpenError> {
+        let options = Options::default().with_sync_delay(sync_delay);
+        let (journal, _recovery) = Journal::open(dir, options)?;
+        let outbox = Self {
+            journal,
+            anchors: Mutex::default(),
+            wet: Mutex::default(),
+            bytes: Mutex::default(),
+        };
+        let mut unsettled: BTreeSet<u64> = BTreeSet::new();
+        let mut from = 0;
+        loop {
+            let entries = outbox.entries(from).map_err(|error| OpenError::Unreadable(error.0))?;
+            if entries.is_empty() {
+                break;
+            }
+            for (index, entry) in &entries {
+                outbox.replay(*index, entry, &mut unsettled);
+                from = index + 1;
+            }
+        }
+        let commands = unsettled
+            .into_iter()
+            .map(|index| Ok((index, outbox.record(index)?)))
+            .collect::<Result<Vec<_>, OutboxTrouble>>()
+            .map_err(|error| OpenError::Unreadable(error.0))?;
+        Ok((outbox, Left { commands }))
+    }
+
+    fn replay(&self, index: u64, entry: &Entry, unsettled: &mut BTreeSet<u64>) {
+        *lock(&self.bytes) += entry.encoded_len() as u64;
+        let command = entry.said.as_ref().and_then(|said| said.record.as_ref());
+        if command.is_some_and(|record| record.class == 1) {
+            unsettled.insert(index);
+        }
+        for settled in &entry.settled {
+            unsettled.remove(&settled.said);
+            self.raise(settled);
+        }
+        if let Some(healed) = &entry.healed
+            && let Some(stream) = Stream::of_code(healed.stream)
+        {
+            lock(&self.anchors).remove(&stream);
+            let last = healed.last.iter().flat_map(Settled::anchors);
+            let anchor = last.filter(|(of, _)| *of == stream).map(|(_, anchor)| anchor).next();
+            if let Some(anchor) = anchor {
+                lock(&self.anchors).insert(stream, anchor);
+            }
+        }
+    }
+
+    fn raise(&self, settled: &Settled) {
+        let mut anchors = lock(&self.anchors);
+        for (stream, anchor) in settled.anchors() {
+            let last = anchors.entry(stream).or_insert(anchor);
+            if anchor.sequence > last.sequence {
+                *last = anchor;
+            }
+        }
+    }
+
+    /// Writes records down, without waiting for the disk. Their indices, in order.
+    pub(crate) fn say(&self, records: &[Record]) -> Result<Vec<u64>, OutboxTrouble> {
+        let mut indices = Vec::with_capacity(records.len());
+        for record in records {
+            let said = Said { record: Some(stored(record)), sealed: record.sealed.clone() };
+            let index = self.append(&Entry { said: Some(said), ..Entry::default() })?;
+            lock(&self.wet).insert(record.id, index);
+            indices.push(index);
+        }
+        self.dry(WET_MAX);
+        Ok(indices)
+    }
+
+    /// Writes down where records stand. Nobody waits for it: what is lost of it is found out.
+    pub(crate) fn settle(&self, settled: Vec<Settled>) {
+        settled.iter().for_each(|settled| self.raise(settled));
+        if let Err(error) = self.append(&Entry { settled, ..Entry::default() }) {
+            tracing::warn!(%error, "an acknowledgement was not written down");
+        }
+    }
+
+    /// After healing a stream: its last place among what this process said.
+    pub(crate) fn healed(&self, stream: Stream, last: Option<Settled>) {
+        let anchor = last.iter().flat_map(Settled::anchors).find(|(of, _)| *of == stream);
+        match anchor {
+            Some((_, anchor)) => lock(&self.anchors).insert(stream, anchor),
+            None => lock(&self.anchors).remove(&stream),
+        };
+        let healed = Some(Healed { stream: stream.code(), last });
+        if let Err(error) = self.append(&Entry { healed, ..Entry::default() }) {
+            tracing::warn!(%error, "that a stream was healed was not written down");
+        }
+    }
+
+    fn append(&self, entry: &Entry) -> Result<u64, OutboxTrouble> {
+        let payload = Bytes::from(entry.encode_to_vec());
+        let mut bytes = lock(&self.bytes);
+        let before = *bytes;
+        *bytes += payload.len() as u64;
+        if before < ALARM_BYTES && *bytes >= ALARM_BYTES {
+            tracing::error!(bytes = *bytes, "the outbox has grown beyond its alarm");
+        }
+        metrics::gauge!("keng_outbox_bytes").set(*bytes as f64);
+        drop(bytes);
+        self.journal.append(payload).map_err(OutboxTrouble::because)
+    }
+
+    /// The last acknowledged place of a stream.
+    pub(crate) fn anchor(&self, stream: Stream) -> Option<Anchor> {
+        lock(&self.anchors).get(&stream).copied()
+    }
+
+    /// Waits until what this process said under the id is on disk; at once where it said nothing.
+    pub(crate) async fn durable(&self, id: RecordId) -> Result<(), OutboxTrouble> {
+        let Some(index) = lock(&self.wet).get(&id).copied() else { return Ok(()) };
+        self.journal.durable(index).await.map_err(OutboxTrouble::because)?;
+        self.dry(0);
+        Ok(())
+    }
+
+    /// Forgets the entries that are on disk by now, where more than so many are remembered.
+    fn dry(&self, many: usize) {
+        let mut wet = lock(&self.wet);
+        if wet.len() > many {
+            let end = self.journal.durable_end();
+            wet.retain(|_, index| *index >= end);
+        }
+    }
+
+    /// The record said at an index.
+    pub(crate) fn record(&self, index: u64) -> Result<Record, OutboxTrouble> {
+        let payload = self.journal.read(index).map_err(OutboxTrouble::because)?;
+        let entry = Entry::decode(payload).map_err(OutboxTrouble::because)?;
+        let said = entry.said.ok_or_else(|| OutboxTrouble(format!("entry {index} says nothing")))?;
+        record_of(said).ok_or_else(|| OutboxTrouble(format!("entry {index} is no record")))
+    }
+
+    /// What was settled, from an index on, in parts: `None` past the end.
+    pub(crate) fn settled_from(
+        &self,
+        from: u64,
+    ) -> Result<Option<(Vec<Settled>, u64)>, OutboxTrouble> {
+        let entries = self.entries(from)?;
+        let Some((last, _)) = entries.last() else { return Ok(None) };
+        let next = last + 1;
+        Ok(Some((entries.into_iter().flat_map(|(_, entry)| entry.settled).collect(), next)))
+    }
+
+    /// How many entries there are now.
+    pub(crate) fn end(&self) -> u64 {
+        self.journal.end()
+    }
+
+    fn entries(&self, from: u64) -> Result<Vec<(u64, Entry)>, OutboxTrouble> {
+        if from >= self.journal.end() {
+            return Ok(Vec::new());
+        }
+        let payloads = self
+            .journal
+            .read_from(from, SCAN_ENTRIES_MAX, SCAN_BYTES_MAX)
+            .map_err(OutboxTrouble::because)?;
+        (from..)
+            .zip(payloads)
+            .map(|(index, payload)| {
+                let entry = Entry::decode(payload).map_err(OutboxTrouble::because)?;
+                Ok((index, entry))
+            })
+            .collect()
+    }
+
+    /// Writes out what waits, and ends.
+    pub(crate) async fn close(&self) {
+        self.journal.clone().close().await;
+    }
+}
+
+fn stored(record: &Record) -> StoredRecord {
+    StoredRecord {
+        id: Bytes::copy_from_slice(record.id.0.as_bytes()),
+        class: i32::try_from(Stream::Of(record.key.class).code()).unwrap_or(0),
+        province: record.key.home.province.to_string(),
+        commune: record.key.home.commune.to_string(),
+        entity: record.key.entity.to_string(),
+        version: match record.kind {
+            Kind::Command => 0,
+            Kind::Commit { version } => version,
+        },
+        open: record.open.clone(),
+        has_sealed: record.sealed.is_some(),
+    }
+}
+
+fn record_of(said: Said) -> Option<Record> {
+    let stored = said.record?;
+    let class = match Stream::of_code(u32::try_from(stored.class).ok()?)? {
+        Stream::Of(class) => class,
+        Stream::Sealed => return None,
+    };
+    let home = Home { province: stored.province.parse().ok()?, commune: stored.commune.parse().ok()? };
+    let kind = match class {
+        Class::Command => Kind::Command,
+        _ => Kind::Commit { version: stored.version },
+    };
+    Some(Record {
+        id: RecordId::from_slice(&stored.id)?,
+        key: Key { class, home, entity: stored.entity.parse().ok()? },
+        kind,
+        open: stored.open,
+        sealed: said.sealed,
+    })
+}

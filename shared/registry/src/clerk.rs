@@ -1,0 +1,323 @@
+//! The clerk writes the directory: tokens, officers, groups, and which map is in force.
+//!
+//! The process that takes such a command also decides it, so that it works at once there. Were
+//! it killed in between, alerting, which follows every command, would decide it.
+
+use std::{sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use domain::{
+    directory::{DirectoryCommand, Entry, MapFacts, TokenFacts},
+    ids::{EntityName, Home, Millis, OfficerId, RecordId},
+};
+use event_log::{
+    AppendError, At, Durable, EventLog, LoadError, Recorded,
+    command::Draft,
+    record::{BATCH_RECORDS_MAX, Class, Key, Record},
+    shell::{Answers, Ask, Decided, ExecuteError, Shell},
+};
+use prost::Message;
+use tokio::sync::watch;
+use uuid::Uuid;
+use wire::{
+    Spoken,
+    directory::token_said,
+    seal::{salt, seal},
+    v1::{self, command::Body},
+};
+
+use crate::{GroupEntry, Map, SharedDirectory, plan_groups};
+
+const PATIENCE: Duration = Duration::from_secs(5);
+/// Records of one append of an import: well below what a log takes, and their sealed parts too.
+const IMPORT_RECORDS_MAX: usize = BATCH_RECORDS_MAX / 2;
+
+/// Why the directory was not written.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ClerkError {
+    /// The rule that forbids it.
+    #[error("refused: {code} {field}")]
+    Refused {
+        /// A stable machine code.
+        code: String,
+        /// The field at fault.
+        field: String,
+    },
+    /// Not known to be written: ask again.
+    #[error("not stored: {0}")]
+    Unavailable(String),
+}
+
+impl From<ExecuteError> for ClerkError {
+    fn from(error: ExecuteError) -> Self {
+        Self::Unavailable(error.to_string())
+    }
+}
+
+impl From<AppendError> for ClerkError {
+    fn from(error: AppendError) -> Self {
+        Self::Unavailable(error.to_string())
+    }
+}
+
+impl From<LoadError> for ClerkError {
+    fn from(error: LoadError) -> Self {
+        Self::Unavailable(error.to_string())
+    }
+}
+
+/// Writes the directory. Cheap to share.
+pub struct Clerk {
+    log: Arc<dyn EventLog>,
+    shell: Shell<Entry>,
+    directory: SharedDirectory,
+    /// The last position of class `Alert` that the directory has seen.
+    seen: watch::Receiver<u64>,
+}
+
+impl Clerk {
+    /// A clerk over this log; `seen` follows what the process' directory has taken in.
+    #[must_use]
+    pub fn new(
+        log: Arc<dyn EventLog>,
+        directory: SharedDirectory,
+        seen: watch::Receiver<u64>,
+    ) -> Self {
+        Self { shell: Shell::new(Arc::clone(&log)), log, directory, seen }
+    }
+
+    /// Makes a token, and its officer where the officer is unknown. It works when this returns.
+    ///
+    /// # Errors
+    /// [`ClerkError`].
+    pub async fn make_token(
+        &self,
+        actor: v1::Actor,
+        facts: TokenFacts,
+        now: Millis,
+    ) -> Result<(), ClerkError> {
+        let officer = facts.officer.clone();
+        let mut drafts = Vec::new();
+        if !self.directory.read().officer_known(&officer) {
+            drafts.push(officer_draft(&officer, &actor, now));
+        }
+        let entity = EntityName::token(&facts.id);
+        let body = Body::MakeToken(v1::MakeToken { facts: Some(token_said(&facts)) });
+        drafts.push(draft(RecordId(Uuid::now_v7()), entity, Home::NATION, &actor, now, body));
+        self.write(drafts, now).await
+    }
+
+    /// Ends a token. It is refused everywhere that has seen this, here when this returns.
+    ///
+    /// # Errors
+    /// [`ClerkError`]; `not-found` where there is no such token.
+    pub async fn revoke_token(
+        &self,
+        actor: v1::Actor,
+        id: &str,
+        now: Millis,
+    ) -> Result<(), ClerkError> {
+        let body = Body::RevokeToken(v1::RevokeToken { id: id.to_owned() });
+        let entity = EntityName::token(id);
+        let draft = draft(RecordId(Uuid::now_v7()), entity, Home::NATION, &actor, now, body);
+        self.write(vec![draft], now).await
+    }
+
+    /// Records the groups that are new or differ; the same file again writes nothing. Answers
+    /// with how many were recorded.
+    ///
+    /// # Errors
+    /// [`ClerkError`]; what was recorded before the error stays.
+    pub async fn import_groups(
+        &self,
+        actor: v1::Actor,
+        entries: Vec<GroupEntry>,
+        now: Millis,
+    ) -> Result<usize, ClerkError> {
+        let planned = plan_groups(entries, &self.directory.read());
+        for some in planned.chunks(IMPORT_RECORDS_MAX) {
+            let drafts: Vec<Draft> = some
+                .iter()
+                .map(|entry| self.group_draft(entry, &actor, now))
+                .collect::<Result<_, _>>()?;
+            self.write(drafts, now).await?;
+        }
+        Ok(planned.len())
+    }
+
+    /// Writes down which map is in force, if none is yet.
+    ///
+    /// # Errors
+    /// [`ClerkError`]; `other-map` where another one is.
+    pub async fn adopt_map(
+        &self,
+        actor: v1::Actor,
+        map: &Map,
+        now: Millis,
+    ) -> Result<(), ClerkError> {
+        let sha256 = map.sha256();
+        let adopted = self.directory.read().adopted_map();
+        if adopted == Some(sha256) {
+            return Ok(());
+        }
+        let communes = u32::try_from(map.len()).unwrap_or(u32::MAX);
+        let facts = MapFacts { sha256, communes };
+        let purpose = format!("adopt-map/{}", hex(&facts.sha256));
+        let body =
+            Body::AdoptMap(v1::AdoptMap { sha256: Bytes::copy_from_slice(&sha256), communes });
+        let id = RecordId::of_purpose(&purpose);
+        let draft = draft(id, EntityName::map(), Home::NATION, &actor, now, body);
+        self.write(vec![draft], now).await
+    }
+
+    /// Decides a command of the directory that stands in the log. Has the effect of one.
+    ///
+    /// # Errors
+    /// [`ExecuteError`]: ask again.
+    pub async fn decide(
+        &self,
+        recorded: &Recorded,
+        command: &v1::Command,
+        now: Millis,
+    ) -> Result<Option<At>, ExecuteError> {
+        let ask = ask(recorded.id, &recorded.key, recorded.seal.bytes(), command, now).map_err(
+            |why| ExecuteError::Held { entity: recorded.key.entity.clone(), why: why.to_string() },
+        )?;
+        Ok(self.shell.execute(ask, |_, _| ()).await?.at)
+    }
+
+    fn group_draft(
+        &self,
+        entry: &GroupEntry,
+        actor: &v1::Actor,
+        now: Millis,
+    ) -> Result<Draft, ClerkError> {
+        let entity = EntityName::group(&entry.id);
+        // The same content at the same version is the same command, at whatever process.
+        let version = self.directory.read().version(&entity);
+        let purpose = format!("group/{}/{version}/{}", entry.id, hex(&entry.content_sha256()));
+        let content = v1::SealedContent {
+            request_sha256: Bytes::new(),
+            content: Some(v1::sealed_content::Content::Group(entry.text())),
+        };
+        let salt = salt().map_err(|why| ClerkError::Unavailable(why.to_string()))?;
+        let body = Body::RecordGroup(v1::RecordGroup { facts: Some(entry.facts()) });
+        let id = RecordId::of_purpose(&purpose);
+        Ok(Draft {
+            sealing: Some(seal(&content, salt)),
+            sealed_fields: vec!["name".to_owned(), "channels".to_owned()],
+            ..draft(id, entity, entry.home, actor, now, body)
+        })
+    }
+
+    /// Writes the commands down, decides them, and waits until all is durable and seen here.
+    async fn write(&self, drafts: Vec<Draft>, now: Millis) -> Result<(), ClerkError> {
+        let records: Vec<Record> = drafts.into_iter().map(Draft::record).collect();
+        let appended = self.log.append(records.clone()).await?;
+        // Over a broker that is away a command is held; the directory does not wait for that.
+        if self.log.durable(appended.at, PATIENCE).await != Durable::Stored {
+            return Err(ClerkError::Unavailable("the log does not store".to_owned()));
+        }
+        // A repeat is decided as the first record under its id says.
+        let first =
+            |record: &Record| appended.repeats.iter().find(|first| first.id == record.id).cloned();
+        let mut asks = Vec::with_capacity(records.len());
+        for record in &records {
+            let repeat = first(record);
+            let (open, sealed) = match &repeat {
+                Some(first) => (&first.open, first.seal.bytes()),
+                None => (&record.open, record.sealed.as_ref()),
+            };
+            let command = v1::Command::decode(open.clone())
+                .map_err(|why| ClerkError::Unavailable(why.to_string()))?;
+            let ask = ask(record.id, &record.key, sealed, &command, now)
+                .map_err(|why| ClerkError::Unavailable(why.to_string()))?;
+            asks.push(ask);
+        }
+        let decided = self.shell.execute_all(asks, |_, _| ()).await?;
+        self.settled(&decided).await
+    }
+
+    async fn settled<E>(&self, decided: &[Decided<E>]) -> Result<(), ClerkError> {
+        if let Some(refusal) = decided.iter().find_map(|decided| decided.refusal) {
+            let (code, field) = (refusal.code.to_owned(), refusal.field.to_owned());
+            return Err(ClerkError::Refused { code, field });
+        }
+        let Some(last) = decided.iter().filter_map(|d| d.at).max_by_key(|at| at.position) else {
+            return Ok(());
+        };
+        if self.log.durable(last, PATIENCE).await != Durable::Stored {
+            return Err(ClerkError::Unavailable("the log does not store".to_owned()));
+        }
+        let mut seen = self.seen.clone();
+        let seen = seen.wait_for(|position| *position >= last.position);
+        match tokio::time::timeout(PATIENCE, seen).await {
+            Ok(Ok(_)) => Ok(()),
+            _ => Err(ClerkError::Unavailable("the directory is behind".to_owned())),
+        }
+    }
+}
+
+fn officer_draft(officer: &OfficerId, actor: &v1::Actor, now: Millis) -> Draft {
+    let body = Body::RecordOfficer(v1::RecordOfficer { officer: officer.to_string() });
+    let id = RecordId::of_purpose(&format!("officer/{officer}"));
+    draft(id, EntityName::officer(officer), Home::NATION, actor, now, body)
+}
+
+fn draft(
+    id: RecordId,
+    entity: EntityName,
+    home: Home,
+    actor: &v1::Actor,
+    at: Millis,
+    body: Body,
+) -> Draft {
+    Draft {
+        id,
+        entity,
+        home,
+        actor: actor.clone(),
+        at,
+        correlation: Bytes::copy_from_slice(id.0.as_bytes()),
+        causation: Bytes::new(),
+        valid_until: None,
+        sealing: None,
+        sealed_fields: vec![],
+        body,
+    }
+}
+
+fn ask(
+    id: RecordId,
+    key: &Key,
+    sealed: Option<&Bytes>,
+    command: &v1::Command,
+    now: Millis,
+) -> Result<Ask<DirectoryCommand>, wire::NotDecodable> {
+    // A group's commit carries the sealed part too, so that a directory needs one look-up.
+    let sealing = sealed.map(|sealed| wire::seal::Sealing {
+        sealed: sealed.clone(),
+        commitment: command.commitment.clone(),
+    });
+    Ok(Ask {
+        key: Key { class: Class::Alert, ..key.clone() },
+        cause: id,
+        correlation: command.correlation.clone(),
+        actor: command.actor.clone().unwrap_or_default(),
+        command: Entry::hear(command)?,
+        now,
+        map: Bytes::new(),
+        sealing,
+        answers: Answers::Command,
+        fresh: true,
+    })
+}
+
+fn hex(bytes: &[u8]) -> String {
+    use std::fmt::Write as _;
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        // Writing to a string cannot fail.
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
