@@ -50,7 +50,7 @@ pub struct Body {
 
 impl Body {
     /// The common part. `at` is when the news was recorded, so that a retry has the same body;
-    /// `verify_base` is where `/v1/verify/CODE` is served, as `https://keng.example.vn`.
+    /// `verify_base` is where codes are verified, as `https://keng.example.vn/v1/verify`.
     #[must_use]
     pub fn of_alert(news: News, at: Millis, sheet: &Sheet, verify_base: &str) -> Self {
         let front = format!(
@@ -96,7 +96,7 @@ fn alert(sheet: &Sheet, verify_base: &str) -> Object {
     alert.put_object("person", person(facts, text));
     alert.put("sent", rfc3339(sheet.sent));
     alert.put("expires", rfc3339(facts.expires_at));
-    let verify = format!("{}/v1/verify/{}", verify_base.trim_end_matches('/'), sheet.code);
+    let verify = format!("{}/{}", verify_base.trim_end_matches('/'), sheet.code);
     alert.put("verify", verify);
     alert
 }

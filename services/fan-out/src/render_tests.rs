@@ -60,7 +60,8 @@ fn bare() -> Sheet {
 }
 
 fn body(sheet: &Sheet) -> String {
-    let body = Body::of_alert(News::Issued, Millis(1_795_257_601_250), sheet, "http://h:1/");
+    let body =
+        Body::of_alert(News::Issued, Millis(1_795_257_601_250), sheet, "http://h:1/v1/verify/");
     let bytes = body.for_delivery("d:1", "g-1", "15958", "webhook-1");
     String::from_utf8(bytes.to_vec()).unwrap()
 }

@@ -4,6 +4,8 @@
 //! Nothing here knows a disk's log or a broker; only `host` knows the port of the log, which each
 //! service is given.
 
+pub mod admin;
+pub mod auth;
 pub mod clock;
 pub mod data_dir;
 pub mod disk;

@@ -235,6 +235,12 @@ impl Lanes {
         self.iter().filter(|(_, delivery)| !delivery.ended())
     }
 
+    /// How many targets were ever planned for.
+    #[must_use]
+    pub fn targets(&self) -> usize {
+        self.lanes.len()
+    }
+
     /// One delivery.
     #[must_use]
     pub fn get(&self, target: &Target, revision: u64) -> Option<&LaneDelivery> {

@@ -10,6 +10,7 @@ pub mod directory;
 pub mod ids;
 pub mod lane;
 pub mod reach;
+pub mod receipts;
 pub mod relay;
 pub mod rights;
 pub mod schedule;

@@ -195,9 +195,7 @@ fn parse(answer: &[u8]) -> Result<Acked, Unpublished> {
     let answer: Answer = serde_json::from_slice(answer)
         .map_err(|error| Unpublished::Unknown(format!("not an acknowledgement: {error}")))?;
     match answer.error {
-        None if answer.seq > 0 => {
-            Ok(Acked { sequence: answer.seq, duplicate: answer.duplicate })
-        }
+        None if answer.seq > 0 => Ok(Acked { sequence: answer.seq, duplicate: answer.duplicate }),
         None => Err(Unpublished::Unknown("an acknowledgement without a sequence".to_owned())),
         Some(Refusal { err_code: WRONG_LAST_SEQUENCE | DUPLICATE_IN_BATCH, .. }) => {
             Err(Unpublished::Look)

@@ -212,7 +212,9 @@ impl Pass<'_> {
             };
             match put {
                 Ok(puts) if as_it_was => {
-                    return Ok(puts.first().map_or(Fate::Hopeless, |put| Fate::Sent(put.position())));
+                    return Ok(puts
+                        .first()
+                        .map_or(Fate::Hopeless, |put| Fate::Sent(put.position())));
                 }
                 Ok(_) => return Ok(Fate::Recovered),
                 Err(NotPut::Conflict(_)) => {}
@@ -255,7 +257,8 @@ fn recovered(lost: &Record, version: u64) -> Record {
     let id = recovered_id(lost.id);
     let bytes_of = |id: RecordId| Bytes::copy_from_slice(id.0.as_bytes());
     let original = Commit::decode(lost.open.clone()).unwrap_or_default();
-    let fact = Event { event: Some(event::Event::Recovered(Recovered { original: lost.open.clone() })) };
+    let fact =
+        Event { event: Some(event::Event::Recovered(Recovered { original: lost.open.clone() })) };
     let commit = Commit {
         id: bytes_of(id),
         entity: Some(Entity {

@@ -97,7 +97,9 @@ pub(crate) async fn send(inner: Arc<Inner>) {
             tracing::warn!(?error, held = lot.len(), "held commands were not sent yet");
             for single in lot.chunks(1) {
                 match send_lot(&inner, single).await {
-                    Err(NotPut::Conflict(why) | NotPut::Refused(why)) => give_up(&inner, single, &why),
+                    Err(NotPut::Conflict(why) | NotPut::Refused(why)) => {
+                        give_up(&inner, single, &why)
+                    }
                     Err(NotPut::Unknown(_)) => break,
                     Ok(()) => {}
                 }

@@ -6,8 +6,10 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use tokio::time::Instant;
 
 use crate::{
-    heal, log::Inner,
-    monitor, streams::{self, Found},
+    heal,
+    log::Inner,
+    monitor,
+    streams::{self, Found},
     subject::Stream,
     suspicion::{self, Shape},
     trust::Trust,
@@ -18,7 +20,8 @@ const GAP_PAUSE: Duration = Duration::from_millis(500);
 
 /// Keeps the connection, for ever.
 pub(crate) async fn keep(inner: Arc<Inner>) {
-    let mut keeper = Keeper { inner, shapes: BTreeMap::new(), fit: None, gaps_since: None };
+    let mut keeper =
+        Keeper { inner, shapes: BTreeMap::new(), asked: None, compared: None, gaps_since: None };
     loop {
         let Some(connection) = keeper.inner.state.connection() else {
             keeper.inner.trust.send_replace(Trust::Away);
@@ -53,8 +56,10 @@ struct Keeper {
     inner: Arc<Inner>,
     /// The shapes of the streams at the last complete comparison.
     shapes: BTreeMap<Stream, Shape>,
-    /// The connection whose server was found fit, and the doubt that was accepted.
-    fit: Option<(u64, Option<String>)>,
+    /// The connection whose monitor was asked, and the doubt about it that was accepted.
+    asked: Option<(u64, Option<String>)>,
+    /// The connection over which all was compared once.
+    compared: Option<u64>,
     /// Since when commits wait for others that are lost.
     gaps_since: Option<Instant>,
 }
@@ -73,11 +78,11 @@ impl<E: std::error::Error> From<E> for Unfit {
 impl Keeper {
     /// Looks at everything once, and opens.
     async fn attend(&mut self, connection: u64) -> Result<(), Unfit> {
-        let fresh = self.fit.as_ref().is_none_or(|(seen, _)| *seen != connection);
+        let fresh = self.compared != Some(connection);
         let anchors = suspicion::anchors(&self.inner.outbox);
         let replicas = self.inner.options.replicas;
         let mut found = streams::look(&self.inner.broker, replicas).await?;
-        self.judge(connection, fresh, &mut found).await?;
+        let doubt = self.judge(connection, &mut found).await?;
         if !found.missing.is_empty() {
             // A stream that was there and is gone: nothing leaves before all is compared.
             self.inner.state.shut();
@@ -86,15 +91,14 @@ impl Keeper {
             found.infos.push(streams::create(&self.inner.broker, stream, replicas).await?);
         }
         let (broker, infos) = (&self.inner.broker, &found.infos);
-        let suspects =
-            suspicion::suspects(broker, &anchors, infos, &self.shapes, fresh).await?;
+        let suspects = suspicion::suspects(broker, &anchors, infos, &self.shapes, fresh).await?;
         if !suspects.is_empty() {
             self.heal(&suspects, connection).await?;
         }
         for (stream, info) in &found.infos {
             self.shapes.insert(*stream, Shape::of(info));
         }
-        let doubt = self.fit.as_ref().and_then(|(_, doubt)| doubt.clone());
+        self.compared = Some(connection);
         let trust = doubt.map_or(Trust::Verified, |why| Trust::Accepted { why });
         self.inner.state.open(connection);
         self.inner.trust.send_if_modified(|now| {
@@ -105,32 +109,24 @@ impl Keeper {
         Ok(())
     }
 
-    /// Whether records may be published to this broker at all.
-    async fn judge(
-        &mut self,
-        connection: u64,
-        fresh: bool,
-        found: &mut Found,
-    ) -> Result<(), Unfit> {
+    /// Whether records may be published to this broker at all, and what was accepted for that.
+    async fn judge(&mut self, connection: u64, found: &mut Found) -> Result<Option<String>, Unfit> {
         let options = &self.inner.options;
-        let mut doubts = std::mem::take(&mut found.doubts);
-        if fresh {
-            let server = self.inner.broker.client.server_info();
-            if let Err(why) = monitor::syncs(options.monitor.as_deref(), &server).await {
-                doubts.insert(0, why);
+        let doubt = match self.asked.take() {
+            Some((asked, doubt)) if asked == connection => doubt,
+            _ => {
+                let server = self.inner.broker.client.server_info();
+                monitor::syncs(options.monitor.as_deref(), &server).await.err()
             }
-        } else if let Some((_, Some(why))) = &self.fit {
-            doubts.insert(0, why.clone());
+        };
+        let mut doubts = std::mem::take(&mut found.doubts);
+        doubts.extend(doubt.clone());
+        if found.faults.is_empty() && (doubts.is_empty() || options.accept_unverified_broker) {
+            self.asked = Some((connection, doubt));
+            return Ok((!doubts.is_empty()).then(|| doubts.join("; ")));
         }
-        doubts.dedup();
-        let why = if found.faults.is_empty() { doubts.join("; ") } else { found.faults.join("; ") };
-        let fit = found.faults.is_empty()
-            && (doubts.is_empty() || options.accept_unverified_broker);
-        if fit {
-            self.fit = Some((connection, (!why.is_empty()).then_some(why)));
-            return Ok(());
-        }
-        self.fit = None;
+        found.faults.append(&mut doubts);
+        let why = found.faults.join("; ");
         self.inner.state.shut();
         self.inner.trust.send_replace(Trust::Unverified { why: why.clone() });
         Err(Unfit::Because(why))

@@ -21,6 +21,7 @@ mod options;
 mod outbox;
 mod read;
 mod sealed;
+mod sealing;
 mod state;
 mod streams;
 mod subject;

@@ -62,7 +62,11 @@ pub(crate) fn open(record: &Record, demand: Demand) -> Message {
     headers.insert(ID, id.as_str());
     headers.insert(ENTITY, record.key.entity.as_str());
     match record.kind {
-        Kind::Command => headers.insert(KIND, "command"),
+        Kind::Command => {
+            headers.insert(KIND, "command");
+            let anywhere = subject::of_command_anywhere(record.id);
+            headers.insert("Nats-Expected-Last-Subject-Sequence-Subject", anywhere.as_str());
+        }
         Kind::Commit { version } => {
             headers.insert(KIND, "commit");
             headers.insert(VERSION, version.to_string().as_str());

@@ -292,7 +292,8 @@ impl Outbox {
     pub(crate) fn record(&self, index: u64) -> Result<Record, OutboxTrouble> {
         let payload = self.journal.read(index).map_err(OutboxTrouble::because)?;
         let entry = Entry::decode(payload).map_err(OutboxTrouble::because)?;
-        let said = entry.said.ok_or_else(|| OutboxTrouble(format!("entry {index} says nothing")))?;
+        let said =
+            entry.said.ok_or_else(|| OutboxTrouble(format!("entry {index} says nothing")))?;
         record_of(said).ok_or_else(|| OutboxTrouble(format!("entry {index} is no record")))
     }
 
@@ -357,7 +358,8 @@ fn record_of(said: Said) -> Option<Record> {
         Stream::Of(class) => class,
         Stream::Sealed => return None,
     };
-    let home = Home { province: stored.province.parse().ok()?, commune: stored.commune.parse().ok()? };
+    let home =
+        Home { province: stored.province.parse().ok()?, commune: stored.commune.parse().ok()? };
     let kind = match class {
         Class::Command => Kind::Command,
         _ => Kind::Commit { version: stored.version },

@@ -3,6 +3,7 @@
 //! when the generation passes.
 
 use std::{
+    collections::HashMap,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -117,15 +118,14 @@ impl Sealed {
             if let Some(sealed) = self.recent.get(&name) {
                 return Ok(Seal::Here(sealed));
             }
-            if ask {
-                let parts =
-                    self.broker.history(Stream::Sealed, &subject::of_sealed(&recorded.key)).await?;
-                if let Some(raw) = parts.iter().find(|raw| raw.seals(name.0, &name.1)) {
-                    self.keep(name, raw.payload.clone());
-                    return Ok(Seal::Here(raw.payload.clone()));
-                }
+            let last = Instant::now() >= deadline;
+            if (ask || last)
+                && let Some(sealed) = self.find(recorded, &name, last).await?
+            {
+                self.keep(name, sealed.clone());
+                return Ok(Seal::Here(sealed));
             }
-            if Instant::now() >= deadline {
+            if last {
                 metrics::counter!("keng_sealed_missing_total").increment(1);
                 tracing::error!(record = %recorded.id, "the sealed part of a record is missing");
                 return Ok(Seal::Missing);
@@ -138,32 +138,56 @@ impl Sealed {
         }
     }
 
+    /// Looks for one part; a last look asks the leader.
+    async fn find(
+        &self,
+        recorded: &Recorded,
+        name: &Name,
+        last: bool,
+    ) -> Result<Option<Bytes>, Unread> {
+        let subject = subject::of_sealed(&recorded.key);
+        let here = |parts: Vec<Raw>| {
+            parts.into_iter().find(|raw| raw.seals(name.0, &name.1)).map(|raw| raw.payload)
+        };
+        let glanced = here(self.broker.glance(Stream::Sealed, &subject).await?);
+        if glanced.is_some() || !last {
+            return Ok(glanced);
+        }
+        Ok(here(self.broker.history(Stream::Sealed, &subject).await?))
+    }
+
     /// The seals of an entity's history, read at once: those not there are `Missing`.
     pub(crate) async fn complete_all(
         &self,
-        recorded: Vec<Recorded>,
+        mut recorded: Vec<Recorded>,
     ) -> Result<Vec<Arc<Recorded>>, Unread> {
-        let mut parts: Option<Vec<Raw>> = None;
-        let mut completed = Vec::with_capacity(recorded.len());
-        for mut record in recorded {
-            if record.seal == Seal::Missing {
-                let name = (record.id, hash_of(&record.open));
-                record.seal = match self.recent.get(&name) {
-                    Some(sealed) => Seal::Here(sealed),
-                    None => {
-                        if parts.is_none() {
-                            let subject = subject::of_sealed(&record.key);
-                            parts = Some(self.broker.history(Stream::Sealed, &subject).await?);
-                        }
-                        let mut parts = parts.iter().flatten();
-                        parts
-                            .find(|raw| raw.seals(name.0, &name.1))
-                            .map_or(Seal::Missing, |raw| Seal::Here(raw.payload.clone()))
-                    }
-                };
+        self.fill(&mut recorded, &[]);
+        let lacking = recorded.iter().find(|record| record.seal == Seal::Missing);
+        if let Some(subject) = lacking.map(|record| subject::of_sealed(&record.key)) {
+            // Any replica first, since that is one request; then the leader.
+            let glanced = self.broker.glance(Stream::Sealed, &subject).await?;
+            if !self.fill(&mut recorded, &glanced) {
+                let parts = self.broker.history(Stream::Sealed, &subject).await?;
+                self.fill(&mut recorded, &parts);
             }
-            completed.push(Arc::new(record));
         }
-        Ok(completed)
+        Ok(recorded.into_iter().map(Arc::new).collect())
+    }
+
+    /// Fills in what is remembered or among the parts; whether nothing is missing after that.
+    fn fill(&self, recorded: &mut [Recorded], parts: &[Raw]) -> bool {
+        let by_id: HashMap<RecordId, &Raw> =
+            parts.iter().filter_map(|raw| Some((raw.id()?, raw))).collect();
+        let mut complete = true;
+        for record in recorded.iter_mut().filter(|record| record.seal == Seal::Missing) {
+            let name = (record.id, hash_of(&record.open));
+            let part = by_id.get(&record.id).copied().filter(|raw| raw.seals(name.0, &name.1));
+            // Several parts may lie under one id: the other is found the long way.
+            let part = part.or_else(|| parts.iter().find(|raw| raw.seals(name.0, &name.1)));
+            let sealed = part.map(|raw| raw.payload.clone()).or_else(|| self.recent.get(&name));
+            complete &= sealed.is_some();
+            record.seal = sealed.map_or(Seal::Missing, Seal::Here);
+        }
+        complete
     }
 }

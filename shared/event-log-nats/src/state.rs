@@ -66,7 +66,9 @@ impl State {
 
     /// The connection over which records may leave, waiting for one.
     pub(crate) async fn passage_until(&self, deadline: Instant) -> Option<u64> {
-        let waits = async { self.0.subscribe().wait_for(|now| now.passage().is_some()).await.ok()?.passage() };
+        let waits = async {
+            self.0.subscribe().wait_for(|now| now.passage().is_some()).await.ok()?.passage()
+        };
         tokio::time::timeout_at(deadline, waits).await.ok().flatten()
     }
 

@@ -1,8 +1,8 @@
 //! The six streams: how they must be set, what is missing, what is set otherwise.
 
 use async_nats::jetstream::{
-    context::{GetStreamErrorKind},
     ErrorCode,
+    context::GetStreamErrorKind,
     stream::{Config, DiscardPolicy, Info, PersistenceMode, RetentionPolicy, StorageType},
 };
 

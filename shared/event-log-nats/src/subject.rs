@@ -82,6 +82,12 @@ pub(crate) fn of_command(key: &Key, id: RecordId) -> String {
     format!("{}{id}", prefix(Stream::Of(Class::Command), &key.home))
 }
 
+/// A command's id under every home: the first record under an id wins, also where a repeat names
+/// another commune.
+pub(crate) fn of_command_anywhere(id: RecordId) -> String {
+    format!("keng.v1.*.{}.*.*.{id}", Class::Command.as_str())
+}
+
 /// The subject of an entity's commits.
 pub(crate) fn of_entity(key: &Key) -> String {
     format!("{}{}", prefix(Stream::Of(key.class), &key.home), key.entity)

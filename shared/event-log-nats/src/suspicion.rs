@@ -26,7 +26,10 @@ impl Shape {
         let span = (state.last_sequence + 1).saturating_sub(state.first_sequence);
         let missing = span.saturating_sub(state.messages);
         let deleted = state.deleted_count.unwrap_or(0).max(missing);
-        Self { first: state.first_sequence.max(1), deleted: if state.messages == 0 { 0 } else { deleted } }
+        Self {
+            first: state.first_sequence.max(1),
+            deleted: if state.messages == 0 { 0 } else { deleted },
+        }
     }
 
     /// A stream that never lost anything in its middle.
@@ -36,10 +39,7 @@ impl Shape {
 /// The last place of each stream that the broker acknowledged to this process. Taken before the
 /// streams are looked at, so that what is acknowledged meanwhile does not look lost.
 pub(crate) fn anchors(outbox: &Outbox) -> BTreeMap<Stream, Anchor> {
-    Stream::ALL
-        .into_iter()
-        .filter_map(|stream| Some((stream, outbox.anchor(stream)?)))
-        .collect()
+    Stream::ALL.into_iter().filter_map(|stream| Some((stream, outbox.anchor(stream)?))).collect()
 }
 
 /// The streams in which something of this process may be lost. `known` are the shapes at the

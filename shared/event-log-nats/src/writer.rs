@@ -2,13 +2,9 @@
 //! broker answers otherwise, and the sealed parts beside it. A time-out is unknown, never failed:
 //! the same records are said again, under the same ids, until the broker has told.
 //!
-//! No outbox and no holding: see `append`, `held`, `heal`.
+//! No outbox and no holding: see `append`, `held`, `heal`. The sealed parts: `sealing`.
 
-use std::{
-    collections::HashMap,
-    sync::Arc,
-    time::Duration,
-};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use event_log::{
     follower::hash_of,
@@ -19,7 +15,7 @@ use tokio::time::Instant;
 use crate::{
     broker::{Acked, Broker, Unpublished},
     cache::Cache,
-    message::{self, Demand, Message, Raw},
+    message::{self, Demand, Raw},
     read::Unread,
     sealed::Sealed,
     state::State,
@@ -27,10 +23,10 @@ use crate::{
 };
 
 /// How long one attempt waits for its acknowledgement.
-const ATTEMPT_MAX: Duration = Duration::from_secs(2);
+pub(crate) const ATTEMPT_MAX: Duration = Duration::from_secs(2);
 const PAUSE_MAX: Duration = Duration::from_millis(500);
 /// How often a batch is refused before commands are sent one by one.
-const BATCH_REFUSALS_MAX: u32 = 2;
+pub(crate) const BATCH_REFUSALS_MAX: u32 = 2;
 /// How often the broker names a duplicate that is not there before it is no longer told ids.
 const GHOSTS_MAX: u32 = 2;
 /// How long the first record under a repeated id waits for its sealed part.
@@ -142,32 +138,8 @@ impl Writer {
         Ok(puts)
     }
 
-    /// Destroys sealed parts whose open part is not in the log.
-    fn take_back(
-        &self,
-        records: &[Record],
-        open: &Result<Vec<Put>, NotPut>,
-        sealed: &Result<Vec<Option<u64>>, NotPut>,
-    ) {
-        let Ok(seals) = sealed else { return };
-        for (place, (record, seal)) in records.iter().zip(seals).enumerate() {
-            let orphan = match open {
-                Ok(puts) => matches!(puts.get(place), Some(Put::Repeat(first)) if first.open != record.open),
-                Err(NotPut::Conflict(_) | NotPut::Refused(_)) => true,
-                Err(NotPut::Unknown(_)) => false,
-            };
-            if let (true, Some(sequence)) = (orphan, *seal) {
-                let broker = self.broker.clone();
-                tokio::spawn(async move {
-                    if let Err(error) = broker.destroy(Stream::Sealed, sequence).await {
-                        tracing::warn!(sequence, error, "a sealed part without a record stays");
-                    }
-                });
-            }
-        }
-    }
-
-    async fn leave(&self, over: Over, deadline: Instant) -> Result<u64, NotPut> {
+    /// A connection over which records may leave.
+    pub(crate) async fn leave(&self, over: Over, deadline: Instant) -> Result<u64, NotPut> {
         match over {
             Over::Open => self
                 .state
@@ -180,7 +152,7 @@ impl Writer {
     }
 
     /// Whether what was said over this connection may be believed.
-    fn believes(&self, over: Over, connection: u64) -> bool {
+    pub(crate) fn believes(&self, over: Over, connection: u64) -> bool {
         match over {
             Over::Open => self.state.passage() == Some(connection),
             Over::This(_) => self.state.connection() == Some(connection),
@@ -307,7 +279,12 @@ impl Writer {
             return Ok(Some(sequence));
         }
         let stream = Stream::Of(record.key.class);
-        match self.broker.last(stream, &subject).await.map_err(|unread| Tried::Unknown(unread.to_string()))? {
+        match self
+            .broker
+            .last(stream, &subject)
+            .await
+            .map_err(|unread| Tried::Unknown(unread.to_string()))?
+        {
             Some(raw) if raw.version().is_some_and(|last| last + 1 == version) => {
                 self.places.put(subject, (version - 1, raw.sequence), 1);
                 Ok(Some(raw.sequence))
@@ -354,13 +331,10 @@ impl Writer {
         Ok(())
     }
 
-    async fn look_at_command(
-        &self,
-        record: &Record,
-        attempt: &Attempt,
-    ) -> Result<Looked, NotPut> {
+    async fn look_at_command(&self, record: &Record, attempt: &Attempt) -> Result<Looked, NotPut> {
         let stream = Stream::Of(record.key.class);
-        let Some(raw) = self.broker.last(stream, &subject::of_record(record)).await? else {
+        let anywhere = subject::of_command_anywhere(record.id);
+        let Some(raw) = self.broker.last(stream, &anywhere).await? else {
             return Ok(Looked::Free);
         };
         // What stands there after an attempt without an answer is that attempt's.
@@ -417,74 +391,6 @@ impl Writer {
             None => Err(NotPut::Conflict(format!("{} is past {version}", record.key.entity))),
         }
     }
-
-    /// Puts the sealed parts; for each record, where its part stands.
-    pub(crate) async fn put_sealed(
-        &self,
-        records: &[Record],
-        over: Over,
-        deadline: Instant,
-    ) -> Result<Vec<Option<u64>>, NotPut> {
-        let mut seals: Vec<Option<u64>> = vec![None; records.len()];
-        let (mut number, mut singly) = (0, false);
-        let labelled = matches!(over, Over::Open);
-        loop {
-            let rest: Vec<(usize, Message)> = records
-                .iter()
-                .enumerate()
-                .filter(|(place, _)| seals.get(*place).is_some_and(Option::is_none))
-                .filter_map(|(place, record)| Some((place, message::sealed(record, labelled)?)))
-                .collect();
-            if rest.is_empty() {
-                return Ok(seals);
-            }
-            let connection = self.leave(over, deadline).await?;
-            let patience = ATTEMPT_MAX.min(deadline.saturating_duration_since(Instant::now()));
-            let trouble = match self.try_sealed(rest, singly, patience).await {
-                Ok(stored) if self.believes(over, connection) => {
-                    for (place, sequence) in stored {
-                        if let Some(slot) = seals.get_mut(place) {
-                            *slot = Some(sequence);
-                        }
-                    }
-                    continue;
-                }
-                Ok(_) => "the connection was lost".to_owned(),
-                Err(Unpublished::Look) => {
-                    singly = true;
-                    "sealed parts stored before".to_owned()
-                }
-                Err(Unpublished::Told(why)) => {
-                    singly |= number >= BATCH_REFUSALS_MAX;
-                    why
-                }
-                Err(Unpublished::Unknown(why)) => why,
-            };
-            number += 1;
-            pause(number, deadline, trouble).await?;
-        }
-    }
-
-    async fn try_sealed(
-        &self,
-        rest: Vec<(usize, Message)>,
-        singly: bool,
-        patience: Duration,
-    ) -> Result<Vec<(usize, u64)>, Unpublished> {
-        let (places, messages): (Vec<usize>, Vec<Message>) = rest.into_iter().unzip();
-        if singly || messages.len() == 1 {
-            let mut stored = Vec::with_capacity(messages.len());
-            for (place, message) in places.into_iter().zip(messages) {
-                // Under one id and one open part there is one sealed part: a duplicate is it.
-                stored.push((place, self.broker.publish(message, patience).await?.sequence));
-            }
-            return Ok(stored);
-        }
-        let count = messages.len() as u64;
-        let acked = self.broker.publish_batch(messages, patience).await?;
-        let first = (acked.sequence + 1).saturating_sub(count);
-        Ok(places.into_iter().zip(first..).collect())
-    }
 }
 
 /// What one attempt met.
@@ -513,7 +419,7 @@ fn fill(puts: &mut [Option<Put>], stored: Vec<(usize, u64)>) {
 }
 
 /// Waits a little, longer each time; ends where the deadline would pass.
-async fn pause(number: u32, deadline: Instant, trouble: String) -> Result<(), NotPut> {
+pub(crate) async fn pause(number: u32, deadline: Instant, trouble: String) -> Result<(), NotPut> {
     let pause = Duration::from_millis(20 << number.min(6)).min(PAUSE_MAX);
     if Instant::now() + pause >= deadline {
         return Err(NotPut::Unknown(trouble));

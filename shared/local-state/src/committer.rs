@@ -174,7 +174,7 @@ impl Writer {
                     shared.show(cursors);
                     Ok(())
                 }
-                Err(error) => Err(StateError::Broken(error.to_string())),
+                Err(_) => Err(StateError::Broken(self.broken.clone().unwrap_or_default())),
             };
             // Who asked may have gone meanwhile.
             let _ = answer.send(result);

@@ -126,7 +126,13 @@ impl LocalState {
             Err(Trouble::Damaged(why)) => {
                 let aside = directory.move_aside().map_err(unusable)?;
                 report_rebuilt(dir, Some(&aside), &why);
-                (open_fresh(&directory).map_err(unusable)?, Opened::Rebuilt)
+                let fresh = match open_fresh(&directory) {
+                    Err(error) if error.kind() == io::ErrorKind::StorageFull => {
+                        directory.remove().and_then(|()| open_fresh(&directory))
+                    }
+                    other => other,
+                };
+                (fresh.map_err(unusable)?, Opened::Rebuilt)
             }
             Err(Trouble::Full(why)) => {
                 directory.remove().map_err(unusable)?;

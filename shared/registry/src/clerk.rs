@@ -89,9 +89,11 @@ impl Clerk {
     /// Makes a token, and its officer where the officer is unknown. It works when this returns.
     ///
     /// # Errors
-    /// [`ClerkError`].
+    /// [`ClerkError`]; `already-made` where the command `id` is in the log: the token that it
+    /// made cannot be shown again.
     pub async fn make_token(
         &self,
+        id: RecordId,
         actor: v1::Actor,
         facts: TokenFacts,
         now: Millis,
@@ -103,8 +105,12 @@ impl Clerk {
         }
         let entity = EntityName::token(&facts.id);
         let body = Body::MakeToken(v1::MakeToken { facts: Some(token_said(&facts)) });
-        drafts.push(draft(RecordId(Uuid::now_v7()), entity, Home::NATION, &actor, now, body));
-        self.write(drafts, now).await
+        drafts.push(draft(id, entity, Home::NATION, &actor, now, body));
+        if self.write(drafts, now).await?.contains(&id) {
+            let (code, field) = ("already-made".to_owned(), String::new());
+            return Err(ClerkError::Refused { code, field });
+        }
+        Ok(())
     }
 
     /// Ends a token. It is refused everywhere that has seen this, here when this returns.
@@ -120,7 +126,8 @@ impl Clerk {
         let body = Body::RevokeToken(v1::RevokeToken { id: id.to_owned() });
         let entity = EntityName::token(id);
         let draft = draft(RecordId(Uuid::now_v7()), entity, Home::NATION, &actor, now, body);
-        self.write(vec![draft], now).await
+        self.write(vec![draft], now).await?;
+        Ok(())
     }
 
     /// Records the groups that are new or differ; the same file again writes nothing. Answers
@@ -167,7 +174,8 @@ impl Clerk {
             Body::AdoptMap(v1::AdoptMap { sha256: Bytes::copy_from_slice(&sha256), communes });
         let id = RecordId::of_purpose(&purpose);
         let draft = draft(id, EntityName::map(), Home::NATION, &actor, now, body);
-        self.write(vec![draft], now).await
+        self.write(vec![draft], now).await?;
+        Ok(())
     }
 
     /// Decides a command of the directory that stands in the log. Has the effect of one.
@@ -211,7 +219,12 @@ impl Clerk {
     }
 
     /// Writes the commands down, decides them, and waits until all is durable and seen here.
-    async fn write(&self, drafts: Vec<Draft>, now: Millis) -> Result<(), ClerkError> {
+    /// Answers with those that were in the log already.
+    async fn write(
+        &self,
+        drafts: Vec<Draft>,
+        now: Millis,
+    ) -> Result<Vec<RecordId>, ClerkError> {
         let records: Vec<Record> = drafts.into_iter().map(Draft::record).collect();
         let appended = self.log.append(records.clone()).await?;
         // Over a broker that is away a command is held; the directory does not wait for that.
@@ -235,7 +248,8 @@ impl Clerk {
             asks.push(ask);
         }
         let decided = self.shell.execute_all(asks, |_, _| ()).await?;
-        self.settled(&decided).await
+        self.settled(&decided).await?;
+        Ok(appended.repeats.iter().map(|first| first.id).collect())
     }
 
     async fn settled<E>(&self, decided: &[Decided<E>]) -> Result<(), ClerkError> {

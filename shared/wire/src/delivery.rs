@@ -4,6 +4,7 @@ use domain::{
     delivery::{Delivery, DeliveryCommand, DeliveryEvent, Plan, Target},
     ids::Millis,
     lane::Receipt,
+    receipts::Receipts,
 };
 
 use crate::{
@@ -135,5 +136,26 @@ impl Spoken for Delivery {
             },
             _ => return Err(NotDecodable("an event of a delivery")),
         })
+    }
+}
+
+impl Spoken for Receipts {
+    /// Nobody gives receipts through the log: fan-out observes.
+    fn hear(_: &v1::Command) -> Result<Vec<Receipt>, NotDecodable> {
+        Err(NotDecodable("a command to receipts"))
+    }
+
+    fn say(receipts: &Vec<Receipt>) -> Event {
+        let receipts = receipts.iter().map(receipt_said).collect();
+        Event::ReceiptsRecorded(v1::ReceiptsRecorded { receipts })
+    }
+
+    fn recall(event: &Event) -> Result<Vec<Receipt>, NotDecodable> {
+        match event {
+            Event::ReceiptsRecorded(recorded) => {
+                recorded.receipts.iter().map(receipt_recalled).collect()
+            }
+            _ => Err(NotDecodable("receipts")),
+        }
     }
 }

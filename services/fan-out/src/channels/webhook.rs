@@ -9,6 +9,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use base64::{Engine, prelude::BASE64_STANDARD};
 use bytes::Bytes;
 use domain::{lane::Outcome, schedule::ATTEMPT_MS_MAX};
 use reqwest::{
@@ -16,9 +17,7 @@ use reqwest::{
     header::{CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER},
     redirect,
 };
-use standardwebhooks::{
-    HEADER_WEBHOOK_ID, HEADER_WEBHOOK_SIGNATURE, HEADER_WEBHOOK_TIMESTAMP, Webhook as Signer,
-};
+use ring::hmac;
 
 use crate::channels::address::{Guard, NotCalled};
 
@@ -35,9 +34,8 @@ const RETRY_AFTER_S: std::ops::RangeInclusive<u64> = 1..=24 * 60 * 60;
 const IDLE_S_MAX: u64 = 20;
 /// Idle connections to one host.
 const IDLE_MAX: usize = 64;
-/// Standard Webhooks: 24 bytes at least, which are 32 characters of base64. Whoever could sign
-/// with an empty secret could be anybody.
-const SECRET_CHARS_MIN: usize = 32;
+/// Standard Webhooks. Whoever could sign with an empty secret could be anybody.
+const SECRET_BYTES: std::ops::RangeInclusive<usize> = 24..=64;
 
 /// How webhooks are called.
 #[derive(Debug, Clone)]
@@ -156,9 +154,9 @@ impl Webhook {
         let mut request = Request::new(Method::POST, url);
         let headers = request.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        headers.insert(HEADER_WEBHOOK_ID, id);
-        headers.insert(HEADER_WEBHOOK_TIMESTAMP, HeaderValue::from(timestamp_s));
-        headers.insert(HEADER_WEBHOOK_SIGNATURE, signature);
+        headers.insert("webhook-id", id);
+        headers.insert("webhook-timestamp", HeaderValue::from(timestamp_s));
+        headers.insert("webhook-signature", signature);
         *request.body_mut() = Some(body.into());
         Ok(request)
     }
@@ -193,10 +191,17 @@ fn client(options: &WebhookOptions, guard: Guard) -> reqwest::ClientBuilder {
         .dns_resolver(guard)
 }
 
-/// `None` where the secret is none.
+/// `None` where the secret is none. By ring, since 4,500 bodies of 2 KiB are to be signed at once:
+/// 2 µs each here, where the crate `standardwebhooks` takes 14; the tests verify with that one.
 fn sign(secret: &str, id: &str, timestamp_s: i64, body: &[u8]) -> Option<String> {
-    let key = secret.strip_prefix("whsec_").filter(|key| key.len() >= SECRET_CHARS_MIN)?;
-    Signer::new(key).ok()?.sign(id, timestamp_s, body).ok()
+    let key = BASE64_STANDARD.decode(secret.strip_prefix("whsec_")?).ok()?;
+    if !SECRET_BYTES.contains(&key.len()) {
+        return None;
+    }
+    let mut signing = hmac::Context::with_key(&hmac::Key::new(hmac::HMAC_SHA256, &key));
+    signing.update(format!("{id}.{timestamp_s}.").as_bytes());
+    signing.update(body);
+    Some(format!("v1,{}", BASE64_STANDARD.encode(signing.sign())))
 }
 
 /// Reads what is little enough to read, so that the connection can be used again.

@@ -8,9 +8,9 @@ use axum::{
     extract::{ConnectInfo, Request, State},
     response::{IntoResponse, Response},
 };
-use base64::{Engine, prelude::BASE64_STANDARD};
 use futures::{StreamExt, stream};
 use sha2::{Digest, Sha256};
+use standardwebhooks::Webhook as Receiver;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpListener,
@@ -131,7 +131,7 @@ async fn what_arrives_is_signed() {
     let call = target.calls.recv().await.unwrap();
     assert_eq!(call.body, body);
     assert_eq!(header(&call, "content-type"), "application/json");
-    Signer::new(SECRET).unwrap().verify(&call.body, &call.headers).unwrap();
+    Receiver::new(SECRET).unwrap().verify(&call.body, &call.headers).unwrap();
 
     let key = BASE64_STANDARD.decode(SECRET.strip_prefix("whsec_").unwrap()).unwrap();
     let signed = [format!("a:1:g:c.{now_s}.").as_bytes(), &body].concat();

@@ -1,0 +1,83 @@
+//! Leases: only the holder sends; another takes over when the lease has run out.
+
+use std::{collections::BTreeSet, time::Duration};
+
+use domain::{
+    delivery::{Delivery, DeliveryCommand, DeliveryKnown, Lease},
+    ids::Millis,
+};
+use event_log::Durable;
+
+use crate::{
+    book::BookId,
+    plan::observation,
+    send::Desk,
+};
+
+const DURABLE_PATIENCE: Duration = Duration::from_secs(10);
+/// A lease with less left than this is renewed before anything leaves.
+const RENEW_MS: i64 = 3_000;
+/// After another's lease has run out, it gets so long to renew it.
+const GRACE_MS: i64 = 300;
+
+impl Desk {
+    /// Whether this instance may send for this book now: it holds the lease, or has taken it.
+    /// Where another holds it, the book is looked at again when that lease has run out.
+    pub(crate) async fn hold_lease(&self, id: BookId) -> bool {
+        if self.holds(id, self.host.clock.now()) {
+            return true;
+        }
+        let _one_at_a_time = self.leasing.lock().await;
+        let now = self.host.clock.now();
+        if self.holds(id, now) {
+            return true;
+        }
+        let Some((home, plan, lease)) = self.lease_of(id) else { return false };
+        if let Some(other) = lease.filter(|lease| *lease.instance != *self.host.instance) {
+            if other.until > now {
+                self.look_again(id, other.until.plus_ms(GRACE_MS));
+                return false;
+            }
+        }
+        let take = DeliveryCommand::TakeLease { instance: self.host.instance.to_string() };
+        let ask = observation(id.0, home, plan, take, now, false);
+        let known = |_: &Delivery, _: &_| DeliveryKnown { now, not_reached: BTreeSet::new() };
+        let taken = match self.deliveries.execute(ask, known).await {
+            Ok(decided) => decided,
+            Err(why) => {
+                tracing::warn!(%why, "no lease yet");
+                self.look_again(id, now.plus_ms(GRACE_MS));
+                return false;
+            }
+        };
+        let (Some(at), Some(event)) = (taken.at, taken.events.first()) else {
+            self.look_again(id, now.plus_ms(RENEW_MS));
+            return false;
+        };
+        if self.host.log.durable(at, DURABLE_PATIENCE).await != Durable::Stored {
+            return false;
+        }
+        // The log tells the same a moment later, and it changes nothing then.
+        if let Some(book) = self.books.lock().get_mut(&id) {
+            book.lanes.apply(event, now);
+        }
+        true
+    }
+
+    fn holds(&self, id: BookId, now: Millis) -> bool {
+        let books = self.books.lock();
+        let lease = books.get(&id).and_then(|book| book.lanes.lease.as_ref());
+        lease.is_some_and(|lease| {
+            *lease.instance == *self.host.instance && lease.until > now.plus_ms(RENEW_MS)
+        })
+    }
+
+    fn lease_of(
+        &self,
+        id: BookId,
+    ) -> Option<(domain::ids::Home, domain::ids::RecordId, Option<Lease>)> {
+        let books = self.books.lock();
+        let book = books.get(&id)?;
+        Some((book.home, book.plan, book.lanes.lease.clone()))
+    }
+}

@@ -1,0 +1,187 @@
+//! One attempt: the last look before it leaves, the call, and what is known of it afterwards.
+
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
+
+use domain::{
+    delivery::{Delivery, DeliveryCommand, DeliveryKnown, StopReason, delivery_id, may_be_told},
+    ids::{Home, Millis, RecordId},
+    lane::{Outcome, Receipt},
+    schedule::next_attempt,
+};
+use registry::Group;
+use tokio::sync::OwnedSemaphorePermit;
+
+use crate::{
+    channels::webhook::Attempted,
+    plan::observation,
+    receive::Seen,
+    send::{Attempt, Desk},
+    sheets::Ready,
+};
+
+/// An attempt that takes longer no longer counts among those in flight, so that slow targets
+/// delay no other.
+const SLOW_AFTER: Duration = Duration::from_millis(200);
+const LOOK_AGAIN_MS: i64 = 1_000;
+
+/// What an attempt needs, all of it looked up at the last moment.
+struct Leaving {
+    ready: Arc<Ready>,
+    group: Arc<Group>,
+    home: Home,
+    plan: RecordId,
+}
+
+impl Desk {
+    /// Makes one attempt, and hands over its receipt.
+    pub(crate) async fn attempt(&self, attempt: Attempt, permit: OwnedSemaphorePermit) {
+        let now = self.host.clock.now();
+        // A long queue may have outlived the lease.
+        if self.host.drain.token().is_cancelled() || !self.hold_lease(attempt.book).await {
+            return self.leave_be(&attempt);
+        }
+        let leaving = match self.last_look(&attempt, now).await {
+            Ok(Some(leaving)) => leaving,
+            Ok(None) => return self.leave_be(&attempt),
+            Err(reason) => return self.stop(&attempt, reason).await,
+        };
+        let attempted = self.call(&attempt, &leaving, now, permit).await;
+        let Some(attempted) = attempted else {
+            return self.stop(&attempt, StopReason::NoSuchTarget).await;
+        };
+        let ended = self.host.clock.now();
+        let next = match attempted.outcome {
+            Outcome::Delivered | Outcome::Gone => None,
+            Outcome::NotReached | Outcome::Unknown => next_attempt(
+                attempt.number,
+                ended,
+                attempted.retry_after_s,
+                attempt.give_up_at,
+            ),
+        };
+        measure(&attempt, &attempted, ended);
+        let seen = Seen {
+            book: attempt.book,
+            home: leaving.home,
+            plan: leaving.plan,
+            receipt: Receipt {
+                target: attempt.target.clone(),
+                revision: attempt.revision,
+                attempt: attempt.number,
+                outcome: attempted.outcome,
+                at: ended,
+                took_ms: attempted.took_ms,
+                status: attempted.status,
+                trouble: attempted.trouble.to_owned(),
+                next_attempt_at: next,
+            },
+        };
+        // The receiver lives as long as the process; it records before it ends.
+        let _ = self.receipts.send(seen).await;
+    }
+
+    /// The last look: what leaves must still be meant to. `Ok(None)`: not now.
+    async fn last_look(
+        &self,
+        attempt: &Attempt,
+        now: Millis,
+    ) -> Result<Option<Leaving>, StopReason> {
+        let Some((alert_home, home, plan)) = self.still_open(attempt) else { return Ok(None) };
+        if attempt.give_up_at <= now {
+            return Err(StopReason::Expired);
+        }
+        let group = self.host.directory.read().group(&attempt.target.group).cloned();
+        let Some(group) = group else { return Err(StopReason::NoSuchTarget) };
+        let (alert, _) = attempt.book;
+        let ready = self.sheets.ready(alert, alert_home, attempt.revision, attempt.news).await;
+        let ready = match ready {
+            Ok(ready) => ready,
+            Err(why) => {
+                tracing::error!(%why, %alert, "an alert cannot be rendered");
+                return Ok(None);
+            }
+        };
+        // The gate, at the last hop: an exercise never reaches the public.
+        if !may_be_told(ready.status, group.facts.kind, group.facts.exercises) {
+            return Err(StopReason::Gate);
+        }
+        Ok(Some(Leaving { ready, group, home, plan }))
+    }
+
+    fn still_open(&self, attempt: &Attempt) -> Option<(Home, Home, RecordId)> {
+        let books = self.books.lock();
+        let book = books.get(&attempt.book)?;
+        let delivery = book.lanes.get(&attempt.target, attempt.revision)?;
+        (!delivery.ended()).then_some((book.alert_home, book.home, book.plan))
+    }
+
+    /// Calls the channel; `None` where the group has no such channel any more.
+    async fn call(
+        &self,
+        attempt: &Attempt,
+        leaving: &Leaving,
+        now: Millis,
+        permit: OwnedSemaphorePermit,
+    ) -> Option<Attempted> {
+        let (alert, commune) = attempt.book;
+        let address = leaving.group.address(&attempt.target.channel)?;
+        let id = delivery_id(alert, attempt.revision, &attempt.target);
+        let (group, channel) = (attempt.target.group.as_str(), attempt.target.channel.as_str());
+        let body = leaving.ready.body.for_delivery(&id, group, commune.as_str(), channel);
+        let call =
+            self.webhook.deliver(&address.url, &address.secret, &id, now.0 / 1_000, body);
+        tokio::pin!(call);
+        tokio::select! {
+            attempted = &mut call => return Some(attempted),
+            () = tokio::time::sleep(SLOW_AFTER) => {}
+        }
+        let _slow = self.slow.acquire().await;
+        drop(permit);
+        Some(call.await)
+    }
+
+    /// Not now: another look comes in a while.
+    fn leave_be(&self, attempt: &Attempt) {
+        if let Some(book) = self.books.lock().get_mut(&attempt.book) {
+            book.in_flight.remove(&attempt.target);
+        }
+        let again = self.host.clock.now().plus_ms(LOOK_AGAIN_MS);
+        self.look_again(attempt.book, again);
+    }
+
+    /// Records that what has not left is not to leave.
+    async fn stop(&self, attempt: &Attempt, reason: StopReason) {
+        let Some((_, home, plan)) = self.still_open(attempt) else { return };
+        let now = self.host.clock.now();
+        let command = DeliveryCommand::Stop {
+            reason,
+            revision: attempt.revision,
+            targets: vec![attempt.target.clone()],
+            // Attempts before this one have their receipts; this one has not begun, unless an
+            // instance before this one had begun the first and was killed.
+            never_left: false,
+        };
+        let ask = observation(attempt.book.0, home, plan, command, now, false);
+        let known = |_: &Delivery, _: &_| DeliveryKnown { now, not_reached: BTreeSet::new() };
+        if let Err(why) = self.deliveries.execute(ask, known).await {
+            tracing::warn!(%why, "a delivery cannot be stopped yet");
+        }
+        self.leave_be(attempt);
+    }
+}
+
+fn measure(attempt: &Attempt, attempted: &Attempted, ended: Millis) {
+    let outcome = match attempted.outcome {
+        Outcome::Delivered => "delivered",
+        Outcome::NotReached => "not-reached",
+        Outcome::Unknown => "unknown",
+        Outcome::Gone => "gone",
+    };
+    let channel = attempt.target.channel_type.clone();
+    metrics::counter!("keng_attempts_total", "outcome" => outcome, "channel" => channel)
+        .increment(1);
+    if attempted.outcome == Outcome::Delivered {
+        let since = Duration::from_millis(ended.since_ms(attempt.planned_at));
+        metrics::histogram!("keng_stage_seconds", "stage" => "delivered").record(since);
+    }
+}

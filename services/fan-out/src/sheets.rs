@@ -1,0 +1,191 @@
+//! Sheets: what an alert says, read from its history when it is needed, and kept while it is.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use chassis::Host;
+use domain::{
+    alert::{Alert, AlertEvent, AlertFacts},
+    ids::{AlertId, EntityName, Home, Millis, RecordId},
+    reach::CommuneReached,
+    values::News,
+};
+use event_log::{Class, Key, Recorded};
+use prost::Message;
+use wire::{
+    Spoken, seal,
+    v1::{self, commit::Outcome, sealed_content::Content},
+};
+
+use crate::render::{Body, Sheet};
+
+/// Bodies kept; beyond this all are let go, and read again when they are needed.
+const BODIES_MAX: usize = 512;
+
+/// Why there is no sheet now: ask again.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum NoSheet {
+    #[error("the log cannot be reached: {0}")]
+    Unavailable(String),
+    #[error("the alert's history cannot be read by this program")]
+    Held,
+    #[error("the alert's words are not here")]
+    NoWords,
+}
+
+/// One alert's news, ready to be rendered.
+pub(crate) struct Ready {
+    pub(crate) body: Body,
+    pub(crate) status: domain::values::AlertStatus,
+}
+
+/// Reads and keeps sheets.
+pub(crate) struct Sheets {
+    host: Host,
+    verify_base: String,
+    ready: Mutex<HashMap<(AlertId, u64), Arc<Ready>>>,
+}
+
+/// An alert's history, as far as fan-out needs it.
+pub(crate) struct History {
+    issued: Option<(AlertEvent, Millis)>,
+    /// The communes it was put to, so far.
+    pub(crate) communes: Vec<CommuneReached>,
+    /// When each revision was recorded.
+    recorded: HashMap<u64, Millis>,
+}
+
+impl Sheets {
+    pub(crate) fn new(host: &Host, verify_base: &str) -> Self {
+        let verify_base = verify_base.to_owned();
+        Self { host: host.clone(), verify_base, ready: Mutex::default() }
+    }
+
+    /// The rendered news of one revision.
+    pub(crate) async fn ready(
+        &self,
+        alert: AlertId,
+        home: Home,
+        revision: u64,
+        news: News,
+    ) -> Result<Arc<Ready>, NoSheet> {
+        if let Some(ready) = self.kept().get(&(alert, revision)) {
+            return Ok(Arc::clone(ready));
+        }
+        let history = history(&self.host, alert, home).await?;
+        let Some((AlertEvent::Issued { facts, code, content, .. }, sent)) = history.issued else {
+            return Err(NoSheet::Held);
+        };
+        let text = self.text(alert, home, content).await?;
+        let at = history.recorded.get(&revision).copied().unwrap_or(sent);
+        let status = facts.status;
+        let state = state_of(news);
+        let sheet = Sheet { alert, code, revision, state, facts, text, sent };
+        let body = Body::of_alert(news, at, &sheet, &self.verify_base);
+        let ready = Arc::new(Ready { body, status });
+        let mut kept = self.kept();
+        if kept.len() >= BODIES_MAX {
+            kept.clear();
+        }
+        kept.insert((alert, revision), Arc::clone(&ready));
+        Ok(ready)
+    }
+
+    fn kept(&self) -> std::sync::MutexGuard<'_, HashMap<(AlertId, u64), Arc<Ready>>> {
+        self.ready.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    async fn text(
+        &self,
+        alert: AlertId,
+        home: Home,
+        content: RecordId,
+    ) -> Result<v1::AlertText, NoSheet> {
+        let key = Key { class: Class::Command, home, entity: EntityName::alert(alert) };
+        let found = self.host.log.load(&key, Some(content)).await;
+        let found = found.map_err(|why| NoSheet::Unavailable(why.to_string()))?;
+        let command = found.first().ok_or(NoSheet::NoWords)?;
+        let open = v1::Command::decode(command.open.clone()).map_err(|_| NoSheet::Held)?;
+        let sealed = command.seal.bytes().ok_or(NoSheet::NoWords)?;
+        match seal::open(sealed, &open.commitment).map(|sealed| sealed.content) {
+            Ok(Some(Content::Alert(text))) => Ok(text),
+            _ => Err(NoSheet::NoWords),
+        }
+    }
+}
+
+/// The state's word as the news says it.
+fn state_of(news: News) -> &'static str {
+    match news {
+        News::Issued | News::Updated | News::Corrected => "active",
+        News::Cancelled => "cancelled",
+        News::Resolved => "resolved",
+        News::Expired => "expired",
+    }
+}
+
+/// The history of an alert, from the log.
+pub(crate) async fn history(
+    host: &Host,
+    alert: AlertId,
+    home: Home,
+) -> Result<History, NoSheet> {
+    let key = Key { class: Class::Alert, home, entity: EntityName::alert(alert) };
+    let records = host.log.load(&key, None).await;
+    let records = records.map_err(|why| NoSheet::Unavailable(why.to_string()))?;
+    let mut history =
+        History { issued: None, communes: vec![], recorded: HashMap::new() };
+    for recorded in &records {
+        let (events, at) = events_of(recorded).ok_or(NoSheet::Held)?;
+        for event in events {
+            history.apply(event, at);
+        }
+    }
+    Ok(history)
+}
+
+impl History {
+    fn apply(&mut self, event: AlertEvent, at: Millis) {
+        let revision = match &event {
+            AlertEvent::Issued { revision, communes, .. } => {
+                self.communes.extend(communes.iter().copied());
+                let revision = *revision;
+                self.issued = Some((event, at));
+                revision
+            }
+            AlertEvent::RelayedFurther { communes, .. } => {
+                self.communes.extend(communes.iter().copied());
+                return;
+            }
+            AlertEvent::ApprovalAsked { revision, .. }
+            | AlertEvent::Cancelled { revision, .. }
+            | AlertEvent::Resolved { revision, .. }
+            | AlertEvent::Expired { revision } => *revision,
+            AlertEvent::Approved { .. } => return,
+        };
+        self.recorded.entry(revision).or_insert(at);
+    }
+
+    /// What is open of the alert, and the revision under which it was issued, if it was.
+    pub(crate) fn issued(&self) -> Option<(&AlertFacts, u64)> {
+        match &self.issued {
+            Some((AlertEvent::Issued { facts, revision, .. }, _)) => Some((facts, *revision)),
+            _ => None,
+        }
+    }
+}
+
+/// The events of an alert's commit, and when they were recorded; `None` where they cannot be
+/// decoded.
+pub(crate) fn events_of(recorded: &Recorded) -> Option<(Vec<AlertEvent>, Millis)> {
+    let commit = v1::Commit::decode(recorded.open.clone()).ok()?;
+    let at = Millis(commit.decided_at_ms);
+    let Some(Outcome::Events(events)) = commit.outcome else { return Some((vec![], at)) };
+    let mut recalled = Vec::with_capacity(events.events.len());
+    for event in &events.events {
+        recalled.push(Alert::recall(event.event.as_ref()?).ok()?);
+    }
+    Some((recalled, at))
+}
