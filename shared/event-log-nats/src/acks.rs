@@ -15,15 +15,26 @@ const ALIVE_EVERY: Duration = Duration::from_secs(4);
 /// What a follower says of a record.
 pub(crate) enum Order {
     Received(Position, Box<Acker>),
+    /// It waits for the reactor to take it.
+    Ready(Position),
+    /// What was received and is not ready will not be: its consumer's time has ended.
+    Abandon,
     /// From here on the reactor has 10 s.
     HandedOut(Position),
     Acknowledge(Position),
     GiveBack(Position),
 }
 
+#[derive(PartialEq, Eq)]
+enum Stage {
+    Received,
+    Ready,
+    HandedOut,
+}
+
 struct Pending {
     acker: Box<Acker>,
-    handed_out: bool,
+    stage: Stage,
 }
 
 /// Carries out orders until all who give them are gone, then gives back what is left.
@@ -39,7 +50,7 @@ pub(crate) async fn carry_out(mut orders: mpsc::UnboundedReceiver<Order>) {
                 None => break,
             },
             _ = alive.tick() => {
-                for waiting in pending.values().filter(|waiting| !waiting.handed_out) {
+                for waiting in pending.values().filter(|waiting| waiting.stage != Stage::HandedOut) {
                     say(&waiting.acker, AckKind::Progress).await;
                 }
             }
@@ -53,11 +64,26 @@ pub(crate) async fn carry_out(mut orders: mpsc::UnboundedReceiver<Order>) {
 async fn obey(order: Order, pending: &mut BTreeMap<Position, Pending>) {
     match order {
         Order::Received(position, acker) => {
-            pending.insert(position, Pending { acker, handed_out: false });
+            pending.insert(position, Pending { acker, stage: Stage::Received });
+        }
+        Order::Ready(position) => {
+            if let Some(waiting) = pending.get_mut(&position) {
+                waiting.stage = Stage::Ready;
+            }
         }
         Order::HandedOut(position) => {
             if let Some(waiting) = pending.get_mut(&position) {
-                waiting.handed_out = true;
+                waiting.stage = Stage::HandedOut;
+            }
+        }
+        Order::Abandon => {
+            let abandoned: Vec<Position> = pending
+                .iter()
+                .filter(|(_, waiting)| waiting.stage == Stage::Received)
+                .map(|(position, _)| *position)
+                .collect();
+            for waiting in abandoned.iter().filter_map(|position| pending.remove(position)) {
+                say(&waiting.acker, AckKind::Nak(None)).await;
             }
         }
         Order::Acknowledge(position) => {

@@ -71,12 +71,11 @@ fn check(records: &[Record]) -> Result<(Class, domain::ids::RecordId), AppendErr
 type Placed = (u64, Vec<Arc<Recorded>>);
 
 async fn append_commands(inner: &Arc<Inner>, records: Vec<Record>) -> Result<Placed, AppendError> {
-    let on_the_way = inner.held.outgoing.now();
     let mut repeats = Vec::new();
     let mut fresh: Vec<Record> = Vec::with_capacity(records.len());
     for record in records {
-        match on_the_way.get(&record.id) {
-            Some(held) => repeats.push(Arc::clone(held)),
+        match inner.held.on_the_way(record.id) {
+            Some(held) => repeats.push(held),
             None if fresh.iter().any(|earlier| earlier.id == record.id) => {}
             None => fresh.push(record),
         }
@@ -100,7 +99,7 @@ async fn append_commands(inner: &Arc<Inner>, records: Vec<Record>) -> Result<Pla
             settle(inner, &said, &fresh, &puts);
             let position = puts.last().map_or(At::UNPLACED, Put::position);
             repeats.extend(puts.into_iter().filter_map(|put| match put {
-                Put::Repeat(first) => Some(first),
+                Put::Repeat { first, .. } => Some(first),
                 Put::Stored { .. } => None,
             }));
             Ok((position, repeats))

@@ -237,12 +237,20 @@ impl Course {
         let flowed = self.flow(&consumer, &mut messages, connection).await;
         // What the client has and nobody looked at is given back with the rest.
         while let Some(Some(Ok(message))) = futures::FutureExt::now_or_never(messages.next()) {
-            if let (Ok(info), Some(orders)) = (message.info(), &self.orders) {
+            if let Ok(info) = message.info() {
                 let position = info.stream_sequence;
-                let _ = orders.send(Order::Received(position, Box::new(message.split().1)));
+                self.order(Order::Received(position, Box::new(message.split().1)));
             }
         }
+        self.order(Order::Abandon);
         flowed
+    }
+
+    fn order(&self, order: Order) {
+        if let Some(orders) = &self.orders {
+            // Only the end of the process ends who carries them out before those who give them.
+            let _ = orders.send(order);
+        }
     }
 
     async fn flow(
@@ -339,16 +347,12 @@ impl Course {
             headers: message.headers.unwrap_or_default(),
             payload: message.payload,
         };
-        if let Some(orders) = &self.orders {
-            let _ = orders.send(Order::Received(sequence, Box::new(acker)));
-        }
+        self.order(Order::Received(sequence, Box::new(acker)));
         let Some(recorded) = raw.recorded(self.class) else {
             // Set aside for good: it has no entity that could wait for it.
             metrics::counter!("keng_log_foreign_total").increment(1);
             tracing::error!(subject = raw.subject, sequence, "a message that is not ours");
-            if let Some(orders) = &self.orders {
-                let _ = orders.send(Order::Acknowledge(sequence));
-            }
+            self.order(Order::Acknowledge(sequence));
             return Ok(None);
         };
         let sealed = Arc::clone(&self.inner.sealed);
@@ -357,6 +361,7 @@ impl Course {
 
     async fn hand_out(&mut self, recorded: Arc<Recorded>, pending: u64) -> Result<(), Ended> {
         let cursor = Cursor::on(&recorded);
+        self.order(Order::Ready(cursor.position));
         self.step(Step::Record(recorded)).await?;
         if self.role == Role::Projection {
             self.place = Some(cursor);

@@ -180,7 +180,7 @@ impl Pass<'_> {
         match self.inner.writer.put_open(one, self.over, deadline()).await {
             Ok(puts) => Ok(match puts.first() {
                 Some(Put::Stored { sequence, .. }) => Fate::Sent(*sequence),
-                Some(Put::Repeat(first)) => Fate::Present(first.position),
+                Some(Put::Repeat { first, .. }) => Fate::Present(first.position),
                 None => Fate::Hopeless,
             }),
             Err(NotPut::Refused(_) | NotPut::Conflict(_)) => Ok(Fate::Hopeless),

@@ -7,6 +7,7 @@ use std::{
     time::Duration,
 };
 
+use domain::ids::RecordId;
 use event_log::{
     log::{At, Outgoing},
     record::{Record, Recorded, Seal},
@@ -40,6 +41,11 @@ impl Held {
     /// Whether so many more may be held.
     pub(crate) fn has_room(&self, more: usize) -> bool {
         lock(&self.waiting).len().saturating_add(more) <= HELD_MAX
+    }
+
+    /// The command, if it is held.
+    pub(crate) fn on_the_way(&self, id: RecordId) -> Option<Arc<Recorded>> {
+        self.outgoing.subscribe().borrow().get(&id).cloned()
     }
 
     /// Holds a command. `false` where its id is held already.
@@ -136,9 +142,9 @@ fn give_up(inner: &Inner, lot: &[(u64, Record)], why: &str) {
 pub(crate) fn settled(said: u64, record: &Record, put: &Put) -> Settled {
     match put {
         Put::Stored { sequence, sealed } => Settled::new(said, record, *sequence, *sealed),
-        Put::Repeat(first) if first.open == record.open => {
-            Settled::new(said, record, first.position, None)
+        Put::Repeat { first, sealed } if first.open == record.open => {
+            Settled::new(said, record, first.position, *sealed)
         }
-        Put::Repeat(_) => Settled::dropped(said, record),
+        Put::Repeat { .. } => Settled::dropped(said, record),
     }
 }

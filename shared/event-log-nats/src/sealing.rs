@@ -25,7 +25,7 @@ impl Writer {
         for (place, (record, seal)) in records.iter().zip(seals).enumerate() {
             let orphan = match open {
                 Ok(puts) => {
-                    matches!(puts.get(place), Some(Put::Repeat(first)) if first.open != record.open)
+                    matches!(puts.get(place), Some(Put::Repeat { first, .. }) if first.open != record.open)
                 }
                 Err(NotPut::Conflict(_) | NotPut::Refused(_)) => true,
                 Err(NotPut::Unknown(_)) => false,

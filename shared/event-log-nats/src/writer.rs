@@ -49,14 +49,14 @@ pub(crate) enum Put {
     /// It stands at this sequence; its sealed part at the other.
     Stored { sequence: u64, sealed: Option<u64> },
     /// A command whose id was in the log already, with other bytes or from earlier.
-    Repeat(Arc<Recorded>),
+    Repeat { first: Arc<Recorded>, sealed: Option<u64> },
 }
 
 impl Put {
     pub(crate) fn position(&self) -> u64 {
         match self {
             Self::Stored { sequence, .. } => *sequence,
-            Self::Repeat(first) => first.position,
+            Self::Repeat { first, .. } => first.position,
         }
     }
 }
@@ -130,9 +130,8 @@ impl Writer {
         self.take_back(records, &open, &sealed);
         let (mut puts, seals) = (open?, sealed?);
         for (put, seal) in puts.iter_mut().zip(seals) {
-            if let Put::Stored { sealed, .. } = put {
-                *sealed = seal;
-            }
+            let (Put::Stored { sealed, .. } | Put::Repeat { sealed, .. }) = put;
+            *sealed = seal;
         }
         records.iter().for_each(|record| self.sealed.wrote(record));
         Ok(puts)
@@ -321,7 +320,7 @@ impl Writer {
                     if first.seal == Seal::Missing {
                         first.seal = self.sealed.seal(&first, REPEAT_SEAL_MAX, false).await?;
                     }
-                    Put::Repeat(Arc::new(first))
+                    Put::Repeat { first: Arc::new(first), sealed: None }
                 }
             };
             if let Some(slot) = puts.get_mut(*place) {

@@ -1,0 +1,531 @@
+//! The application: what can be asked, the same over HTTP and gRPC.
+//!
+//! Every answer is a door: it waits until what it shows is durable.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use bytes::Bytes;
+use chassis::{Host, Problem, auth::forbidden};
+use domain::{
+    ids::{AlertId, CommuneCode, EntityName, Home, Millis, RecordId},
+    rights::Asker,
+};
+use event_log::{AppendError, At, Class, Durable, Key, Recorded, command::Draft};
+use prost::Message;
+use tokio::time::{Instant, timeout_at};
+use wire::{
+    actor::person,
+    seal::{open, salt, seal},
+    spoken::home_said,
+    v1::{self, AlertText, command::Body, sealed_content::Content},
+};
+
+use crate::{
+    board::Board,
+    following::asked,
+    notices::Notices,
+    refused::{disk_low, not_found, not_stored, other_bytes, refused},
+    request,
+    row::{Refused, Row},
+};
+
+/// How long an answer waits for the decision.
+const DECISION_PATIENCE: Duration = Duration::from_secs(1);
+/// Within this an officer is told that nothing could be stored.
+const STORE_PATIENCE: Duration = Duration::from_millis(4_500);
+/// Held for longer than this, a raise or an approval is stale.
+const VALIDITY_MS: i64 = 15 * 60 * 1_000;
+/// Words kept of alerts that somebody looked at.
+const TEXTS_MAX: usize = 1_000;
+/// Alerts in one page of a list.
+const PAGE_MAX: usize = 100;
+
+/// Intake, running.
+pub struct Intake {
+    pub(crate) host: Host,
+    pub(crate) board: Board,
+    pub(crate) notices: Notices,
+    texts: Mutex<HashMap<RecordId, Arc<AlertText>>>,
+}
+
+/// A request that changes something: its command's id, and the hash of its body.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Request {
+    pub(crate) command: RecordId,
+    pub(crate) sha256: [u8; 32],
+}
+
+/// What can be asked of an alert that is there.
+#[derive(Debug, Clone)]
+pub(crate) enum Act {
+    Approve { revision: u64 },
+    Cancel { note: Option<String> },
+    Resolve { note: Option<String> },
+    Acknowledge { commune: Option<CommuneCode>, note: Option<String> },
+    Refuse { commune: Option<CommuneCode>, note: Option<String> },
+}
+
+/// An alert to be shown, with its words, and how it stands with this request.
+pub(crate) struct Shown {
+    pub(crate) row: Row,
+    pub(crate) text: Option<Arc<AlertText>>,
+    /// It lies in this machine's outbox: on disk here, not yet sent.
+    pub(crate) held: bool,
+    /// Whether the request itself is still being decided, or held.
+    pub(crate) pending: bool,
+}
+
+/// What became of a command that was written down.
+enum Written {
+    Decided(Option<Refused>),
+    Deciding,
+    Held,
+}
+
+/// Which alerts are listed.
+#[derive(Debug, Default)]
+pub(crate) struct Filter {
+    pub(crate) commune: Option<CommuneCode>,
+    pub(crate) state: Option<String>,
+    pub(crate) kind: Option<String>,
+    pub(crate) after: Option<AlertId>,
+}
+
+impl Intake {
+    pub(crate) fn new(host: &Host) -> Self {
+        Self {
+            host: host.clone(),
+            board: Board::default(),
+            notices: Notices::default(),
+            texts: Mutex::default(),
+        }
+    }
+
+    /// Raises an alert.
+    pub(crate) async fn raise(
+        &self,
+        asker: &Asker,
+        request: Request,
+        draft: request::Draft,
+    ) -> Result<Shown, Problem> {
+        let home = draft.facts.home;
+        if !asker.standing.acts_for(home) {
+            return Err(forbidden());
+        }
+        if !self.host.raising_allowed() {
+            return Err(disk_low());
+        }
+        let alert = AlertId::raised_by(request.command);
+        let facts = wire::alert::facts_said(&draft.facts);
+        let now = self.host.clock.now();
+        let command = Command {
+            request,
+            entity: EntityName::alert(alert),
+            home,
+            alert,
+            valid_until: Some(now.plus_ms(VALIDITY_MS)),
+            content: Some(Content::Alert(draft.text)),
+            sealed_fields: draft.sealed_fields,
+            body: Body::RaiseAlert(v1::RaiseAlert { facts: Some(facts) }),
+        };
+        let written = self.write(asker, command, now).await?;
+        if let Written::Decided(_) = written {
+            metrics::counter!("keng_accepted_total", "kind" => "raise").increment(1);
+        }
+        self.shown(alert, &written).await
+    }
+
+    /// Does something with an alert that is there.
+    pub(crate) async fn act(
+        &self,
+        asker: &Asker,
+        request: Request,
+        alert: AlertId,
+        act: Act,
+    ) -> Result<Shown, Problem> {
+        let row = self.readable(asker, alert)?;
+        let now = self.host.clock.now();
+        let command = command_of(asker, request, &row, act, now)?;
+        match self.write(asker, command, now).await? {
+            Written::Decided(Some(refusal)) => Err(refused(&refusal)),
+            written => self.shown(alert, &written).await,
+        }
+    }
+
+    /// One alert, for whoever may read it.
+    pub(crate) async fn get(&self, asker: &Asker, alert: AlertId) -> Result<Shown, Problem> {
+        let row = self.readable(asker, alert)?;
+        self.door(&row).await?;
+        let held = self.is_held(alert);
+        let text = self.text(&row).await;
+        Ok(Shown { row, text, held, pending: false })
+    }
+
+    /// Alerts that the asker may read, the newest first, and where the next page begins.
+    pub(crate) async fn list(
+        &self,
+        asker: &Asker,
+        filter: &Filter,
+    ) -> Result<(Vec<Shown>, Option<AlertId>), Problem> {
+        if !asker.standing.reads_alerts() {
+            return Err(forbidden());
+        }
+        if let Some(commune) = filter.commune {
+            self.reads_for(asker, commune)?;
+        }
+        let (rows, next) = self.matching(asker, filter);
+        let mut shown = Vec::with_capacity(rows.len());
+        for row in rows {
+            self.door(&row).await?;
+            let text = self.text(&row).await;
+            let held = self.is_held(row.id);
+            shown.push(Shown { row, text, held, pending: false });
+        }
+        Ok((shown, next))
+    }
+
+    /// One alert without its words, for what is told of its deliveries.
+    pub(crate) async fn deliveries(&self, asker: &Asker, alert: AlertId) -> Result<Row, Problem> {
+        let mut row = self.readable(asker, alert)?;
+        self.door(&row).await?;
+        // The issuing commune sees all; others see what is their own.
+        if !asker.standing.acts_for(row.home) {
+            let homes: Vec<Home> = row.communes().collect();
+            row.lanes.retain(|commune, _| {
+                homes.iter().any(|home| {
+                    home.commune == *commune && asker.standing.acts_for(*home)
+                })
+            });
+        }
+        Ok(row)
+    }
+
+    /// The alert with this code, for anyone; only what was ever in force.
+    pub(crate) async fn verify(&self, code: &str) -> Result<Row, Problem> {
+        let row = self.board.lock().by_code(code).cloned();
+        let row = row.filter(|row| row.sent.is_some()).ok_or_else(not_found)?;
+        self.door(&row).await?;
+        Ok(row)
+    }
+
+    /// Whether the asker may read what concerns this commune.
+    pub(crate) fn reads_for(&self, asker: &Asker, commune: CommuneCode) -> Result<Home, Problem> {
+        let home = self.host.map.home(commune).ok_or_else(not_found)?;
+        if asker.standing.acts_for(home) { Ok(home) } else { Err(forbidden()) }
+    }
+
+    fn matching(&self, asker: &Asker, filter: &Filter) -> (Vec<Row>, Option<AlertId>) {
+        let rows = self.board.lock();
+        let mut found: Vec<Row> = Vec::new();
+        let skip = filter.after.is_some();
+        let newest_first = rows.order.iter().rev();
+        let after = newest_first.skip_while(|id| skip && Some(**id) != filter.after);
+        for id in after.skip(usize::from(skip)) {
+            let Some(row) = rows.get(*id).filter(|row| fits(row, asker, filter)) else { continue };
+            if found.len() == PAGE_MAX {
+                let next = found.last().map(|row| row.id);
+                return (found, next);
+            }
+            found.push(row.clone());
+        }
+        (found, None)
+    }
+
+    /// Whether what the row shows is durable.
+    pub(crate) async fn door_of(&self, row: &Row) -> bool {
+        self.door(row).await.is_ok()
+    }
+
+    /// Whether this request is the one that raised the alert: the same key and the same bytes.
+    pub(crate) async fn is_repeat(&self, row: &Row, request: Request) -> bool {
+        let key = Key { class: Class::Command, home: row.home, entity: EntityName::alert(row.id) };
+        let found = self.host.log.load(&key, Some(request.command)).await.unwrap_or_default();
+        let before = found.first().and_then(|recorded| unsealed(recorded));
+        before.is_some_and(|before| before.request_sha256 == request.sha256.as_slice())
+    }
+
+    /// The row, if the asker may read it. A foreign alert does not exist.
+    fn readable(&self, asker: &Asker, alert: AlertId) -> Result<Row, Problem> {
+        if !asker.standing.reads_alerts() {
+            return Err(forbidden());
+        }
+        let row = self.board.row(alert).or_else(|| self.held_row(alert));
+        row.filter(|row| row.communes().any(|home| asker.standing.acts_for(home)))
+            .ok_or_else(not_found)
+    }
+
+    /// An alert that is only in this machine's outbox.
+    fn held_row(&self, alert: AlertId) -> Option<Row> {
+        let held = self.host.outgoing.now();
+        let recorded = held.values().find(|held| AlertId::raised_by(held.id) == alert)?;
+        let command = v1::Command::decode(recorded.open.clone()).ok()?;
+        let (id, asked) = asked(&command)?;
+        let mut row = Row::new(id, recorded.key.home);
+        row.asked = Some(asked);
+        Some(row)
+    }
+
+    fn is_held(&self, alert: AlertId) -> bool {
+        self.host.outgoing.now().keys().any(|command| AlertId::raised_by(*command) == alert)
+    }
+
+    /// Waits until what the row shows is durable.
+    async fn door(&self, row: &Row) -> Result<(), Problem> {
+        for at in row.shown_after.values() {
+            if self.host.log.durable(*at, STORE_PATIENCE).await != Durable::Stored {
+                return Err(not_stored());
+            }
+        }
+        Ok(())
+    }
+
+    async fn shown(&self, alert: AlertId, written: &Written) -> Result<Shown, Problem> {
+        let held = matches!(written, Written::Held);
+        let row = self.board.row(alert).or_else(|| self.held_row(alert));
+        let row = row.ok_or_else(not_stored)?;
+        if !held {
+            self.door(&row).await?;
+        }
+        let text = self.text(&row).await;
+        let pending = !matches!(written, Written::Decided(_));
+        Ok(Shown { held: self.is_held(alert), row, text, pending })
+    }
+
+    /// The alert's words; `None` where they are erased, or not here.
+    pub(crate) async fn text(&self, row: &Row) -> Option<Arc<AlertText>> {
+        let content = row.content()?;
+        let kept = self.texts.lock().unwrap_or_else(PoisonError::into_inner).get(&content).cloned();
+        if kept.is_some() {
+            return kept;
+        }
+        let key = Key { class: Class::Command, home: row.home, entity: EntityName::alert(row.id) };
+        let recorded = match self.host.outgoing.now().get(&content) {
+            Some(held) => Arc::clone(held),
+            None => self.host.log.load(&key, Some(content)).await.ok()?.first().cloned()?,
+        };
+        let Some(Content::Alert(text)) = unsealed(&recorded)?.content else { return None };
+        let text = Arc::new(text);
+        let mut texts = self.texts.lock().unwrap_or_else(PoisonError::into_inner);
+        if texts.len() >= TEXTS_MAX {
+            texts.clear();
+        }
+        texts.insert(content, Arc::clone(&text));
+        Some(text)
+    }
+
+    /// Writes a command down, and waits a bounded time for its decision.
+    async fn write(
+        &self,
+        asker: &Asker,
+        command: Command,
+        now: Millis,
+    ) -> Result<Written, Problem> {
+        let started = Instant::now();
+        let request = command.request;
+        let record = command.draft(asker, now)?.record();
+        let mut decision = self.board.wait_for(request.command);
+        let appended =
+            tokio::time::timeout(STORE_PATIENCE, self.host.log.append(vec![record])).await;
+        let appended = match appended {
+            Ok(Ok(appended)) => appended,
+            Ok(Err(AppendError::Unavailable(why))) => {
+                tracing::warn!(why, "a command could not be stored");
+                return Err(not_stored());
+            }
+            Ok(Err(why)) => {
+                tracing::error!(%why, "a command was not taken by the log");
+                return Err(not_stored());
+            }
+            Err(_) => return Err(not_stored()),
+        };
+        if let Some(first) = appended.repeats.first() {
+            // After an erasure there is nothing left to compare with.
+            let before = unsealed(first).map(|content| content.request_sha256);
+            if before.is_some_and(|before| before != request.sha256.as_slice()) {
+                return Err(other_bytes());
+            }
+        }
+        let written = self.decision(&mut decision, request, appended.at, started).await?;
+        drop(decision);
+        self.board.give_up(request.command);
+        metrics::histogram!("keng_stage_seconds", "stage" => "accepted")
+            .record(started.elapsed());
+        Ok(written)
+    }
+
+    async fn decision(
+        &self,
+        decision: &mut tokio::sync::oneshot::Receiver<crate::board::Decision>,
+        request: Request,
+        at: At,
+        started: Instant,
+    ) -> Result<Written, Problem> {
+        if let Some(refusal) = self.board.decided(request.command) {
+            return Ok(Written::Decided(refusal));
+        }
+        if at.position == At::UNPLACED {
+            return match self.host.log.durable(at, Duration::ZERO).await {
+                // The broker came back in this moment.
+                Durable::Stored => Ok(Written::Deciding),
+                Durable::HeldHere => Ok(Written::Held),
+                Durable::Unknown => Err(not_stored()),
+            };
+        }
+        match timeout_at(started + DECISION_PATIENCE, decision).await {
+            Ok(Ok(decided)) => {
+                // The decision is shown, so it must be durable; it was made on what lies before.
+                for at in [decided.at, at] {
+                    if self.host.log.durable(at, STORE_PATIENCE).await != Durable::Stored {
+                        return Err(not_stored());
+                    }
+                }
+                Ok(Written::Decided(decided.refusal))
+            }
+            _ => {
+                let left = STORE_PATIENCE.saturating_sub(started.elapsed());
+                match self.host.log.durable(at, left).await {
+                    Durable::Stored => Ok(Written::Deciding),
+                    Durable::HeldHere => Ok(Written::Held),
+                    Durable::Unknown => Err(not_stored()),
+                }
+            }
+        }
+    }
+}
+
+fn fits(row: &Row, asker: &Asker, filter: &Filter) -> bool {
+    let concerns = |commune: CommuneCode| row.communes().any(|home| home.commune == commune);
+    let mut communes = row.communes();
+    communes.any(|home| asker.standing.acts_for(home))
+        && filter.commune.is_none_or(concerns)
+        && filter.state.as_deref().is_none_or(|state| state == row.state())
+        && filter.kind.as_deref().is_none_or(|kind| {
+            row.facts().is_some_and(|facts| facts.kind.as_str() == kind)
+        })
+}
+
+/// What a record's sealed part says, where it is here.
+fn unsealed(recorded: &Recorded) -> Option<v1::SealedContent> {
+    let command = v1::Command::decode(recorded.open.clone()).ok()?;
+    open(recorded.seal.bytes()?, &command.commitment).ok()
+}
+
+/// A command on its way into the log.
+struct Command {
+    request: Request,
+    entity: EntityName,
+    home: Home,
+    alert: AlertId,
+    valid_until: Option<Millis>,
+    content: Option<Content>,
+    sealed_fields: Vec<String>,
+    body: Body,
+}
+
+impl Command {
+    fn draft(self, asker: &Asker, now: Millis) -> Result<Draft, Problem> {
+        let content = v1::SealedContent {
+            request_sha256: Bytes::copy_from_slice(&self.request.sha256),
+            content: self.content,
+        };
+        let salt = salt().map_err(|why| {
+            tracing::error!(%why, "no randomness");
+            not_stored()
+        })?;
+        Ok(Draft {
+            id: self.request.command,
+            entity: self.entity,
+            home: self.home,
+            actor: person(asker),
+            at: now,
+            correlation: Bytes::copy_from_slice(self.alert.0.as_bytes()),
+            causation: Bytes::new(),
+            valid_until: self.valid_until,
+            sealing: Some(seal(&content, salt)),
+            sealed_fields: self.sealed_fields,
+            body: self.body,
+        })
+    }
+}
+
+/// The command that an act is; checks the asker's right to it.
+fn command_of(
+    asker: &Asker,
+    request: Request,
+    row: &Row,
+    act: Act,
+    now: Millis,
+) -> Result<Command, Problem> {
+    let alert = row.id;
+    let own = || -> Result<(EntityName, Home), Problem> {
+        if !asker.standing.acts_for(row.home) {
+            return Err(forbidden());
+        }
+        Ok((EntityName::alert(alert), row.home))
+    };
+    let answering = |commune: Option<CommuneCode>| -> Result<(EntityName, Home), Problem> {
+        let home = answering_commune(asker, row, commune)?;
+        Ok((EntityName::relay(alert, home.commune), home))
+    };
+    let alert_bytes = Bytes::copy_from_slice(alert.0.as_bytes());
+    let alert_home = Some(home_said(row.home));
+    let ((entity, home), note, body) = match act {
+        Act::Approve { revision } => {
+            if !asker.standing.approves_for(row.home) {
+                return Err(forbidden());
+            }
+            (own()?, None, Body::ApproveAlert(v1::ApproveAlert { revision }))
+        }
+        Act::Cancel { note } => (own()?, note, Body::CancelAlert(v1::CancelAlert {})),
+        Act::Resolve { note } => (own()?, note, Body::ResolveAlert(v1::ResolveAlert {})),
+        Act::Acknowledge { commune, note } => {
+            let body = v1::AcknowledgeRelay { alert: alert_bytes, alert_home };
+            (answering(commune)?, note, Body::AcknowledgeRelay(body))
+        }
+        Act::Refuse { commune, note } => {
+            let body = v1::RefuseRelay { alert: alert_bytes, alert_home };
+            (answering(commune)?, note, Body::RefuseRelay(body))
+        }
+    };
+    // An approval puts an alert in force, so it is stale after a while; an end never is.
+    let approves = matches!(body, Body::ApproveAlert(_));
+    Ok(Command {
+        request,
+        entity,
+        home,
+        alert,
+        valid_until: approves.then(|| now.plus_ms(VALIDITY_MS)),
+        sealed_fields: note.iter().map(|_| "note".to_owned()).collect(),
+        content: note.map(|note| Content::Note(v1::NoteText { note })),
+        body,
+    })
+}
+
+/// The commune that the asker answers for: the own one, or for a province the one named.
+fn answering_commune(
+    asker: &Asker,
+    row: &Row,
+    named: Option<CommuneCode>,
+) -> Result<Home, Problem> {
+    let wanted = named.or(asker.standing.commune());
+    let mut own: Vec<Home> = row
+        .relays
+        .values()
+        .map(|relay| relay.reached.home)
+        .filter(|home| asker.standing.acts_for(*home))
+        .filter(|home| wanted.is_none_or(|wanted| wanted == home.commune))
+        .collect();
+    match (own.pop(), own.is_empty()) {
+        (Some(home), true) => Ok(home),
+        (Some(_), false) => {
+            let detail = "Hãy chọn xã trả lời. / Name the commune that answers.";
+            let status = axum::http::StatusCode::BAD_REQUEST;
+            Err(Problem::new(status, "invalid-fields", detail).with_field("commune", "is required"))
+        }
+        (None, _) => Err(not_found()),
+    }
+}

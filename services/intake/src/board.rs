@@ -1,0 +1,138 @@
+//! The board: every alert as it stands, and who waits for a decision. A read model of the log.
+//!
+//! The words are not here: they are sealed, and read from the log when somebody looks.
+
+use std::{
+    collections::{HashMap, HashSet},
+    sync::{Mutex, MutexGuard, PoisonError},
+};
+
+use domain::{
+    ids::{AlertId, CommuneCode},
+    ids::{Home, RecordId},
+    lane::Receipt,
+};
+use event_log::{At, Class};
+use tokio::sync::oneshot;
+
+use crate::row::{Refused, Row};
+
+/// What was decided about a command.
+#[derive(Debug, Clone)]
+pub(crate) struct Decision {
+    /// The commit.
+    pub(crate) at: At,
+    pub(crate) refusal: Option<Refused>,
+}
+
+/// Everything in it.
+#[derive(Default)]
+pub(crate) struct Rows {
+    alerts: HashMap<AlertId, Row>,
+    /// In the order in which they came.
+    pub(crate) order: Vec<AlertId>,
+    codes: HashMap<String, AlertId>,
+    decided: HashSet<RecordId>,
+    refusals: HashMap<RecordId, Refused>,
+    waiting: HashMap<RecordId, Vec<oneshot::Sender<Decision>>>,
+    /// Receipts that came before their plan: between classes there is no order.
+    early: HashMap<(AlertId, CommuneCode), Vec<Receipt>>,
+}
+
+/// The board of this process.
+#[derive(Default)]
+pub(crate) struct Board(Mutex<Rows>);
+
+impl Board {
+    pub(crate) fn lock(&self) -> MutexGuard<'_, Rows> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The alert as it stands.
+    pub(crate) fn row(&self, id: AlertId) -> Option<Row> {
+        self.lock().alerts.get(&id).cloned()
+    }
+
+    /// Waits for the decision about a command; begin before it is appended.
+    pub(crate) fn wait_for(&self, command: RecordId) -> oneshot::Receiver<Decision> {
+        let (sender, receiver) = oneshot::channel();
+        self.lock().waiting.entry(command).or_default().push(sender);
+        receiver
+    }
+
+    /// Nobody waits any more.
+    pub(crate) fn give_up(&self, command: RecordId) {
+        let mut rows = self.lock();
+        if let Some(waiting) = rows.waiting.get_mut(&command) {
+            waiting.retain(|sender| !sender.is_closed());
+            if waiting.is_empty() {
+                rows.waiting.remove(&command);
+            }
+        }
+    }
+
+    /// Whether a command was decided, and why it was refused if it was.
+    pub(crate) fn decided(&self, command: RecordId) -> Option<Option<Refused>> {
+        let rows = self.lock();
+        rows.decided.contains(&command).then(|| rows.refusals.get(&command).cloned())
+    }
+}
+
+impl Rows {
+    /// The alert's row, made where it is new.
+    pub(crate) fn row(&mut self, id: AlertId, home: Home) -> &mut Row {
+        if !self.alerts.contains_key(&id) {
+            self.order.push(id);
+            self.codes.insert(id.code(), id);
+        }
+        self.alerts.entry(id).or_insert_with(|| Row::new(id, home))
+    }
+
+    /// The alert's row, where there is one.
+    pub(crate) fn get(&self, id: AlertId) -> Option<&Row> {
+        self.alerts.get(&id)
+    }
+
+    /// As [`Self::get`], to be changed.
+    pub(crate) fn get_mut(&mut self, id: AlertId) -> Option<&mut Row> {
+        self.alerts.get_mut(&id)
+    }
+
+    /// The alert with this code.
+    pub(crate) fn by_code(&self, code: &str) -> Option<&Row> {
+        self.alerts.get(self.codes.get(code)?)
+    }
+
+    /// A command was decided: whoever waits is told.
+    pub(crate) fn decide(&mut self, command: RecordId, decision: &Decision) {
+        self.decided.insert(command);
+        if let Some(refusal) = &decision.refusal {
+            self.refusals.insert(command, refusal.clone());
+        }
+        for waiting in self.waiting.remove(&command).unwrap_or_default() {
+            // Who has gone does not need it.
+            let _ = waiting.send(decision.clone());
+        }
+    }
+
+    /// Keeps receipts until their plan comes.
+    pub(crate) fn early(&mut self, id: (AlertId, CommuneCode), receipts: Vec<Receipt>) {
+        self.early.entry(id).or_default().extend(receipts);
+    }
+
+    /// The receipts that came before this plan.
+    pub(crate) fn take_early(&mut self, id: (AlertId, CommuneCode)) -> Vec<Receipt> {
+        self.early.remove(&id).unwrap_or_default()
+    }
+
+    /// Forgets everything but who waits.
+    pub(crate) fn clear(&mut self) {
+        let waiting = std::mem::take(&mut self.waiting);
+        *self = Self { waiting, ..Self::default() };
+    }
+}
+
+/// Where a record of a row stands.
+pub(crate) fn place(row: &mut Row, class: Class, at: At) {
+    row.shown_after.insert(class, at);
+}

@@ -1,0 +1,200 @@
+//! Following the log for the board.
+
+use std::sync::Arc;
+
+use chassis::{Host, host::ReadModel};
+use domain::{
+    alert::Alert,
+    delivery::{Delivery, DeliveryEvent},
+    ids::{AlertId, EntityName, Millis, RecordId},
+    receipts::Receipts,
+    relay::Relay,
+};
+use event_log::{
+    At, Class, Recorded, follower::Cursor, projection::Project,
+};
+use prost::Message;
+use wire::{
+    Spoken,
+    v1::{self, command::Body, commit::Outcome, event::Event},
+};
+
+use crate::{
+    Intake,
+    board::{Decision, Rows, place},
+    notices::{Notice, What},
+    row::{Asked, Refused},
+};
+
+/// One class on its way onto the board.
+pub(crate) struct Following {
+    intake: Arc<Intake>,
+    class: Class,
+    cursor: Option<Cursor>,
+    read: ReadModel,
+}
+
+impl Following {
+    pub(crate) fn new(host: &Host, intake: &Arc<Intake>, class: Class) -> Self {
+        let name = match class {
+            Class::Command => "board-commands",
+            Class::Alert => "board-alerts",
+            Class::Delivery => "board-deliveries",
+            Class::Receipt | Class::News => "board-receipts",
+        };
+        let read = host.read_model(name);
+        Self { intake: Arc::clone(intake), class, cursor: None, read }
+    }
+
+    fn commit(&self, recorded: &Recorded, commit: &v1::Commit, at: At) {
+        let Some(alert) = recorded.key.entity.alert_id() else { return };
+        let decided_at = Millis(commit.decided_at_ms);
+        let mut rows = self.intake.board.lock();
+        if let Some(Outcome::Events(events)) = &commit.outcome {
+            for event in events.events.iter().filter_map(|event| event.event.as_ref()) {
+                self.event(&mut rows, recorded, alert, event, decided_at, at);
+            }
+        }
+        if self.class != Class::Alert {
+            return;
+        }
+        let refusal = match &commit.outcome {
+            Some(Outcome::Refused(refused)) => {
+                let (code, field) = (refused.code.clone(), refused.field.clone());
+                Some(Refused { code, field })
+            }
+            _ => None,
+        };
+        let Some(cause) = RecordId::from_slice(&commit.causation) else { return };
+        if recorded.key.entity == EntityName::alert(alert) {
+            let row = rows.row(alert, recorded.key.home);
+            place(row, self.class, at);
+            // Only the command that raised the alert gives it its id.
+            if refusal.is_some() && AlertId::raised_by(cause) == alert {
+                row.refusal.clone_from(&refusal);
+            }
+        }
+        rows.decide(cause, &Decision { at, refusal });
+    }
+
+    fn event(
+        &self,
+        rows: &mut Rows,
+        recorded: &Recorded,
+        alert: AlertId,
+        event: &Event,
+        decided_at: Millis,
+        at: At,
+    ) {
+        let home = recorded.key.home;
+        let what = match event {
+            Event::DeliveriesPlanned(_) | Event::LeaseTaken(_) | Event::DeliveriesStopped(_) => {
+                let Ok(event) = Delivery::recall(event) else { return };
+                plan(rows, recorded, alert, &event, decided_at)
+            }
+            Event::ReceiptsRecorded(_) => {
+                let Ok(receipts) = Receipts::recall(event) else { return };
+                let known = rows.get_mut(alert).and_then(|row| row.lanes.get_mut(&home.commune));
+                let Some(lanes) = known else {
+                    rows.early((alert, home.commune), receipts);
+                    return;
+                };
+                receipts.iter().for_each(|receipt| lanes.receive(receipt));
+                let changed = receipts.into_iter().map(|r| (r.target, r.revision)).collect();
+                Some(What::Delivery(home, changed))
+            }
+            Event::RelayAcknowledged(_) | Event::RelayRefused(_) => {
+                let Ok(answered) = Relay::recall(event) else { return };
+                let Some(row) = rows.get_mut(alert) else { return };
+                if let Some(relay) = row.relays.get_mut(&home.commune) {
+                    relay.answer = Some((answered.answer, decided_at));
+                }
+                Some(What::Answer(home))
+            }
+            _ => {
+                let Ok(event) = Alert::recall(event) else { return };
+                rows.row(alert, home).apply(&event, decided_at);
+                Some(What::Alert)
+            }
+        };
+        let Some(row) = rows.get_mut(alert) else { return };
+        place(row, self.class, at);
+        if let Some(what) = what {
+            let home = row.home;
+            self.intake.notices.tell(Notice { at, alert, home, what });
+        }
+    }
+}
+
+fn plan(
+    rows: &mut Rows,
+    recorded: &Recorded,
+    alert: AlertId,
+    event: &DeliveryEvent,
+    at: Millis,
+) -> Option<What> {
+    let home = recorded.key.home;
+    let early = rows.take_early((alert, home.commune));
+    let row = match event {
+        DeliveryEvent::Planned { plan, .. } => rows.row(alert, plan.alert_home),
+        _ => rows.get_mut(alert)?,
+    };
+    let lanes = row.lanes.entry(home.commune).or_default();
+    lanes.apply(event, at);
+    early.iter().for_each(|receipt| lanes.receive(receipt));
+    match event {
+        DeliveryEvent::Planned { plan, .. } if !plan.targets.is_empty() => {
+            let revision = plan.revision;
+            let changed = plan.targets.iter().map(|target| (target.clone(), revision)).collect();
+            Some(What::Delivery(home, changed))
+        }
+        DeliveryEvent::Stopped { targets, revision, .. } if !targets.is_empty() => {
+            let changed = targets.iter().map(|target| (target.clone(), *revision)).collect();
+            Some(What::Delivery(home, changed))
+        }
+        _ => None,
+    }
+}
+
+/// What a command that raises an alert asks for.
+pub(crate) fn asked(command: &v1::Command) -> Option<(AlertId, Asked)> {
+    let Some(Body::RaiseAlert(raise)) = &command.body else { return None };
+    let content = RecordId::from_slice(&command.id)?;
+    let id = AlertId::raised_by(content);
+    let facts = wire::alert::facts_recalled(raise.facts.as_ref()?).ok()?;
+    Some((id, Asked { facts, content, code: id.code() }))
+}
+
+impl Project for Following {
+    fn cursor(&self) -> Option<Cursor> {
+        self.cursor
+    }
+
+    fn apply(&mut self, recorded: &Arc<Recorded>) {
+        self.cursor = Some(Cursor::on(recorded));
+        let at = At { class: self.class, position: recorded.position, id: recorded.id };
+        if self.class == Class::Command {
+            let Ok(command) = v1::Command::decode(recorded.open.clone()) else { return };
+            if let Some((alert, asked)) = asked(&command) {
+                let mut rows = self.intake.board.lock();
+                let row = rows.row(alert, recorded.key.home);
+                row.asked = Some(asked);
+                place(row, self.class, at);
+            }
+            return;
+        }
+        // What cannot be decoded is alarmed by whoever decides on it.
+        let Ok(commit) = v1::Commit::decode(recorded.open.clone()) else { return };
+        self.commit(recorded, &commit, at);
+    }
+
+    fn begin_anew(&mut self) {
+        self.cursor = None;
+        self.intake.board.lock().clear();
+        self.intake.notices.clear();
+    }
+
+    fn caught_up(&mut self) {
+        self.read.caught_up();
+    }
+}

@@ -1,0 +1,359 @@
+//! The routes of people, over HTTP.
+
+use std::{convert::Infallible, sync::Arc};
+
+use axum::{
+    Json, Router,
+    body::{Body, Bytes},
+    extract::{FromRef, Path, Query, State},
+    http::{HeaderMap, HeaderValue, StatusCode, header},
+    response::{
+        IntoResponse, Response,
+        sse::{Event, Sse},
+    },
+    routing::{get, post},
+};
+use chassis::{
+    Host, Problem,
+    auth::{Caller, bearer, forbidden},
+};
+use domain::{
+    alert::{Alert, Closing},
+    ids::{AlertId, CommuneCode},
+    rights::{Asker, Standing},
+};
+use futures::{Stream, StreamExt};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use crate::{
+    Intake,
+    application::{Act, Filter, Request, Shown},
+    idempotency::{IDEMPOTENCY_KEY, IdempotencyKey, request_sha256},
+    notices::Seen,
+    refused::{bad_request, not_found},
+    request::{self, BadRequest, EdgeKnown},
+    row::Row,
+    stream::{Scope, watch},
+    view,
+};
+
+/// A body may have so many bytes.
+const BODY_BYTES_MAX: usize = 256 << 10;
+/// A larger body is read to its end up to this, so that the answer arrives.
+const DRAINED_BYTES_MAX: usize = 16 << 20;
+
+#[derive(Clone)]
+struct App(Arc<Intake>);
+
+impl FromRef<App> for Host {
+    fn from_ref(app: &App) -> Self {
+        app.0.host.clone()
+    }
+}
+
+pub(crate) fn router(intake: Arc<Intake>) -> Router {
+    Router::new()
+        .route("/v1/alerts", post(raise).get(list))
+        .route("/v1/alerts/{id}", get(one))
+        .route("/v1/alerts/{id}/{action}", post(act))
+        .route("/v1/alerts/{id}/deliveries", get(deliveries))
+        .route("/v1/stream", get(stream))
+        .route("/v1/verify/{code}", get(verify))
+        .with_state(App(intake))
+}
+
+async fn raise(
+    State(App(intake)): State<App>,
+    Caller(asker): Caller,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Response, Problem> {
+    let body = read(body).await?;
+    let request = request_of(&asker, "/v1/alerts", &headers, &body)?;
+    if !asker.standing.reads_alerts() {
+        return Err(forbidden());
+    }
+    let known = EdgeKnown { now: intake.host.clock.now(), map: intake.host.map.as_ref() };
+    let draft = request::raise(&body, &known);
+    let draft = match draft {
+        Ok(draft) => draft,
+        // A good request whose time has passed is answered as it was, for ever.
+        Err(bad) => return repeated(&intake, &asker, request, &bad).await,
+    };
+    let shown = intake.raise(&asker, request, draft).await?;
+    let status = match (shown.pending, shown.row.state()) {
+        (false, "active" | "resolved" | "cancelled" | "expired") => StatusCode::CREATED,
+        _ => StatusCode::ACCEPTED,
+    };
+    Ok(answer(status, &shown))
+}
+
+/// A request that is not valid now, but was when it was first made: the same key and body answer
+/// with the alert as it stands.
+async fn repeated(
+    intake: &Arc<Intake>,
+    asker: &Asker,
+    request: Request,
+    bad: &BadRequest,
+) -> Result<Response, Problem> {
+    let alert = AlertId::raised_by(request.command);
+    let known = intake.get(asker, alert).await;
+    let same = match &known {
+        Ok(shown) => intake.is_repeat(&shown.row, request).await,
+        Err(_) => false,
+    };
+    match known {
+        Ok(shown) if same => Ok(answer(StatusCode::CREATED, &shown)),
+        _ => Err(bad_request(bad)),
+    }
+}
+
+#[derive(Deserialize)]
+struct ActQuery {
+    commune: Option<String>,
+}
+
+async fn act(
+    State(App(intake)): State<App>,
+    Caller(asker): Caller,
+    Path((id, action)): Path<(String, String)>,
+    Query(query): Query<ActQuery>,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Response, Problem> {
+    let body = read(body).await?;
+    let alert: AlertId = id.parse().map_err(|_| not_found())?;
+    let path = format!("/v1/alerts/{id}/{action}");
+    let commune = query.commune.as_deref().map(commune_of).transpose()?;
+    let note = || request::note(&body, false).map_err(|bad| bad_request(&bad));
+    let request = request_of(&asker, &path, &headers, &body);
+    let act = match action.as_str() {
+        "approve" => {
+            let revision = request::approve(&body).map_err(|bad| bad_request(&bad))?;
+            Act::Approve { revision }
+        }
+        "cancel" => Act::Cancel { note: note()? },
+        "resolve" => Act::Resolve { note: note()? },
+        "acknowledge" => Act::Acknowledge { commune, note: note()? },
+        "refuse" => Act::Refuse { commune, note: note()? },
+        _ => return Err(Problem::no_such_path()),
+    };
+    let shown = intake.act(&asker, request?, alert, act).await?;
+    let status = if shown.pending { StatusCode::ACCEPTED } else { StatusCode::OK };
+    Ok(answer(status, &shown))
+}
+
+async fn one(
+    State(App(intake)): State<App>,
+    Caller(asker): Caller,
+    Path(id): Path<String>,
+) -> Result<Response, Problem> {
+    let alert: AlertId = id.parse().map_err(|_| not_found())?;
+    let shown = intake.get(&asker, alert).await?;
+    Ok(answer(StatusCode::OK, &shown))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ListQuery {
+    commune: Option<String>,
+    state: Option<String>,
+    kind: Option<String>,
+    after: Option<String>,
+}
+
+async fn list(
+    State(App(intake)): State<App>,
+    Caller(asker): Caller,
+    query: Result<Query<ListQuery>, axum::extract::rejection::QueryRejection>,
+) -> Result<Response, Problem> {
+    let Query(query) = query.map_err(|why| invalid("", why.body_text()))?;
+    let filter = Filter {
+        commune: query.commune.as_deref().map(commune_of).transpose()?,
+        state: query.state,
+        kind: query.kind,
+        after: query
+            .after
+            .map(|after| after.parse().map_err(|_| invalid("after", "is not an alert's id")))
+            .transpose()?,
+    };
+    let (shown, next) = intake.list(&asker, &filter).await?;
+    let alerts: Vec<Value> =
+        shown.iter().map(|s| view::alert(&s.row, s.text.as_deref(), s.held)).collect();
+    let next = next.map(|next| next.to_string());
+    Ok(Json(json!({ "alerts": alerts, "next": next })).into_response())
+}
+
+async fn deliveries(
+    State(App(intake)): State<App>,
+    Caller(asker): Caller,
+    Path(id): Path<String>,
+) -> Result<Response, Problem> {
+    let alert: AlertId = id.parse().map_err(|_| not_found())?;
+    let row = intake.deliveries(&asker, alert).await?;
+    let deliveries: Vec<Value> = seen(&row).map(|seen| seen.json()).collect();
+    Ok(Json(json!({ "deliveries": deliveries })).into_response())
+}
+
+/// Every delivery of a row.
+pub(crate) fn seen(row: &Row) -> impl Iterator<Item = view::DeliverySeen<'_>> {
+    row.lanes.iter().flat_map(move |(commune, lanes)| {
+        lanes.iter().map(move |(target, delivery)| view::DeliverySeen {
+            row,
+            commune: *commune,
+            target,
+            delivery,
+        })
+    })
+}
+
+#[derive(Deserialize)]
+struct StreamQuery {
+    commune: Option<String>,
+}
+
+async fn stream(
+    State(App(intake)): State<App>,
+    Caller(asker): Caller,
+    Query(query): Query<StreamQuery>,
+    headers: HeaderMap,
+) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>>>, Problem> {
+    let commune = query.commune.as_deref().map(commune_of).transpose()?;
+    let scope = scope_of(&intake, &asker, commune)?;
+    let last = headers.get("last-event-id").map(|id| id.to_str().unwrap_or_default().parse());
+    let seen: Option<Seen> =
+        last.transpose().map_err(|()| invalid("Last-Event-ID", "is not an id of this stream"))?;
+    let token = bearer(&headers).map(str::to_owned);
+    let told = watch(intake, asker, token, scope, seen).map(|told| {
+        let event = Event::default().id(told.id).event(told.event);
+        Ok(event.data(told.data.to_string()))
+    });
+    Ok(Sse::new(told))
+}
+
+/// Whose stream an asker may have: the commune named, or the own one, or the own province.
+pub(crate) fn scope_of(
+    intake: &Intake,
+    asker: &Asker,
+    commune: Option<CommuneCode>,
+) -> Result<Scope, Problem> {
+    if !asker.standing.reads_alerts() {
+        return Err(forbidden());
+    }
+    if let Some(commune) = commune {
+        return intake.reads_for(asker, commune).map(|home| Scope::Commune(home.commune));
+    }
+    match asker.standing {
+        Standing::Officer(home) | Standing::Commander(home) => Ok(Scope::Commune(home.commune)),
+        Standing::Province(province) => Ok(Scope::Province(province)),
+        Standing::Auditor | Standing::Admin | Standing::Local => Err(forbidden()),
+    }
+}
+
+async fn verify(
+    State(App(intake)): State<App>,
+    Path(code): Path<String>,
+) -> Result<Response, Problem> {
+    let row = intake.verify(&as_typed(&code)).await?;
+    let facts = row.facts();
+    let exercise = facts.is_none_or(|facts| !facts.status.is_actual());
+    let closed = match &row.alert {
+        Alert::Closed { how: Closing::Cancelled, .. } => Some("cancelled"),
+        Alert::Closed { how: Closing::Resolved, .. } => Some("resolved"),
+        Alert::Closed { how: Closing::Expired, .. } => Some("expired"),
+        _ => None,
+    };
+    let status = match (closed, exercise) {
+        (Some(_), _) => "closed",
+        (None, true) => "exercise",
+        (None, false) => "live",
+    };
+    let commune = intake.host.map.commune(row.home.commune);
+    let body = json!({
+        "code": row.code(),
+        "status": status,
+        "exercise": exercise,
+        "state": row.state(),
+        "revision": row.revision(),
+        "kind": facts.map(|facts| facts.kind.as_str()),
+        "commune": {
+            "code": row.home.commune.to_string(),
+            "name": commune.map(|commune| commune.name.to_string()),
+            "province": intake.host.map.province_name(row.home.province),
+        },
+        "sent": row.sent.map(view::time),
+    });
+    let mut response = Json(body).into_response();
+    let cache = HeaderValue::from_static("public, max-age=2");
+    response.headers_mut().insert(header::CACHE_CONTROL, cache);
+    Ok(response)
+}
+
+/// A code as people type it: any case, hyphens and spaces between, O for 0, I and L for 1.
+fn as_typed(code: &str) -> String {
+    let letters = code.chars().filter(|c| !matches!(c, '-' | ' ')).take(16);
+    letters
+        .map(|c| match c.to_ascii_uppercase() {
+            'O' => '0',
+            'I' | 'L' => '1',
+            other => other,
+        })
+        .collect()
+}
+
+/// Reads a body within its limit; a larger one is read to its end, and refused.
+async fn read(body: Body) -> Result<Bytes, Problem> {
+    let mut stream = body.into_data_stream();
+    let mut read = Vec::new();
+    let mut bytes = 0;
+    while let Some(chunk) = stream.next().await {
+        let chunk = chunk.map_err(|_| invalid("", "the body ended early"))?;
+        bytes += chunk.len();
+        if bytes <= BODY_BYTES_MAX {
+            read.extend_from_slice(&chunk);
+        } else if bytes > DRAINED_BYTES_MAX {
+            break;
+        }
+    }
+    if bytes > BODY_BYTES_MAX {
+        let detail = "Nội dung quá lớn (tối đa 256 KiB). / The body is too large (256 KiB).";
+        let problem = Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too-large", detail);
+        return Err(problem.with_field("", "at most 262144 bytes"));
+    }
+    Ok(read.into())
+}
+
+fn request_of(
+    asker: &Asker,
+    path: &str,
+    headers: &HeaderMap,
+    body: &[u8],
+) -> Result<Request, Problem> {
+    let values = headers.get_all(IDEMPOTENCY_KEY).iter().map(HeaderValue::as_bytes);
+    let key = IdempotencyKey::of_headers(values).map_err(|bad| bad_request(&bad))?;
+    let command = key.command_id(&asker.officer, path);
+    Ok(Request { command, sha256: request_sha256(body) })
+}
+
+fn answer(status: StatusCode, shown: &Shown) -> Response {
+    let alert = view::alert(&shown.row, shown.text.as_deref(), shown.held);
+    (status, Json(alert)).into_response()
+}
+
+fn commune_of(code: &str) -> Result<CommuneCode, Problem> {
+    code.parse().map_err(|_| invalid("commune", "must be a commune code of five digits"))
+}
+
+fn invalid(field: &str, reason: impl Into<String>) -> Problem {
+    let detail = "Yêu cầu không hợp lệ. / The request is not valid.";
+    Problem::new(StatusCode::BAD_REQUEST, "invalid-fields", detail).with_field(field, reason)
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn a_code_is_taken_as_people_type_it() {
+        assert_eq!(super::as_typed("o1il-23 4Z"), "0111234Z");
+    }
+}

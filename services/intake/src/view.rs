@@ -1,0 +1,167 @@
+//! What people see of an alert, as JSON and over gRPC.
+
+use domain::{
+    alert::Alert,
+    delivery::delivery_id,
+    ids::{CommuneCode, Millis},
+    lane::{LaneDelivery, Progress},
+    relay::Answer,
+};
+use serde_json::{Map, Value, json};
+use wire::v1::{self, AlertText};
+
+use crate::{
+    request::{alert_fields, fields_of},
+    row::{RelayRow, Row},
+};
+
+/// Milliseconds as RFC 3339 in UTC.
+pub(crate) fn time(at: Millis) -> String {
+    jiff::Timestamp::from_millisecond(at.0).map(|at| format!("{at:.3}")).unwrap_or_default()
+}
+
+fn answer_word(answer: Answer) -> &'static str {
+    match answer {
+        Answer::Acknowledge => "acknowledged",
+        Answer::Refuse => "refused",
+    }
+}
+
+/// The alert as those who may read it see it. `held`: it lies in this machine's outbox only.
+pub(crate) fn alert(row: &Row, text: Option<&AlertText>, held: bool) -> Value {
+    let mut view = Map::new();
+    view.insert("id".into(), json!(row.id.to_string()));
+    view.insert("code".into(), json!(row.code()));
+    view.insert("revision".into(), json!(row.revision()));
+    view.insert("state".into(), json!(if held { "held" } else { row.state() }));
+    let communes: Vec<Value> = row.relays.values().map(commune).collect();
+    view.insert("communes".into(), json!(communes));
+    if let Some(sent) = row.sent {
+        view.insert("sent".into(), json!(time(sent)));
+    }
+    if let Some(refusal) = row.refusal.as_ref().filter(|_| row.alert == Alert::Unissued) {
+        let refusal = json!({ "code": refusal.code, "field": refusal.field });
+        view.insert("refusal".into(), refusal);
+    }
+    if let Some(facts) = row.facts() {
+        let erased = AlertText::default();
+        view.extend(fields_of(facts, text.unwrap_or(&erased)));
+        if text.is_none() {
+            view.insert("sealed".into(), json!("missing"));
+        }
+    }
+    Value::Object(view)
+}
+
+fn commune(relay: &RelayRow) -> Value {
+    let answer = relay.answer.map(|(answer, _)| answer_word(answer));
+    let mut view = json!({
+        "code": relay.reached.home.commune.to_string(),
+        "reason": relay.reached.reason.as_str(),
+        "ring": relay.reached.ring,
+        "relayed_at": relay.relayed_at.map(time),
+        "answer": answer,
+    });
+    if let (Some((_, at)), Some(view)) = (relay.answer, view.as_object_mut()) {
+        view.insert("answered_at".into(), json!(time(at)));
+    }
+    view
+}
+
+/// A commune's answer, as the live stream tells it.
+pub(crate) fn answer(row: &Row, commune_code: CommuneCode) -> Value {
+    json!({
+        "alert": row.id.to_string(),
+        "commune": row.relays.get(&commune_code).map(commune),
+    })
+}
+
+/// One delivery.
+pub(crate) struct DeliverySeen<'a> {
+    pub(crate) row: &'a Row,
+    pub(crate) commune: CommuneCode,
+    pub(crate) target: &'a domain::delivery::Target,
+    pub(crate) delivery: &'a LaneDelivery,
+}
+
+impl DeliverySeen<'_> {
+    fn delivered_at(&self) -> Option<Millis> {
+        match self.delivery.progress {
+            Progress::Delivered(at) => Some(at),
+            _ => None,
+        }
+    }
+
+    fn next_attempt_at(&self) -> Option<Millis> {
+        match self.delivery.progress {
+            Progress::Waiting(at) => Some(at),
+            _ => None,
+        }
+    }
+
+    fn id(&self) -> String {
+        delivery_id(self.row.id, self.delivery.revision, self.target)
+    }
+
+    /// As JSON.
+    pub(crate) fn json(&self) -> Value {
+        json!({
+            "id": self.id(),
+            "alert": self.row.id.to_string(),
+            "commune": self.commune.to_string(),
+            "group": self.target.group.to_string(),
+            "channel": self.target.channel.to_string(),
+            "revision": self.delivery.revision,
+            "news": self.delivery.news.as_str(),
+            "state": self.delivery.state(),
+            "attempts": self.delivery.attempts,
+            "planned_at": time(self.delivery.planned_at),
+            "last_attempt_at": self.delivery.last_attempt_at.map(time),
+            "delivered_at": self.delivered_at().map(time),
+            "next_attempt_at": self.next_attempt_at().map(time),
+        })
+    }
+
+    /// Over gRPC.
+    pub(crate) fn message(&self) -> v1::DeliveryView {
+        let text = |at: Option<Millis>| at.map(time).unwrap_or_default();
+        v1::DeliveryView {
+            id: self.id(),
+            commune: self.commune.to_string(),
+            group: self.target.group.to_string(),
+            channel: self.target.channel.to_string(),
+            revision: self.delivery.revision,
+            state: self.delivery.state().to_owned(),
+            attempts: self.delivery.attempts,
+            planned_at: time(self.delivery.planned_at),
+            last_attempt_at: text(self.delivery.last_attempt_at),
+            delivered_at: text(self.delivered_at()),
+            next_attempt_at: text(self.next_attempt_at()),
+        }
+    }
+}
+
+/// The alert over gRPC.
+pub(crate) fn message(row: &Row, text: Option<&AlertText>, held: bool) -> v1::AlertView {
+    let erased = AlertText::default();
+    let communes = row.relays.values().map(|relay| v1::CommuneView {
+        code: relay.reached.home.commune.to_string(),
+        reason: relay.reached.reason.as_str().to_owned(),
+        relayed_at: relay.relayed_at.map(time).unwrap_or_default(),
+        answer: relay.answer.map(|(answer, _)| answer_word(answer)).unwrap_or_default().to_owned(),
+    });
+    let refusal = row.refusal.as_ref().filter(|_| row.alert == Alert::Unissued);
+    v1::AlertView {
+        id: row.id.to_string(),
+        code: row.code(),
+        revision: row.revision(),
+        state: if held { "held" } else { row.state() }.to_owned(),
+        communes: communes.collect(),
+        sent: row.sent.map(time).unwrap_or_default(),
+        fields: row.facts().map(|facts| alert_fields(facts, text.unwrap_or(&erased))),
+        refusal: refusal.map(|refusal| v1::RefusalView {
+            code: refusal.code.clone(),
+            field: refusal.field.clone(),
+        }),
+    }
+}
