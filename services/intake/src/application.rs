@@ -9,7 +9,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use chassis::{Host, Problem, auth::forbidden};
+use chassis::{Host, Kind, Problem, auth::forbidden};
 use domain::{
     ids::{AlertId, CommuneCode, EntityName, Home, Millis, RecordId},
     rights::Asker,
@@ -28,7 +28,7 @@ use crate::{
     board::Board,
     following::asked,
     notices::Notices,
-    refused::{disk_low, not_found, not_stored, other_bytes, refused},
+    refused::{disk_low, not_found, not_stored, only_exercises, other_bytes, refused},
     request,
     row::{Refused, Row},
 };
@@ -115,6 +115,9 @@ impl Intake {
         let home = draft.facts.home;
         if !asker.standing.acts_for(home) {
             return Err(forbidden());
+        }
+        if self.host.kind == Kind::Demo && draft.facts.status.is_actual() {
+            return Err(only_exercises());
         }
         if !self.host.raising_allowed() {
             return Err(disk_low());

@@ -162,7 +162,7 @@ pub(crate) fn asked(command: &v1::Command) -> Option<(AlertId, Asked)> {
     let content = RecordId::from_slice(&command.id)?;
     let id = AlertId::raised_by(content);
     let facts = wire::alert::facts_recalled(raise.facts.as_ref()?).ok()?;
-    Some((id, Asked { facts, content, code: id.code() }))
+    Some((id, Asked { facts, content }))
 }
 
 impl Project for Following {

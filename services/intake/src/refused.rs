@@ -71,3 +71,10 @@ pub(crate) fn other_bytes() -> Problem {
                   This Idempotency-Key was used for another request.";
     Problem::new(StatusCode::CONFLICT, "idempotency-conflict", detail)
 }
+
+/// A demo's directory accepts only exercise and test.
+pub(crate) fn only_exercises() -> Problem {
+    let detail = "Đây là bản chạy thử: chỉ nhận diễn tập. / This is a demo: exercises only.";
+    Problem::new(StatusCode::BAD_REQUEST, "invalid-fields", detail)
+        .with_field("status", "must be exercise or test in a demo")
+}

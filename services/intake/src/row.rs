@@ -35,7 +35,6 @@ pub(crate) struct Row {
 pub(crate) struct Asked {
     pub(crate) facts: AlertFacts,
     pub(crate) content: RecordId,
-    pub(crate) code: String,
 }
 
 /// A commune that the alert was put to.

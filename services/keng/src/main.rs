@@ -1,2 +1,90 @@
-//! To come.
-fn main() {}
+//! `keng`: all services in one process, one each, and the command line.
+
+mod args;
+mod client;
+mod demo;
+mod feeds;
+mod log;
+mod open;
+mod read;
+mod records;
+mod server;
+mod serving;
+mod write;
+
+use std::process::ExitCode as Exit;
+
+use chassis::ExitCode;
+use clap::Parser;
+
+use args::{Args, Command};
+
+/// How a command ended that did not do what it was asked.
+#[derive(Debug)]
+pub enum Failed {
+    /// The server refused it.
+    Refused(String),
+    /// Wrong usage or configuration.
+    Usage(String),
+    /// Anything else.
+    Trouble(anyhow::Error),
+}
+
+impl From<anyhow::Error> for Failed {
+    fn from(trouble: anyhow::Error) -> Self {
+        Self::Trouble(trouble)
+    }
+}
+
+impl From<chassis::ConfigError> for Failed {
+    fn from(wrong: chassis::ConfigError) -> Self {
+        Self::Usage(wrong.to_string())
+    }
+}
+
+fn main() -> Exit {
+    let args = match Args::try_parse() {
+        Ok(args) => args,
+        Err(error) => {
+            // Help goes to standard output, an error to standard error, as clap has it.
+            let _ = error.print();
+            return Exit::from(ExitCode::of_usage(&error));
+        }
+    };
+    let runtime = match tokio::runtime::Runtime::new() {
+        Ok(runtime) => runtime,
+        Err(error) => return ended(Err(Failed::Trouble(error.into()))),
+    };
+    let ended_with = ended(runtime.block_on(run(args.command)));
+    // What is still under way was told to end; nobody waits for a blocked thread.
+    runtime.shutdown_background();
+    ended_with
+}
+
+async fn run(command: Command) -> Result<u8, Failed> {
+    match command {
+        Command::Up(up) => server::up(up).await,
+        Command::Intake(options) => server::one(chassis::Service::Intake, options).await,
+        Command::Alerting(options) => server::one(chassis::Service::Alerting, options).await,
+        Command::FanOut(options) => server::one(chassis::Service::FanOut, options).await,
+        Command::Audit(options) => server::one(chassis::Service::Audit, options).await,
+        Command::Raise(raise) => write::raise(raise).await,
+        Command::Watch(watch) => read::watch(watch).await,
+        Command::Token(token) => write::token(token).await,
+        Command::Registry(registry) => records::registry(&registry),
+        Command::Groups(groups) => write::groups(groups).await,
+        Command::Replay(replay) => read::replay(replay).await,
+    }
+}
+
+#[allow(clippy::print_stderr, reason = "the reason of a failure belongs on standard error")]
+fn ended(result: Result<u8, Failed>) -> Exit {
+    let (code, why) = match result {
+        Ok(code) => return Exit::from(code),
+        Err(Failed::Refused(why)) => (ExitCode::REFUSED, why),
+        Err(Failed::Usage(why)) => (ExitCode::WRONG_USAGE, why),
+        Err(Failed::Trouble(why)) => (ExitCode::FAILED, format!("{why:#}")),
+    };
+    eprintln!("keng: {why}");
+    Exit::from(code)
+}

@@ -67,12 +67,11 @@ async fn make(
         .map_err(|why| invalid("malformed-json").with_field("", why.to_string()))?;
     let mut secret = [0; 32];
     getrandom::fill(&mut secret).map_err(|_| unavailable("no randomness"))?;
-    let token = format!("keng_{}", URL_SAFE_NO_PAD.encode(secret));
-    let hash: [u8; 32] = Sha256::digest(token.as_bytes()).into();
-    let public = hash.iter().take(6).map(|byte| format!("{byte:02x}")).collect::<String>();
+    let token = token_of(&secret);
+    let public = public_id(&token);
     let facts = TokenFacts {
         id: public.clone(),
-        hash,
+        hash: hash_of(&token),
         officer: field("officer", make.officer.parse::<OfficerId>())?,
         standing: standing(&host, &make)?,
         expires_at: make.expires.as_deref().map(|text| expires(&host, text)).transpose()?,
@@ -81,6 +80,24 @@ async fn make(
     host.clerk.make_token(id, person(&asker), facts, now).await.map_err(of_clerk)?;
     tracing::info!(token = public, by = %asker.officer, "token made");
     Ok((StatusCode::CREATED, Json(json!({ "id": public, "token": token }))).into_response())
+}
+
+/// A bearer token of 32 random bytes.
+#[must_use]
+pub fn token_of(secret: &[u8; 32]) -> String {
+    format!("keng_{}", URL_SAFE_NO_PAD.encode(secret))
+}
+
+/// What is written down of a token: its SHA-256.
+#[must_use]
+pub fn hash_of(token: &str) -> [u8; 32] {
+    Sha256::digest(token.as_bytes()).into()
+}
+
+/// A token's public id: the first six bytes of its hash, in hex.
+#[must_use]
+pub fn public_id(token: &str) -> String {
+    hash_of(token).iter().take(6).map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn standing(host: &Host, make: &Make) -> Result<Standing, Problem> {

@@ -87,10 +87,29 @@ impl Health {
         self.0.borrow().banners.values().cloned().collect()
     }
 
+    /// Follows changes of conditions and banners.
+    #[must_use]
+    pub fn subscribe(&self) -> Changes {
+        Changes(self.0.subscribe())
+    }
+
     /// Waits until every condition holds.
     pub async fn ready(&self) {
         // The sender lives as long as `self`, so that the wait cannot end early.
         let _ = self.0.subscribe().wait_for(State::is_ready).await;
+    }
+}
+
+/// Follows changes of a [`Health`].
+#[derive(Debug)]
+pub struct Changes(watch::Receiver<State>);
+
+impl Changes {
+    /// Waits for a change; for ever where there can be none any more.
+    pub async fn changed(&mut self) {
+        if self.0.changed().await.is_err() {
+            std::future::pending::<()>().await;
+        }
     }
 }
 

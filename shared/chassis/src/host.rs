@@ -14,7 +14,7 @@ use event_log::{Class, EventLog, Outgoing, Recorded, follower::Cursor, projectio
 use registry::{Clerk, Map, SharedDirectory};
 use tokio::sync::watch;
 
-use crate::{Clock, Drain, Health, disk::Disk};
+use crate::{Clock, Drain, Health, Kind, disk::Disk};
 
 /// What a process gives to the services it runs. Cloning shares it.
 #[derive(Clone)]
@@ -39,6 +39,8 @@ pub struct Host {
     pub clock: Arc<dyn Clock>,
     /// This instance's id, kept in its data directory.
     pub instance: Arc<str>,
+    /// What the data directory is for: a demo's accepts only exercise and test.
+    pub kind: Kind,
     /// What `/readyz` says.
     pub health: Health,
     /// How the process ends.
@@ -70,6 +72,7 @@ impl Host {
             clerk: Arc::new(clerk),
             clock: parts.clock,
             instance: parts.instance,
+            kind: parts.kind,
             models: ReadModels::new(parts.health.clone()),
             health: parts.health,
             drain: parts.drain,
@@ -176,6 +179,8 @@ pub struct HostParts {
     pub clock: Arc<dyn Clock>,
     /// This instance's id.
     pub instance: Arc<str>,
+    /// What the data directory is for.
+    pub kind: Kind,
     /// What `/readyz` says.
     pub health: Health,
     /// How the process ends.

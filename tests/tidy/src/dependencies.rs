@@ -13,7 +13,7 @@ const ORDER: [&[&str]; 8] = [
     &["domain", "merkle", "journal"],
     &["wire"],
     &["event-log"],
-    &["registry"],
+    &["registry", "history"],
     &["event-log-embedded", "event-log-nats", "local-state", "chassis"],
     &["intake", "alerting", "fan-out", "audit"],
     &["keng"],

@@ -1,0 +1,229 @@
+//! The command line, as people type it.
+
+use std::path::PathBuf;
+
+use chassis::ServerOptions;
+use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
+
+/// Kẻng: tiếng kẻng báo động của các xã Việt Nam / the alarm gong of Viet Nam's communes
+#[derive(Debug, Parser)]
+#[command(name = "keng", version, about, propagate_version = true)]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Chạy tất cả trong một tiến trình / All services in one process
+    Up(UpArgs),
+    /// Tiếp nhận / The service that takes alerts (needs --nats)
+    Intake(ServerOptions),
+    /// Quyết định / The service that decides (needs --nats)
+    Alerting(ServerOptions),
+    /// Phát tin / The service that delivers (needs --nats)
+    FanOut(ServerOptions),
+    /// Kiểm toán / The service that keeps the audit (needs --nats)
+    Audit(ServerOptions),
+    /// Báo tin / Raise an alert
+    Raise(RaiseArgs),
+    /// Theo dõi tin của một xã / Watch a commune's alerts
+    Watch(WatchArgs),
+    /// Mã truy cập / Make, list and revoke bearer tokens
+    Token(TokenArgs),
+    /// Bản đồ các xã / The map of communes
+    Registry(RegistryArgs),
+    /// Các nhóm / The groups
+    Groups(GroupsArgs),
+    /// Xem lại lịch sử / Replay history
+    Replay(ReplayArgs),
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct UpArgs {
+    #[command(flatten)]
+    pub(crate) options: ServerOptions,
+    /// Chạy thử với dữ liệu mẫu / Run a demonstration on sample data
+    #[arg(long)]
+    pub(crate) demo: bool,
+}
+
+/// Where a client command finds its server.
+#[derive(Debug, Clone, ClapArgs)]
+pub(crate) struct ServerArgs {
+    /// Địa chỉ máy chủ / Address of the server, as <http://127.0.0.1:8080>
+    #[arg(long, env = "KENG_SERVER", value_name = "URL")]
+    pub(crate) server: Option<String>,
+    /// Mã truy cập / Bearer token
+    #[arg(long, env = "KENG_TOKEN", value_name = "TOKEN", hide_env_values = true)]
+    pub(crate) bearer: Option<String>,
+    /// Thư mục dữ liệu của máy chủ trên máy này / Data directory of the server on this machine
+    #[arg(long, env = "KENG_DATA", value_name = "DIR", default_value = "keng-data")]
+    pub(crate) data: PathBuf,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct RaiseArgs {
+    /// Loại tin / Kind, as lost-child
+    pub(crate) kind: String,
+    #[command(flatten)]
+    pub(crate) server: ServerArgs,
+    /// Mã xã / Code of the own commune
+    #[arg(long)]
+    pub(crate) commune: String,
+    /// Tiêu đề / Headline, at most 160 characters
+    #[arg(long)]
+    pub(crate) headline: String,
+    /// actual, exercise, test
+    #[arg(long)]
+    pub(crate) status: String,
+    /// Mô tả / Description
+    #[arg(long)]
+    pub(crate) description: Option<String>,
+    /// Việc cần làm / Instruction
+    #[arg(long)]
+    pub(crate) instruction: Option<String>,
+    /// Nơi thấy lần cuối / Place where last seen
+    #[arg(long)]
+    pub(crate) place: Option<String>,
+    /// Vĩ độ, kinh độ nơi thấy lần cuối / Latitude,longitude where last seen
+    #[arg(long, value_name = "LAT,LON")]
+    pub(crate) at: Option<String>,
+    /// Thời điểm thấy lần cuối / When last seen, RFC 3339
+    #[arg(long, value_name = "TIME")]
+    pub(crate) seen: Option<String>,
+    /// Tuổi / Age in years
+    #[arg(long)]
+    pub(crate) age: Option<u8>,
+    /// male, female, unknown
+    #[arg(long)]
+    pub(crate) sex: Option<String>,
+    /// Cách đi lại / on-foot, bicycle, motorbike, car, public-transport, unknown
+    #[arg(long)]
+    pub(crate) travel: Option<String>,
+    /// Căn cứ pháp lý / Legal basis; required for suspect
+    #[arg(long)]
+    pub(crate) legal_basis: Option<String>,
+    /// Hết hạn / Expiry, RFC 3339 [default: in 24 hours]
+    #[arg(long, value_name = "TIME")]
+    pub(crate) expires: Option<String>,
+    /// auto, province, rings:N, or communes with commas between
+    #[arg(long, default_value = "auto")]
+    pub(crate) reach: String,
+    /// Khóa chống gửi trùng / Idempotency key [default: a new one]
+    #[arg(long)]
+    pub(crate) key: Option<String>,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct WatchArgs {
+    #[command(flatten)]
+    pub(crate) server: ServerArgs,
+    /// Mã xã / Code of the commune
+    #[arg(long)]
+    pub(crate) commune: String,
+}
+
+#[derive(Debug, ClapArgs)]
+#[command(args_conflicts_with_subcommands = true)]
+pub(crate) struct TokenArgs {
+    #[command(subcommand)]
+    pub(crate) command: Option<TokenCommand>,
+    #[command(flatten)]
+    pub(crate) make: Option<MakeToken>,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct MakeToken {
+    #[command(flatten)]
+    pub(crate) server: ServerArgs,
+    /// Mã cán bộ / Id of the officer; an unknown one is created
+    #[arg(long, required = true)]
+    pub(crate) officer: String,
+    /// officer, commander, province, auditor, admin
+    #[arg(long, required = true)]
+    pub(crate) role: String,
+    /// Mã xã / Code of the commune, for officer and commander
+    #[arg(long)]
+    pub(crate) commune: Option<String>,
+    /// Mã tỉnh / Code of the province, for province
+    #[arg(long)]
+    pub(crate) province: Option<String>,
+    /// Hết hạn / Expiry, RFC 3339 [default: none]
+    #[arg(long, value_name = "TIME")]
+    pub(crate) expires: Option<String>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum TokenCommand {
+    /// Liệt kê / List all tokens
+    List(ServerArgs),
+    /// Thu hồi / Revoke one, at once
+    Revoke {
+        #[command(flatten)]
+        server: ServerArgs,
+        /// Mã số / Id of the token
+        id: String,
+    },
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct RegistryArgs {
+    #[command(subcommand)]
+    pub(crate) command: RegistryCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum RegistryCommand {
+    /// Kiểm tra tệp bản đồ / Check a map
+    Check {
+        /// Tệp JSON Lines / The file
+        file: PathBuf,
+    },
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct GroupsArgs {
+    #[command(subcommand)]
+    pub(crate) command: GroupsCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum GroupsCommand {
+    /// Nạp tệp các nhóm / Import groups
+    Import {
+        #[command(flatten)]
+        server: ServerArgs,
+        /// Tệp JSON Lines / The file
+        file: PathBuf,
+    },
+}
+
+/// How history is printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    /// For people.
+    Text,
+    /// One object a line.
+    Json,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct ReplayArgs {
+    #[command(flatten)]
+    pub(crate) server: ServerArgs,
+    /// Mã tin / Id of one alert, with its relays, deliveries and receipts
+    #[arg(long, value_name = "ID")]
+    pub(crate) alert: Option<String>,
+    /// Mã xã / What concerns one commune
+    #[arg(long)]
+    pub(crate) commune: Option<String>,
+    /// Từ / From, RFC 3339
+    #[arg(long, value_name = "TIME")]
+    pub(crate) from: Option<String>,
+    /// Đến / To, RFC 3339
+    #[arg(long, value_name = "TIME")]
+    pub(crate) to: Option<String>,
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub(crate) format: Format,
+}

@@ -1,0 +1,107 @@
+//! The log of a server: embedded on one machine, JetStream between machines.
+
+use std::sync::Arc;
+
+use chassis::{Drain, Health, Settings};
+use event_log::{EventLog, Outgoing};
+use event_log_embedded::{EmbeddedLog, EmbeddedOptions};
+use event_log_nats::{NatsLog, NatsOptions, Trust};
+use futures::future::BoxFuture;
+
+use crate::{Failed, open::{Opened, subdirectory, wrong}};
+
+/// Records that a reactor answers at once where an append waits for a broker.
+const LANES: usize = 64;
+
+/// A log, and how to end it.
+pub(crate) struct Log {
+    pub(crate) log: Arc<dyn EventLog>,
+    pub(crate) outgoing: Outgoing,
+    pub(crate) lanes: usize,
+    close: Box<dyn FnOnce() -> BoxFuture<'static, ()> + Send>,
+}
+
+impl Log {
+    /// Ends it: what was appended is made durable.
+    pub(crate) async fn close(self) {
+        (self.close)().await;
+    }
+}
+
+/// Opens the log that the settings name.
+pub(crate) async fn open_log(
+    settings: &Settings,
+    opened: &Opened,
+    service: &'static str,
+    health: &Health,
+    drain: &Drain,
+) -> Result<Log, Failed> {
+    match &settings.nats {
+        None => embedded(opened),
+        Some(url) => {
+            let mut options = NatsOptions::new(url.reveal(), opened.data.path(), service);
+            options.monitor = settings.nats_monitor.as_ref().map(|url| url.as_str().to_owned());
+            options.accept_unverified_broker = settings.accept_unverified_broker;
+            let log = NatsLog::open(options).await.map_err(|why| match why {
+                event_log_nats::OpenError::Address(_) => wrong("--nats", why),
+                other => Failed::Trouble(other.into()),
+            })?;
+            show_trust(&log, health, drain);
+            let outgoing = log.outgoing();
+            let closing = Arc::clone(&log);
+            Ok(Log {
+                log,
+                outgoing,
+                lanes: LANES,
+                close: Box::new(move || Box::pin(async move { closing.close().await })),
+            })
+        }
+    }
+}
+
+fn embedded(opened: &Opened) -> Result<Log, Failed> {
+    let options = EmbeddedOptions { reserve: opened.reserve.clone(), ..EmbeddedOptions::default() };
+    let log = EmbeddedLog::open(&subdirectory(&opened.data, "events"), options)
+        .map_err(|why| Failed::Trouble(why.into()))?;
+    let closing = Arc::clone(&log);
+    Ok(Log {
+        log,
+        outgoing: Outgoing::default(),
+        lanes: 1,
+        close: Box::new(move || Box::pin(async move { closing.close().await })),
+    })
+}
+
+/// Shows in `/readyz`, and in every answer, how far the broker is trusted.
+fn show_trust(log: &Arc<NatsLog>, health: &Health, drain: &Drain) {
+    let mut trust = log.trust();
+    let (health, stop) = (health.clone(), drain.token());
+    health.set("broker", Err("chưa kết nối / not connected yet".to_owned()));
+    drain.spawn("broker", async move {
+        loop {
+            let now = trust.borrow_and_update().clone();
+            let (holds, banner) = match now {
+                Trust::Verified => (Ok(()), None),
+                Trust::Accepted { why } => (
+                    Ok(()),
+                    Some(format!(
+                        "máy chủ NATS chưa kiểm chứng được / unverified broker: {why}"
+                    )),
+                ),
+                Trust::Unverified { why } => (
+                    Err(format!("máy chủ NATS không an toàn / the broker is not safe: {why}")),
+                    None,
+                ),
+                Trust::Away => {
+                    (Err("mất kết nối NATS / the broker is away".to_owned()), None)
+                }
+            };
+            health.set("broker", holds);
+            health.banner("broker", banner);
+            tokio::select! {
+                changed = trust.changed() => if changed.is_err() { return },
+                () = stop.cancelled() => return,
+            }
+        }
+    });
+}

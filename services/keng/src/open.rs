@@ -1,0 +1,60 @@
+//! Opening what a server works on, in an order in which nothing is bound or written before the
+//! configuration is known to be right.
+
+use std::{path::Path, sync::Arc};
+
+use anyhow::Context;
+use chassis::{ConfigError, DataDir, Settings, instance::instance_of};
+use journal::Reserve;
+use registry::{GroupEntry, Map, groups::read_groups};
+
+use crate::Failed;
+
+/// Bytes kept so that corrections can still be written when the disk is full.
+const RESERVE_BYTES: u64 = 32 << 20;
+
+/// What a server works on.
+pub(crate) struct Opened {
+    pub(crate) map: Arc<Map>,
+    pub(crate) groups: Vec<GroupEntry>,
+    pub(crate) data: DataDir,
+    pub(crate) instance: Arc<str>,
+    pub(crate) reserve: Option<Arc<Reserve>>,
+}
+
+/// Reads the map and the groups, and takes the data directory.
+pub(crate) fn open(settings: &Settings) -> Result<Opened, Failed> {
+    let map = match &settings.registry {
+        Some(file) => Map::read(file).map_err(|why| Failed::Usage(why.to_string()))?,
+        None => Map::builtin().map_err(|why| Failed::Usage(why.to_string()))?,
+    };
+    let groups = match &settings.groups {
+        Some(file) => {
+            read_groups(file, &map).map_err(|why| Failed::Usage(why.to_string()))?
+        }
+        None => vec![],
+    };
+    let data = DataDir::open(&settings.data, settings.kind)?;
+    let instance = instance_of(&data)?.to_string().into();
+    let reserve = reserve(data.path()).context("the reserve cannot be made")?;
+    Ok(Opened { map: Arc::new(map), groups, data, instance, reserve: Some(Arc::new(reserve)) })
+}
+
+fn reserve(data: &Path) -> Result<Reserve, std::io::Error> {
+    Reserve::create(&data.join("reserve"), RESERVE_BYTES)
+}
+
+/// A file of the map, checked.
+pub(crate) fn check_map(file: &Path) -> Result<Map, Failed> {
+    Map::read(file).map_err(|why| Failed::Refused(why.to_string()))
+}
+
+/// Where in the data directory what lies.
+pub(crate) fn subdirectory(data: &DataDir, name: &str) -> std::path::PathBuf {
+    data.path().join(name)
+}
+
+/// A wrong option, as the configuration names it.
+pub(crate) fn wrong(name: &'static str, why: impl ToString) -> Failed {
+    ConfigError::Wrong { name, why: why.to_string() }.into()
+}

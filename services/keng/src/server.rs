@@ -1,0 +1,223 @@
+//! Running a server: all services in one process, or one.
+
+use std::{sync::Arc, time::Duration};
+
+use audit::Audit;
+use axum::Router;
+use chassis::{
+    Drain, Health, Host, HostParts, Kind, ServerOptions, Service, Settings, SystemClock,
+    admin, disk::Disk, operators, telemetry,
+};
+use fan_out::FanOutOptions;
+use intake::Intake;
+use registry::{ClerkError, GroupEntry};
+use tonic::service::Routes;
+use wire::{
+    actor,
+    v1::{
+        audit_service_server::AuditServiceServer, intake_service_server::IntakeServiceServer,
+    },
+};
+
+use crate::{
+    Failed,
+    args::UpArgs,
+    demo, feeds,
+    log::open_log,
+    open::{self, Opened, subdirectory},
+    serving,
+};
+
+const RETRY: Duration = Duration::from_secs(1);
+
+/// A server, running.
+pub(crate) struct Running {
+    pub(crate) host: Host,
+    pub(crate) http: std::net::SocketAddr,
+    pub(crate) audit: Option<Arc<Audit>>,
+}
+
+/// `keng up`.
+pub(crate) async fn up(args: UpArgs) -> Result<u8, Failed> {
+    let kind = if args.demo { Kind::Demo } else { Kind::Real };
+    run(Service::Up, args.options, kind).await
+}
+
+/// `keng intake`, `keng alerting`, `keng fan-out`, `keng audit`.
+pub(crate) async fn one(service: Service, options: ServerOptions) -> Result<u8, Failed> {
+    run(service, options, Kind::Real).await
+}
+
+async fn run(service: Service, options: ServerOptions, kind: Kind) -> Result<u8, Failed> {
+    let settings = options.resolve(service, kind)?;
+    let metrics = telemetry::start()?;
+    let opened = open::open(&settings)?;
+    let health = Health::new(&["log"]);
+    let drain = Drain::new(health.clone());
+    metrics.keep_up(&drain);
+    drain.listen().map_err(|error| Failed::Trouble(error.into()))?;
+    let bound = serving::bind(settings.http, settings.grpc).await?;
+    let (http, grpc) = (bound.http_addr, bound.grpc_addr);
+
+    let log = open_log(&settings, &opened, service.as_str(), &health, &drain).await?;
+    health.set("log", Ok(()));
+    let reserve = settings.disk_reserve_bytes;
+    let disk = Disk::watch(opened.data.path().to_owned(), reserve, health.clone(), &drain).await;
+    let host = Host::start(HostParts {
+        log: Arc::clone(&log.log),
+        outgoing: log.outgoing.clone(),
+        lanes: log.lanes,
+        map: Arc::clone(&opened.map),
+        clock: Arc::new(SystemClock),
+        instance: Arc::clone(&opened.instance),
+        kind,
+        health: health.clone(),
+        drain: drain.clone(),
+        disk: Some(disk),
+    });
+    let services = start(service, &settings, &host, &opened, http)?;
+    let everywhere = operators::router(health.clone(), metrics).merge(services.open_api());
+    let directory = admin::router().with_state(host.clone());
+    let people = everywhere.clone().merge(directory.clone()).merge(services.people());
+    let local = everywhere.merge(directory).merge(services.local(&host));
+    let routes = services.grpc()?;
+    serving::serve(bound, people, local, routes, (&opened.data, &health, &drain))?;
+
+    let stop = drain.token();
+    tokio::select! { () = host.caught_up() => {}, () = stop.cancelled() => {} }
+    if !host.map_fits() {
+        drain.begin("another map is in force");
+        drain.finished().await;
+        log.close().await;
+        let why = "bản đồ khác với bản đồ đang dùng / the map differs from the one in force";
+        return Err(open::wrong("--registry", why));
+    }
+    write_directory(&host, opened.groups).await?;
+    if !stop.is_cancelled() {
+        feeds::line(&format!("ready http=http://{http} grpc=http://{grpc}"));
+    }
+    if kind == Kind::Demo {
+        let running = Running { host: host.clone(), http, audit: services.audit.clone() };
+        let story = demo::run(running);
+        drain.spawn("demo", story);
+    }
+    drain.finished().await;
+    log.close().await;
+    if let Some(audit) = services.audit {
+        audit.close().await;
+    }
+    Ok(drain.exit_code())
+}
+
+/// The services of a process.
+struct Services {
+    intake: Option<Arc<Intake>>,
+    audit: Option<Arc<Audit>>,
+    host: Host,
+}
+
+fn start(
+    service: Service,
+    settings: &Settings,
+    host: &Host,
+    opened: &Opened,
+    http: std::net::SocketAddr,
+) -> Result<Services, Failed> {
+    let runs = |one: Service| service == Service::Up || service == one;
+    let intake = runs(Service::Intake).then(|| intake::start(host));
+    if runs(Service::Alerting) {
+        alerting::start(host);
+    }
+    if runs(Service::FanOut) {
+        let options = FanOutOptions {
+            // The demo's own sink is on loopback.
+            allow_private_targets: settings.allow_private_targets || settings.kind == Kind::Demo,
+            verify_base: format!("http://{http}/v1/verify"),
+            in_flight_max: FanOutOptions::IN_FLIGHT_MAX,
+        };
+        fan_out::start(host, &options).map_err(|why| Failed::Trouble(why.into()))?;
+    }
+    let audit = if runs(Service::Audit) {
+        let audit = audit::start(host, &subdirectory(&opened.data, "audit"))
+            .map_err(|why| Failed::Trouble(why.into()))?;
+        Some(Arc::new(audit))
+    } else {
+        None
+    };
+    Ok(Services { intake, audit, host: host.clone() })
+}
+
+impl Services {
+    fn people(&self) -> Router {
+        let intake = self.intake.clone().map(intake::router);
+        let audit = self.audit.clone().map(|audit| audit::router(audit, self.host.clone()));
+        intake.into_iter().chain(audit).fold(Router::new(), Router::merge)
+    }
+
+    /// What the owner of the machine is served, at any server: the audit's own records, or where
+    /// there is no audit in this process, what the log says.
+    fn local(&self, host: &Host) -> Router {
+        match self.audit.clone() {
+            Some(audit) => audit::router(audit, self.host.clone()),
+            None => feeds::router(host.clone()),
+        }
+    }
+
+    fn open_api(&self) -> Router {
+        feeds::open_api()
+    }
+
+    fn grpc(&self) -> Result<Routes, Failed> {
+        let (reporter, health) = tonic_health::server::health_reporter();
+        let reflection = tonic_reflection::server::Builder::configure()
+            .register_encoded_file_descriptor_set(wire::DESCRIPTORS)
+            .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+            .build_v1()
+            .map_err(|why| Failed::Trouble(why.into()))?;
+        let mut routes = Routes::new(health).add_service(reflection);
+        if let Some(intake) = self.intake.clone() {
+            routes = routes.add_service(IntakeServiceServer::new(intake::Grpc::new(intake)));
+        }
+        if let Some(audit) = self.audit.clone() {
+            let audit = audit::Grpc::new(audit, self.host.clone());
+            routes = routes.add_service(AuditServiceServer::new(audit));
+        }
+        feeds::report_health(reporter, &self.host);
+        Ok(routes)
+    }
+}
+
+/// Writes down which map is in force, and the groups of `--groups`. While the log cannot be
+/// written (a broker that is away), it is done later.
+async fn write_directory(host: &Host, groups: Vec<GroupEntry>) -> Result<(), Failed> {
+    match try_directory(host, groups.clone()).await {
+        Ok(()) => Ok(()),
+        Err(ClerkError::Refused { code, .. }) => Err(open::wrong("--registry", code)),
+        Err(ClerkError::Unavailable(why)) => {
+            tracing::warn!(why, "the directory is written when the log can be");
+            let later = host.clone();
+            host.drain.spawn("directory-later", async move {
+                let stop = later.drain.token();
+                while try_directory(&later, groups.clone()).await.is_err() {
+                    tokio::select! {
+                        () = tokio::time::sleep(RETRY) => {}
+                        () = stop.cancelled() => return,
+                    }
+                }
+            });
+            Ok(())
+        }
+    }
+}
+
+async fn try_directory(host: &Host, groups: Vec<GroupEntry>) -> Result<(), ClerkError> {
+    let actor = actor::service("keng");
+    let now = host.clock.now();
+    host.clerk.adopt_map(actor.clone(), &host.map, now).await?;
+    let recorded = host.clerk.import_groups(actor, groups, now).await?;
+    if recorded > 0 {
+        tracing::info!(recorded, "groups recorded");
+    }
+    Ok(())
+}
+

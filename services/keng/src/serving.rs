@@ -1,0 +1,105 @@
+//! Listening: HTTP, gRPC and the Unix socket, each until the process drains.
+
+use std::net::SocketAddr;
+
+use anyhow::Context;
+use axum::{
+    Router,
+    extract::Request,
+    http::{HeaderName, HeaderValue},
+    middleware::{self, Next},
+    response::Response,
+    serve::ListenerExt,
+};
+use chassis::{
+    DataDir, Drain, Health,
+    problem::with_fallbacks,
+    socket::{self, LocalPeer},
+};
+use tokio::net::TcpListener;
+use tonic::service::Routes;
+
+use crate::Failed;
+
+/// Ports that are bound.
+pub(crate) struct Bound {
+    http: TcpListener,
+    grpc: TcpListener,
+    pub(crate) http_addr: SocketAddr,
+    pub(crate) grpc_addr: SocketAddr,
+}
+
+/// Binds both ports; port 0 means any free one.
+pub(crate) async fn bind(http: SocketAddr, grpc: SocketAddr) -> Result<Bound, Failed> {
+    let listen = async |addr: SocketAddr| {
+        TcpListener::bind(addr).await.with_context(|| format!("cannot listen on {addr}"))
+    };
+    let (http, grpc) = (listen(http).await?, listen(grpc).await?);
+    let http_addr = http.local_addr().context("an address")?;
+    let grpc_addr = grpc.local_addr().context("an address")?;
+    Ok(Bound { http, grpc, http_addr, grpc_addr })
+}
+
+/// Serves `people` on the port, and `local` on the Unix socket.
+pub(crate) fn serve(
+    bound: Bound,
+    people: Router,
+    local: Router,
+    grpc: Routes,
+    (data, health, drain): (&DataDir, &Health, &Drain),
+) -> Result<(), Failed> {
+    let people = dressed(people, health);
+    let stop = drain.token();
+    let listener = bound.http.tap_io(|stream| {
+        // An answer is small; it must not wait for more.
+        let _ = stream.set_nodelay(true);
+    });
+    let shutdown = stop.clone();
+    drain.spawn("http", async move {
+        let serve = axum::serve(listener, people).with_graceful_shutdown(shutdown.cancelled_owned());
+        if let Err(error) = serve.await {
+            tracing::error!(%error, "HTTP ended");
+        }
+    });
+
+    let (socket, file) = socket::listen(data)?;
+    let local = dressed(local, health).into_make_service_with_connect_info::<LocalPeer>();
+    let shutdown = stop.clone();
+    drain.spawn("socket", async move {
+        let serve = axum::serve(socket, local).with_graceful_shutdown(shutdown.cancelled_owned());
+        if let Err(error) = serve.await {
+            tracing::error!(%error, "the socket ended");
+        }
+        drop(file);
+    });
+
+    let incoming = tonic::transport::server::TcpIncoming::from(bound.grpc).with_nodelay(Some(true));
+    drain.spawn("grpc", async move {
+        let server = tonic::transport::Server::builder().add_routes(grpc);
+        let serve = server.serve_with_incoming_shutdown(incoming, stop.cancelled_owned());
+        if let Err(error) = serve.await {
+            tracing::error!(%error, "gRPC ended");
+        }
+    });
+    Ok(())
+}
+
+/// What every answer has: problems for unknown paths, and the banners that must not be
+/// overlooked.
+fn dressed(router: Router, health: &Health) -> Router {
+    let health = health.clone();
+    let banner = middleware::from_fn(move |request: Request, next: Next| {
+        let health = health.clone();
+        async move { with_banners(next.run(request).await, &health) }
+    });
+    with_fallbacks(router).layer(banner).layer(tower_http::catch_panic::CatchPanicLayer::new())
+}
+
+fn with_banners(mut response: Response, health: &Health) -> Response {
+    for banner in health.banners() {
+        if let Ok(value) = HeaderValue::from_bytes(banner.as_bytes()) {
+            response.headers_mut().append(HeaderName::from_static("keng-banner"), value);
+        }
+    }
+    response
+}

@@ -1,0 +1,27 @@
+//! History: an order in which no commit precedes its command, and records as people read them.
+//!
+//! No storage and no rights: who keeps that order is the audit, who may read it is a service's
+//! matter. Only open parts are read here, so that nothing personal can appear.
+
+pub mod filter;
+pub mod json;
+pub mod line;
+pub mod merge;
+pub mod reading;
+pub mod replay;
+pub mod sequencer;
+pub mod stored;
+pub mod text;
+
+pub use filter::{Asked, Filter, WrongParameter};
+pub use line::{Line, lines_of};
+pub use merge::{Merge, Met};
+pub use reading::Reading;
+pub use replay::{ReplayError, replay_of_log};
+pub use sequencer::{Placed, Sequencer};
+pub use text::replay_text;
+
+#[cfg(test)]
+mod sequencer_tests;
+#[cfg(test)]
+mod testing;
