@@ -8,8 +8,7 @@ use std::{
 };
 
 use domain::{
-    ids::{AlertId, CommuneCode},
-    ids::{Home, RecordId},
+    ids::{AlertId, CommuneCode, EntityName, Home, RecordId},
     lane::Receipt,
 };
 use event_log::{At, Class};
@@ -32,6 +31,8 @@ pub(crate) struct Rows {
     /// In the order in which they came.
     pub(crate) order: Vec<AlertId>,
     codes: HashMap<String, AlertId>,
+    /// The last commit taken in of each entity of an alert.
+    versions: HashMap<AlertId, Vec<(EntityName, u64)>>,
     decided: HashSet<RecordId>,
     refusals: HashMap<RecordId, Refused>,
     waiting: HashMap<RecordId, Vec<oneshot::Sender<Decision>>>,
@@ -101,6 +102,22 @@ impl Rows {
     /// The alert with this code.
     pub(crate) fn by_code(&self, code: &str) -> Option<&Row> {
         self.alerts.get(self.codes.get(code)?)
+    }
+
+    /// Whether this commit has not been taken in yet; takes note of it.
+    pub(crate) fn is_new(&mut self, alert: AlertId, entity: &EntityName, version: u64) -> bool {
+        let versions = self.versions.entry(alert).or_default();
+        match versions.iter_mut().find(|(name, _)| name == entity) {
+            Some((_, seen)) if *seen >= version => false,
+            Some((_, seen)) => {
+                *seen = version;
+                true
+            }
+            None => {
+                versions.push((entity.clone(), version));
+                true
+            }
+        }
     }
 
     /// A command was decided: whoever waits is told.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use chassis::{Host, host::ReadModel};
+use chassis::{Host, host::ReadModel, kept::Kept};
 use domain::{
     alert::Alert,
     delivery::{Delivery, DeliveryEvent},
@@ -31,6 +31,7 @@ pub(crate) struct Following {
     intake: Arc<Intake>,
     class: Class,
     cursor: Option<Cursor>,
+    kept: Option<Kept>,
     read: ReadModel,
 }
 
@@ -43,13 +44,48 @@ impl Following {
             Class::Receipt | Class::News => "board-receipts",
         };
         let read = host.read_model(name);
-        Self { intake: Arc::clone(intake), class, cursor: None, read }
+        let mut following =
+            Self { intake: Arc::clone(intake), class, cursor: None, kept: None, read };
+        // Alerts and who raised them are known at once, also while the broker is away; what
+        // became of their deliveries is read again from the log.
+        if matches!(class, Class::Command | Class::Alert) {
+            let local = host.local.as_ref();
+            let (kept, found) = Kept::open(local, name, class, &host.log, &host.drain);
+            for recorded in found.records {
+                following.take_in(&recorded);
+            }
+            following.cursor = found.cursor;
+            following.kept = Some(kept);
+        }
+        following
+    }
+
+    /// Takes a record in; answers whether the board needs it at the next start.
+    fn take_in(&self, recorded: &Recorded) -> bool {
+        let at = At { class: self.class, position: recorded.position, id: recorded.id };
+        if self.class == Class::Command {
+            let Ok(command) = v1::Command::decode(recorded.open.clone()) else { return false };
+            let Some((alert, asked)) = asked(&command) else { return false };
+            let mut rows = self.intake.board.lock();
+            let row = rows.row(alert, recorded.key.home);
+            row.asked = Some(asked);
+            place(row, self.class, at);
+            return true;
+        }
+        // What cannot be decoded is alarmed by whoever decides on it.
+        let Ok(commit) = v1::Commit::decode(recorded.open.clone()) else { return false };
+        self.commit(recorded, &commit, at);
+        recorded.key.entity.alert_id().is_some()
     }
 
     fn commit(&self, recorded: &Recorded, commit: &v1::Commit, at: At) {
         let Some(alert) = recorded.key.entity.alert_id() else { return };
         let decided_at = Millis(commit.decided_at_ms);
         let mut rows = self.intake.board.lock();
+        // Records come again after trouble: what was seen changes nothing.
+        if !rows.is_new(alert, &recorded.key.entity, commit.version) {
+            return;
+        }
         if let Some(Outcome::Events(events)) = &commit.outcome {
             for event in events.events.iter().filter_map(|event| event.event.as_ref()) {
                 self.event(&mut rows, recorded, alert, event, decided_at, at);
@@ -172,24 +208,17 @@ impl Project for Following {
 
     fn apply(&mut self, recorded: &Arc<Recorded>) {
         self.cursor = Some(Cursor::on(recorded));
-        let at = At { class: self.class, position: recorded.position, id: recorded.id };
-        if self.class == Class::Command {
-            let Ok(command) = v1::Command::decode(recorded.open.clone()) else { return };
-            if let Some((alert, asked)) = asked(&command) {
-                let mut rows = self.intake.board.lock();
-                let row = rows.row(alert, recorded.key.home);
-                row.asked = Some(asked);
-                place(row, self.class, at);
-            }
-            return;
+        let keep = self.take_in(recorded);
+        if let Some(kept) = &mut self.kept {
+            kept.saw(recorded, keep);
         }
-        // What cannot be decoded is alarmed by whoever decides on it.
-        let Ok(commit) = v1::Commit::decode(recorded.open.clone()) else { return };
-        self.commit(recorded, &commit, at);
     }
 
     fn begin_anew(&mut self) {
         self.cursor = None;
+        if let Some(kept) = &mut self.kept {
+            kept.begin_anew();
+        }
         self.intake.board.lock().clear();
         self.intake.notices.clear();
     }

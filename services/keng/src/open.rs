@@ -6,6 +6,7 @@ use std::{path::Path, sync::Arc};
 use anyhow::Context;
 use chassis::{ConfigError, DataDir, Settings, instance::instance_of};
 use journal::Reserve;
+use local_state::LocalState;
 use registry::{GroupEntry, Map, groups::read_groups};
 
 use crate::Failed;
@@ -20,6 +21,7 @@ pub(crate) struct Opened {
     pub(crate) data: DataDir,
     pub(crate) instance: Arc<str>,
     pub(crate) reserve: Option<Arc<Reserve>>,
+    pub(crate) local: Option<LocalState>,
 }
 
 /// Reads the map and the groups, and takes the data directory.
@@ -37,7 +39,13 @@ pub(crate) fn open(settings: &Settings) -> Result<Opened, Failed> {
     let data = DataDir::open(&settings.data, settings.kind)?;
     let instance = instance_of(&data)?.to_string().into();
     let reserve = reserve(data.path()).context("the reserve cannot be made")?;
-    Ok(Opened { map: Arc::new(map), groups, data, instance, reserve: Some(Arc::new(reserve)) })
+    // A cache: where it cannot be had, everything is read from the log.
+    let local = LocalState::open(&data.path().join("local-state"))
+        .map_err(|why| tracing::warn!(%why, "there is no local state"))
+        .ok()
+        .map(|(local, _)| local);
+    let (map, reserve) = (Arc::new(map), Some(Arc::new(reserve)));
+    Ok(Opened { map, groups, data, instance, reserve, local })
 }
 
 fn reserve(data: &Path) -> Result<Reserve, std::io::Error> {

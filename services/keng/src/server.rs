@@ -74,6 +74,7 @@ async fn run(service: Service, options: ServerOptions, kind: Kind) -> Result<u8,
         health: health.clone(),
         drain: drain.clone(),
         disk: Some(disk),
+        local: opened.local.clone(),
     });
     let services = start(service, &settings, &host, &opened, http)?;
     let everywhere = operators::router(health.clone(), metrics).merge(services.open_api());

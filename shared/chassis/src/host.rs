@@ -11,10 +11,11 @@ use std::{
 };
 
 use event_log::{Class, EventLog, Outgoing, Recorded, follower::Cursor, projection};
+use local_state::LocalState;
 use registry::{Clerk, Map, SharedDirectory};
 use tokio::sync::watch;
 
-use crate::{Clock, Drain, Health, Kind, disk::Disk};
+use crate::{Clock, Drain, Health, Kind, disk::Disk, kept::Kept};
 
 /// What a process gives to the services it runs. Cloning shares it.
 #[derive(Clone)]
@@ -47,6 +48,8 @@ pub struct Host {
     pub drain: Drain,
     /// Whether there is room for new alerts.
     pub disk: Option<Disk>,
+    /// Where read models keep what they need at the next start.
+    pub local: Option<LocalState>,
     models: ReadModels,
     other_map: Arc<AtomicBool>,
 }
@@ -77,10 +80,22 @@ impl Host {
             health: parts.health,
             drain: parts.drain,
             disk: parts.disk,
+            local: parts.local,
             other_map: Arc::default(),
         };
         let read = host.read_model("directory");
-        let following = Following { host: host.clone(), position, cursor: None, read };
+        let local = host.local.as_ref();
+        let (kept, found) =
+            Kept::open(local, "directory", Class::Alert, &host.log, &host.drain);
+        // Officers and tokens are known at once, also while the broker is away. Groups need
+        // their sealed parts, so everything is read again from the log.
+        for recorded in &found.records {
+            if let Err(unreadable) = host.directory.apply(recorded) {
+                tracing::warn!(%unreadable, "local state has an entry that cannot be read");
+            }
+        }
+        host.check_map();
+        let following = Following { host: host.clone(), position, cursor: None, kept, read };
         let run =
             projection::run(Arc::clone(&host.log), Class::Alert, following, host.drain.token());
         host.drain.spawn("directory", run);
@@ -187,12 +202,15 @@ pub struct HostParts {
     pub drain: Drain,
     /// Whether there is room for new alerts.
     pub disk: Option<Disk>,
+    /// Where read models keep what they need at the next start.
+    pub local: Option<LocalState>,
 }
 
 struct Following {
     host: Host,
     position: watch::Sender<u64>,
     cursor: Option<Cursor>,
+    kept: Kept,
     read: ReadModel,
 }
 
@@ -207,6 +225,9 @@ impl projection::Project for Following {
             metrics::counter!("keng_records_held_total", "class" => "alert").increment(1);
         }
         self.cursor = Some(Cursor::on(recorded));
+        let entity = recorded.key.entity.as_str();
+        let keep = ["officer-", "token-", "map"].iter().any(|kind| entity.starts_with(kind));
+        self.kept.saw(recorded, keep);
         self.position.send_replace(recorded.position);
         if recorded.key.entity.as_str() == "map" {
             self.host.check_map();
@@ -215,6 +236,7 @@ impl projection::Project for Following {
 
     fn begin_anew(&mut self) {
         self.host.directory.clear();
+        self.kept.begin_anew();
         self.cursor = None;
         self.position.send_replace(0);
     }

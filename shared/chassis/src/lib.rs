@@ -14,6 +14,7 @@ pub mod exit;
 pub mod health;
 pub mod host;
 pub mod instance;
+pub mod kept;
 pub mod operators;
 pub mod options;
 pub mod problem;

@@ -7,7 +7,9 @@
 use std::{fmt::Write, sync::LazyLock};
 
 use bytes::Bytes;
-use prost_reflect::{DescriptorPool, DynamicMessage, Kind, MessageDescriptor, Value as Dynamic};
+use prost_reflect::{
+    DescriptorPool, DynamicMessage, Kind, MessageDescriptor, ReflectMessage, Value as Dynamic,
+};
 use serde_json::{Map, Value};
 use uuid::Uuid;
 

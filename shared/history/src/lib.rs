@@ -22,6 +22,10 @@ pub use sequencer::{Placed, Sequencer};
 pub use text::replay_text;
 
 #[cfg(test)]
+mod line_tests;
+#[cfg(test)]
+mod replay_tests;
+#[cfg(test)]
 mod sequencer_tests;
 #[cfg(test)]
 mod testing;

@@ -7,7 +7,7 @@ use domain::ids::Millis;
 use event_log::{Kind, Recorded};
 use jiff::Timestamp;
 use prost::Message;
-use prost_reflect::{DynamicMessage, Value as Dynamic};
+use prost_reflect::{DynamicMessage, ReflectMessage, Value as Dynamic};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use wire::v1::{Actor, Command, Commit};
@@ -89,6 +89,9 @@ fn of_commit(recorded: &Recorded) -> Option<Vec<Line>> {
     }
     let events = outcome.get_field_by_name("events");
     let events = events.as_deref().and_then(Dynamic::as_list).unwrap_or_default();
+    if events.is_empty() {
+        return Some(vec![with(&envelope, None)]);
+    }
     let of_event = |event: &Dynamic| {
         let event = event.as_message()?;
         event.fields().find_map(|(_, value)| value.as_message().map(said))

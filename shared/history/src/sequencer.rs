@@ -109,6 +109,7 @@ impl Sequencer {
         }
         let entity = key_of(&recorded.key);
         if !self.is_free(&reading, entity) {
+            let in_class = self.classes.entry(recorded.key.class).or_default();
             in_class.waiting.insert(recorded.position, before);
             self.waiting.add(Waits { reading, since_ms: now_ms, told: false }, entity);
             return Vec::new();

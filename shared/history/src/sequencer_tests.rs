@@ -154,7 +154,7 @@ fn what_waits_is_bounded() {
 fn logs(alerts: &[u8]) -> [Vec<Arc<Recorded>>; 3] {
     let mut logs = [vec![], vec![], vec![]];
     let mut versions: HashMap<EntityName, u64> = HashMap::new();
-    let mut push = |log: &mut Vec<Arc<Recorded>>, record| {
+    let push = |log: &mut Vec<Arc<Recorded>>, record| {
         log.push(at(u64::try_from(log.len()).unwrap() + 1, record));
     };
     for (n, name) in alerts.iter().enumerate() {
