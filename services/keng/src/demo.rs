@@ -3,13 +3,13 @@
 
 use std::{
     collections::BTreeMap,
-    sync::Arc,
     time::{Duration, Instant},
 };
 
 use anyhow::{Context, anyhow};
 use axum::{Router, routing::post};
 use domain::ids::{CommuneCode, RecordId};
+use history::{Asked, Line};
 use jiff::{SignedDuration, Timestamp};
 use registry::groups::parse_groups;
 use reqwest::Method;
@@ -252,17 +252,19 @@ async fn delivered(
     }
 }
 
-/// Waits until the audit has the alert's records on its own disk.
+/// Waits until the audit has the alert on its own disk.
 async fn in_audit(running: &Running, alert: &str) -> Result<(), Failed> {
     let Some(audit) = &running.audit else { return Ok(()) };
-    let mut entries = Arc::clone(audit).subscribe();
+    let asked = Asked::parse([("alert", alert)]).map_err(|why| anyhow!("{why}"))?;
+    let mut entries = audit.subscribe();
     let has = async {
-        while !audit.has_alert(alert) {
+        let issued = |line: Line| line.kind == "AlertIssued";
+        while !audit.replay(asked).flatten().any(issued) {
             if entries.changed().await.is_err() {
                 return;
             }
         }
     };
-    let waited = tokio::time::timeout(WITHIN, has).await;
-    Ok(waited.context("the audit is behind")?)
+    tokio::time::timeout(WITHIN, has).await.context("the audit is behind")?;
+    Ok(())
 }

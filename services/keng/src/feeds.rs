@@ -1,22 +1,9 @@
-//! Small things that every server gives out: lines, the OpenAPI document, gRPC health, and a
-//! replay of the log where this process keeps no audit.
+//! Small things that every server gives out: lines, the OpenAPI document, gRPC health.
 
-use std::{convert::Infallible, io::Write};
+use std::io::Write;
 
-use axum::{
-    Router,
-    body::Body,
-    extract::{Query, State},
-    http::header,
-    response::{IntoResponse, Response},
-    routing::get,
-};
-use chassis::{
-    Host, Problem,
-    auth::{Caller, forbidden},
-};
-use futures::StreamExt;
-use history::Filter;
+use axum::{Router, http::header, routing::get};
+use chassis::Host;
 use tonic_health::server::HealthReporter;
 
 /// The interface, for programs.
@@ -53,31 +40,4 @@ pub(crate) fn report_health(reporter: HealthReporter, host: &Host) {
             }
         }
     });
-}
-
-/// The owner's replay at a process that keeps no audit: the log itself, put in order.
-pub(crate) fn router(host: Host) -> Router {
-    Router::new().route("/v1/audit/records", get(records)).with_state(host)
-}
-
-async fn records(
-    State(host): State<Host>,
-    Caller(asker): Caller,
-    Query(query): Query<history::FilterText>,
-) -> Result<Response, Problem> {
-    if !asker.standing.reads_audit() {
-        return Err(forbidden());
-    }
-    let filter = Filter::parse(&query).map_err(|wrong| {
-        let detail = "Yêu cầu không hợp lệ. / The request is not valid.";
-        let status = axum::http::StatusCode::BAD_REQUEST;
-        Problem::new(status, "invalid-fields", detail).with_field(wrong.field, wrong.reason)
-    })?;
-    let lines = history::replay_of_log(host.log, filter).map(|line| {
-        let mut json = line.json().to_string();
-        json.push('\n');
-        Ok::<_, Infallible>(json)
-    });
-    Ok(([(header::CONTENT_TYPE, "application/x-ndjson")], Body::from_stream(lines))
-        .into_response())
 }

@@ -42,6 +42,8 @@ pub(crate) async fn open_log(
             let mut options = NatsOptions::new(url.reveal(), opened.data.path(), service);
             options.monitor = settings.nats_monitor.as_ref().map(|url| url.as_str().to_owned());
             options.accept_unverified_broker = settings.accept_unverified_broker;
+            options.replicas = settings.nats_replicas.into();
+            options.reserve.clone_from(&opened.reserve);
             let log = NatsLog::open(options).await.map_err(|why| match why {
                 event_log_nats::OpenError::Address(_) => wrong("--nats", why),
                 other => Failed::Trouble(other.into()),

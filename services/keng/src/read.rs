@@ -124,8 +124,8 @@ fn print(record: &str, format: Format) -> Result<(), Failed> {
     match format {
         Format::Json => line(record),
         Format::Text => {
-            let value: Value = serde_json::from_str(record).context("a record")?;
-            line(&history::text_of(&value));
+            let record = serde_json::from_str(record).context("a record")?;
+            line(&history::replay_text(&record));
         }
     }
     Ok(())

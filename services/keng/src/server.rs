@@ -2,8 +2,8 @@
 
 use std::{sync::Arc, time::Duration};
 
-use audit::Audit;
-use axum::Router;
+use audit::{Audit, Replayer};
+use axum::{Router, extract::FromRef};
 use chassis::{
     Drain, Health, Host, HostParts, Kind, ServerOptions, Service, Settings, SystemClock,
     admin, disk::Disk, operators, telemetry,
@@ -14,9 +14,7 @@ use registry::{ClerkError, GroupEntry};
 use tonic::service::Routes;
 use wire::{
     actor,
-    v1::{
-        audit_service_server::AuditServiceServer, intake_service_server::IntakeServiceServer,
-    },
+    v1::intake_service_server::IntakeServiceServer,
 };
 
 use crate::{
@@ -24,7 +22,7 @@ use crate::{
     args::UpArgs,
     demo, feeds,
     log::open_log,
-    open::{self, Opened, subdirectory},
+    open::{self, Opened},
     serving,
 };
 
@@ -34,7 +32,7 @@ const RETRY: Duration = Duration::from_secs(1);
 pub(crate) struct Running {
     pub(crate) host: Host,
     pub(crate) http: std::net::SocketAddr,
-    pub(crate) audit: Option<Arc<Audit>>,
+    pub(crate) audit: Option<Audit>,
 }
 
 /// `keng up`.
@@ -77,10 +75,11 @@ async fn run(service: Service, options: ServerOptions, kind: Kind) -> Result<u8,
         local: opened.local.clone(),
     });
     let services = start(service, &settings, &host, &opened, http)?;
-    let everywhere = operators::router(health.clone(), metrics).merge(services.open_api());
-    let directory = admin::router().with_state(host.clone());
-    let people = everywhere.clone().merge(directory.clone()).merge(services.people());
-    let local = everywhere.merge(directory).merge(services.local(&host));
+    let everywhere = operators::router(health.clone(), metrics)
+        .merge(feeds::open_api())
+        .merge(admin::router().with_state(host.clone()));
+    let people = everywhere.clone().merge(services.people());
+    let local = everywhere.merge(services.local());
     let routes = services.grpc()?;
     serving::serve(bound, people, local, routes, (&opened.data, &health, &drain))?;
 
@@ -104,17 +103,42 @@ async fn run(service: Service, options: ServerOptions, kind: Kind) -> Result<u8,
     }
     drain.finished().await;
     log.close().await;
-    if let Some(audit) = services.audit {
-        audit.close().await;
-    }
     Ok(drain.exit_code())
+}
+
+/// Where people reach intake: as configured, or as this machine has it by default.
+fn public_url(service: Service, settings: &Settings, http: std::net::SocketAddr) -> String {
+    match (&settings.public_url, service) {
+        (Some(url), _) => url.as_str().to_owned(),
+        (None, Service::Up) => format!("http://{http}"),
+        (None, _) => "http://127.0.0.1:8080".to_owned(),
+    }
 }
 
 /// The services of a process.
 struct Services {
     intake: Option<Arc<Intake>>,
-    audit: Option<Arc<Audit>>,
+    audit: Option<Audit>,
     host: Host,
+}
+
+/// What the audit's routes read: its own journal, or the log where this process has no audit.
+#[derive(Clone)]
+struct Records {
+    host: Host,
+    replayer: Replayer,
+}
+
+impl FromRef<Records> for Host {
+    fn from_ref(records: &Records) -> Self {
+        records.host.clone()
+    }
+}
+
+impl FromRef<Records> for Replayer {
+    fn from_ref(records: &Records) -> Self {
+        records.replayer.clone()
+    }
 }
 
 fn start(
@@ -133,17 +157,20 @@ fn start(
         let options = FanOutOptions {
             // The demo's own sink is on loopback.
             allow_private_targets: settings.allow_private_targets || settings.kind == Kind::Demo,
-            verify_base: format!("http://{http}/v1/verify"),
+            verify_base: format!("{}/v1/verify", public_url(service, settings, http)),
             in_flight_max: FanOutOptions::IN_FLIGHT_MAX,
         };
         fan_out::start(host, &options).map_err(|why| Failed::Trouble(why.into()))?;
     }
-    let audit = if runs(Service::Audit) {
-        let audit = audit::start(host, &subdirectory(&opened.data, "audit"))
-            .map_err(|why| Failed::Trouble(why.into()))?;
-        Some(Arc::new(audit))
-    } else {
-        None
+    let audit = match runs(Service::Audit).then(|| audit::start(host, opened.data.path())) {
+        Some(Ok(audit)) => Some(audit),
+        // An incident in the audit never stops raising, relaying, correcting.
+        Some(Err(why)) if service == Service::Up => {
+            audit::say_stopped(host, &why);
+            None
+        }
+        Some(Err(why)) => return Err(Failed::Trouble(why.into())),
+        None => None,
     };
     Ok(Services { intake, audit, host: host.clone() })
 }
@@ -151,21 +178,21 @@ fn start(
 impl Services {
     fn people(&self) -> Router {
         let intake = self.intake.clone().map(intake::router);
-        let audit = self.audit.clone().map(|audit| audit::router(audit, self.host.clone()));
+        let audit = self.audit.is_some().then(|| self.local());
         intake.into_iter().chain(audit).fold(Router::new(), Router::merge)
     }
 
-    /// What the owner of the machine is served, at any server: the audit's own records, or where
-    /// there is no audit in this process, what the log says.
-    fn local(&self, host: &Host) -> Router {
-        match self.audit.clone() {
-            Some(audit) => audit::router(audit, self.host.clone()),
-            None => feeds::router(host.clone()),
-        }
+    /// What the owner of the machine is served, at any server.
+    fn local(&self) -> Router {
+        let records = Records { host: self.host.clone(), replayer: self.replayer() };
+        audit::router().with_state(records)
     }
 
-    fn open_api(&self) -> Router {
-        feeds::open_api()
+    fn replayer(&self) -> Replayer {
+        match &self.audit {
+            Some(audit) => Replayer::Audit(audit.clone()),
+            None => Replayer::Log(Arc::clone(&self.host.log)),
+        }
     }
 
     fn grpc(&self) -> Result<Routes, Failed> {
@@ -179,9 +206,8 @@ impl Services {
         if let Some(intake) = self.intake.clone() {
             routes = routes.add_service(IntakeServiceServer::new(intake::Grpc::new(intake)));
         }
-        if let Some(audit) = self.audit.clone() {
-            let audit = audit::Grpc::new(audit, self.host.clone());
-            routes = routes.add_service(AuditServiceServer::new(audit));
+        if self.audit.is_some() {
+            routes = routes.add_service(audit::grpc(&self.host, self.replayer()));
         }
         feeds::report_health(reporter, &self.host);
         Ok(routes)

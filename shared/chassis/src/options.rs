@@ -55,6 +55,14 @@ pub struct ServerOptions {
         require_equals = true, default_missing_value = "true",
         value_parser = BoolishValueParser::new(), value_name = "BOOL")]
     pub allow_private_targets: Option<bool>,
+    /// Số bản sao của mỗi luồng NATS / Servers that keep each stream; 3 in a cluster [default: 1]
+    #[arg(long, env = "KENG_NATS_REPLICAS", value_name = "N",
+        value_parser = clap::value_parser!(u8).range(1..=5))]
+    pub nats_replicas: Option<u8>,
+    /// Địa chỉ công khai để kiểm tra tin / Address of intake that people verify alerts at
+    /// [default: up: its own HTTP address; fan-out: <http://127.0.0.1:8080>]
+    #[arg(long, env = "KENG_PUBLIC_URL", value_name = "URL")]
+    pub public_url: Option<WebUrl>,
     /// Dung lượng đĩa dự trữ / Free space below which nothing is raised, in bytes
     /// [default: 1073741824]
     #[arg(long, env = "KENG_DISK_RESERVE", value_name = "BYTES")]
@@ -74,6 +82,8 @@ struct ConfigFile {
     registry: Option<PathBuf>,
     groups: Option<PathBuf>,
     allow_private_targets: Option<bool>,
+    nats_replicas: Option<u8>,
+    public_url: Option<WebUrl>,
     disk_reserve: Option<u64>,
 }
 
@@ -138,6 +148,11 @@ pub struct Settings {
     pub groups: Option<PathBuf>,
     /// Webhooks may go to loopback and private addresses.
     pub allow_private_targets: bool,
+    /// Servers that keep each stream.
+    pub nats_replicas: u8,
+    /// Where people verify alerts; `None` means this process' own HTTP address, or intake's
+    /// default where this process is none.
+    pub public_url: Option<WebUrl>,
     /// Free space of the data directory below which nothing new is raised.
     pub disk_reserve_bytes: u64,
 }
@@ -188,6 +203,8 @@ impl ServerOptions {
                 .allow_private_targets
                 .or(file.allow_private_targets)
                 .unwrap_or(false),
+            nats_replicas: self.nats_replicas.or(file.nats_replicas).unwrap_or(1),
+            public_url: self.public_url.or(file.public_url),
             disk_reserve_bytes: self
                 .disk_reserve
                 .or(file.disk_reserve)
@@ -221,9 +238,14 @@ fn read_file(path: &Path) -> Result<ConfigFile, ConfigError> {
 #[derive(Clone, PartialEq, Eq)]
 pub struct NatsUrl(String);
 
-/// The address of a NATS server's monitor: a URL of scheme http or https.
+/// The address of a NATS server's monitor: a URL of scheme http; several
+/// with commas between.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MonitorUrl(String);
+
+/// The address of a web server: a URL of scheme http or https, without a slash at its end.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WebUrl(String);
 
 /// What cannot be an address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -234,6 +256,14 @@ impl NatsUrl {
     /// The address, with its password, for the client of the broker only.
     #[must_use]
     pub fn reveal(&self) -> &str {
+        &self.0
+    }
+}
+
+impl WebUrl {
+    /// The address.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
         &self.0
     }
 }
@@ -263,10 +293,21 @@ impl FromStr for NatsUrl {
 impl FromStr for MonitorUrl {
     type Err = NotAnAddress;
     fn from_str(text: &str) -> Result<Self, NotAnAddress> {
+        // The monitor speaks plain HTTP, and stands beside the server.
+        let is_monitor = |one: &str| one.strip_prefix("http://").is_some_and(is_host);
+        let fits = text.split(',').all(is_monitor);
+        fits.then(|| Self(text.trim_end_matches('/').to_owned()))
+            .ok_or(NotAnAddress("http://HOST:PORT"))
+    }
+}
+
+impl FromStr for WebUrl {
+    type Err = NotAnAddress;
+    fn from_str(text: &str) -> Result<Self, NotAnAddress> {
         let rest = text.strip_prefix("http://").or_else(|| text.strip_prefix("https://"));
         rest.filter(|rest| is_host(rest))
             .map(|_| Self(text.trim_end_matches('/').to_owned()))
-            .ok_or(NotAnAddress("http://HOST:PORT"))
+            .ok_or(NotAnAddress("https://HOST"))
     }
 }
 
@@ -302,3 +343,4 @@ macro_rules! from_text {
 }
 from_text!(NatsUrl);
 from_text!(MonitorUrl);
+from_text!(WebUrl);

@@ -22,8 +22,17 @@ pub(crate) async fn connect(options: &NatsOptions, state: State) -> Result<Clien
         .split(',')
         .map(|url| url.trim().parse::<ServerAddr>())
         .collect::<Result<Vec<_>, _>>()
-        .map_err(|error| OpenError::Address(format!("{}: {error}", options.url)))?;
-    ConnectOptions::new()
+        // The address may hold a password, so it is not repeated.
+        .map_err(|error| OpenError::Address(error.to_string()))?;
+    // async-nats 0.51 does not take user and password from the address by itself.
+    let login = addresses.iter().find_map(|address| {
+        Some((address.username()?.to_owned(), address.password().unwrap_or_default().to_owned()))
+    });
+    let connect = match login {
+        Some((user, password)) => ConnectOptions::new().user_and_password(user, password),
+        None => ConnectOptions::new(),
+    };
+    connect
         .name(format!("keng {}", options.service))
         .ping_interval(PING_INTERVAL)
         .connection_timeout(Duration::from_secs(2))

@@ -72,8 +72,8 @@ impl NatsLog {
     /// Opens the outbox and connects in the background. Waits a moment for a broker that is
     /// there, and comes up without one too.
     pub async fn open(options: NatsOptions) -> Result<Arc<Self>, OpenError> {
-        let (dir, delay) = (options.data.join("outbox"), options.sync_delay);
-        let opened = tokio::task::spawn_blocking(move || Outbox::open(&dir, delay)).await;
+        let (dir, of_outbox) = (options.data.join("outbox"), options.clone());
+        let opened = tokio::task::spawn_blocking(move || Outbox::open(&dir, &of_outbox)).await;
         let (outbox, left) = opened.map_err(|error| OpenError::Client(error.to_string()))??;
         let state = State::new();
         let broker = Broker::new(client::connect(&options, state.clone()).await?);

@@ -1,6 +1,8 @@
 //! What an operator says about the broker, and why a log was not opened.
 
-use std::{path::PathBuf, time::Duration};
+use std::{path::PathBuf, sync::Arc, time::Duration};
+
+use journal::Reserve;
 
 /// How to reach the broker, and how far to trust it.
 #[derive(Debug, Clone)]
@@ -18,6 +20,8 @@ pub struct NatsOptions {
     pub service: &'static str,
     /// How many servers keep each stream; 3 in a cluster.
     pub replicas: usize,
+    /// Freed for the outbox when the disk is full.
+    pub reserve: Option<Arc<Reserve>>,
     /// How often the outbox is compared with the streams while connected.
     pub compare_every: Duration,
     /// How soon a broker that was not fit is looked at again.
@@ -41,6 +45,7 @@ impl NatsOptions {
             data: data.into(),
             service,
             replicas: 1,
+            reserve: None,
             compare_every: Duration::from_secs(60),
             retry_every: Duration::from_secs(3),
             gap_patience: Duration::from_secs(30),

@@ -6,7 +6,6 @@ use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
     path::Path,
     sync::Mutex,
-    time::Duration,
 };
 
 use bytes::Bytes;
@@ -19,7 +18,11 @@ use journal::{Journal, Options};
 use prost::Message;
 use wire::v1::StoredRecord;
 
-use crate::{cache::lock, options::OpenError, subject::Stream};
+use crate::{
+    cache::lock,
+    options::{NatsOptions, OpenError},
+    subject::Stream,
+};
 
 const SCAN_ENTRIES_MAX: usize = 256;
 const SCAN_BYTES_MAX: usize = 4 << 20;
@@ -158,8 +161,9 @@ pub(crate) struct Left {
 
 impl Outbox {
     /// Opens the journal and reads it once.
-    pub(crate) fn open(dir: &Path, sync_delay: Duration) -> Result<(Self, Left), OpenError> {
-        let options = Options::default().with_sync_delay(sync_delay);
+    pub(crate) fn open(dir: &Path, options: &NatsOptions) -> Result<(Self, Left), OpenError> {
+        let reserve = options.reserve.clone();
+        let options = Options { reserve, ..Options::default() }.with_sync_delay(options.sync_delay);
         let (journal, _recovery) = Journal::open(dir, options)?;
         let outbox = Self {
             journal,

@@ -1,1 +1,21 @@
-//! To come.
+//! Timelines: the real services in one process, over the log in memory, in virtual time.
+//!
+//! A story moves the clock, asks as people do over HTTP, and says what the groups must have been
+//! told by then. Nothing sleeps: after every step the timeline waits until the log says that all
+//! that is due has been done. What must hold in every story is checked at the end of each, in
+//! [`invariants`].
+
+pub mod asked;
+pub mod expectation;
+pub mod group;
+pub mod invariants;
+pub mod ledger;
+pub mod maps;
+pub mod people;
+pub mod target;
+pub mod timeline;
+
+pub use expectation::{Expected, delivery, posted, quiet, state, verified};
+pub use group::{Group, group};
+pub use people::Person;
+pub use timeline::{Started, Timeline};

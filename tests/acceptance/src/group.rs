@@ -1,0 +1,86 @@
+//! Groups of a story: who is told, and where.
+
+use base64::{Engine, prelude::BASE64_STANDARD};
+use serde_json::{Value, json};
+
+/// One group with one webhook.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Group {
+    /// The id, as `g-1`.
+    pub id: String,
+    /// The commune's code.
+    pub commune: String,
+    /// What holds it together.
+    pub kind: String,
+    /// How many people.
+    pub members: u32,
+    /// Whether it takes part in drills.
+    pub exercises: bool,
+    /// The webhook's URL; the timeline's own sink where it is `None`.
+    pub url: Option<String>,
+}
+
+/// A hamlet of 120 people, at the timeline's own sink.
+#[must_use]
+pub fn group(id: &str, commune: &str) -> Group {
+    let (id, commune, kind) = (id.to_owned(), commune.to_owned(), "hamlet".to_owned());
+    Group { id, commune, kind, members: 120, exercises: false, url: None }
+}
+
+impl Group {
+    /// Of this kind.
+    #[must_use]
+    pub fn kind(mut self, kind: &str) -> Self {
+        kind.clone_into(&mut self.kind);
+        self
+    }
+
+    /// Of so many people.
+    #[must_use]
+    pub fn members(mut self, members: u32) -> Self {
+        self.members = members;
+        self
+    }
+
+    /// Whether it takes part in drills.
+    #[must_use]
+    pub fn exercises(mut self, exercises: bool) -> Self {
+        self.exercises = exercises;
+        self
+    }
+
+    /// Somewhere else than at the timeline's own sink; `base` is `http://HOST:PORT`.
+    #[must_use]
+    pub fn at(mut self, base: &str) -> Self {
+        self.url = Some(format!("{base}{}", path_of(&self.id)));
+        self
+    }
+
+    /// The secret that signs: another one for each group, the same in every run.
+    #[must_use]
+    pub fn secret(&self) -> String {
+        let bytes: Vec<u8> = self.id.bytes().cycle().zip(0..32).map(|(b, n)| b ^ n).collect();
+        format!("whsec_{}", BASE64_STANDARD.encode(bytes))
+    }
+
+    /// A line of the groups' file.
+    #[must_use]
+    pub fn to_json(&self, sink: &str) -> Value {
+        let url = self.url.clone().unwrap_or_else(|| format!("{sink}{}", path_of(&self.id)));
+        json!({
+            "id": self.id,
+            "commune": self.commune,
+            "name": format!("Nhóm {}", self.id),
+            "kind": self.kind,
+            "members": self.members,
+            "exercises": self.exercises,
+            "channels": [{ "type": "webhook", "url": url, "secret": self.secret() }],
+        })
+    }
+}
+
+/// Where a group is called.
+#[must_use]
+pub fn path_of(group: &str) -> String {
+    format!("/g/{group}")
+}

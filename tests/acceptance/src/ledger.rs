@@ -1,0 +1,194 @@
+//! The ledger: what the log says is still to be done, so that a timeline knows when all is quiet.
+//!
+//! It reads the log and nothing else; that it names every kind of pending work is what makes
+//! "nobody was told" a statement and not a matter of patience.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use anyhow::{Context, Result};
+use domain::{
+    alert::{Alert, AlertEvent},
+    decider::Decider,
+    delivery::{DeliveryEvent, StopReason},
+    ids::{AlertId, CommuneCode, EntityName, Millis, RecordId},
+    lane::Lanes,
+    relay::{Answer, Relay},
+};
+use event_log::{Class, Kind, Recorded, memory::MemoryLog};
+use prost::Message;
+use wire::{
+    Spoken,
+    v1::{self, commit::Outcome, event::Event},
+};
+
+type BookId = (AlertId, CommuneCode);
+
+/// What the log says, folded.
+#[derive(Default)]
+pub struct Ledger {
+    read: usize,
+    /// How many commits each command has; those of the directory too.
+    commits: BTreeMap<RecordId, usize>,
+    alerts: BTreeMap<AlertId, Alert>,
+    /// News of these revisions that no plan tells yet.
+    unplanned: BTreeSet<(BookId, u64)>,
+    /// Refusals that have stopped nothing yet.
+    unstopped: BTreeSet<BookId>,
+    lanes: BTreeMap<BookId, Lanes>,
+}
+
+/// What a timeline knows beside the log.
+#[derive(Debug, Clone, Copy)]
+pub struct Known<'a> {
+    /// The virtual time.
+    pub now: Millis,
+    /// Whether anybody decides.
+    pub alerting: bool,
+    /// Groups whose calls a test holds: nothing of them is waited for.
+    pub held: &'a BTreeSet<String>,
+}
+
+impl Ledger {
+    /// Reads on to the log's end.
+    ///
+    /// # Errors
+    /// A record cannot be decoded.
+    pub fn read(&mut self, log: &MemoryLog) -> Result<()> {
+        let records = log.records();
+        for recorded in records.iter().skip(self.read) {
+            self.record(recorded).with_context(|| format!("reading {}", recorded.key.entity))?;
+        }
+        self.read = records.len();
+        Ok(())
+    }
+
+    /// How many commits each command has.
+    #[must_use]
+    pub fn commits(&self) -> &BTreeMap<RecordId, usize> {
+        &self.commits
+    }
+
+    /// Every alert as it stands.
+    #[must_use]
+    pub fn alerts(&self) -> &BTreeMap<AlertId, Alert> {
+        &self.alerts
+    }
+
+    /// The lanes of an alert in a commune.
+    #[must_use]
+    pub fn lanes(&self) -> &BTreeMap<BookId, Lanes> {
+        &self.lanes
+    }
+
+    /// Something that is due and not done yet, in words; `None` where all is quiet.
+    #[must_use]
+    pub fn unsettled(&self, known: Known<'_>) -> Option<String> {
+        if known.alerting {
+            if let Some((command, _)) = self.commits.iter().find(|(_, commits)| **commits == 0) {
+                return Some(format!("the decision on command {command}"));
+            }
+            let late = self.alerts.iter().find(|(_, alert)| {
+                let follows = matches!(alert, Alert::Active(live) if !live.to_follow.is_empty());
+                follows || alert.expires_at().is_some_and(|at| at <= known.now)
+            });
+            if let Some((id, _)) = late {
+                return Some(format!("the expiry or the further communes of alert {id}"));
+            }
+        }
+        if let Some(((alert, commune), revision)) = self.unplanned.first() {
+            return Some(format!("a plan for revision {revision} of {alert} in {commune}"));
+        }
+        if let Some((alert, commune)) = self.unstopped.first() {
+            return Some(format!("the stop of {alert} in {commune}"));
+        }
+        let due = self.open(known).find(|(_, at)| *at <= known.now);
+        due.map(|(group, _)| format!("an attempt to reach group {group}"))
+    }
+
+    /// When something falls due next.
+    #[must_use]
+    pub fn next_due(&self, known: Known<'_>) -> Option<Millis> {
+        let expiries = self.alerts.values().filter_map(Alert::expires_at);
+        let attempts = self.open(known).map(|(_, at)| at);
+        expiries.chain(attempts).filter(|at| *at > known.now).min()
+    }
+
+    fn open<'a>(&'a self, known: Known<'a>) -> impl Iterator<Item = (&'a str, Millis)> {
+        self.lanes
+            .values()
+            .flat_map(Lanes::open)
+            .filter_map(|(target, delivery)| Some((target.group.as_str(), delivery.due_at()?)))
+            .filter(move |(group, _)| !known.held.contains(*group))
+    }
+
+    fn record(&mut self, recorded: &Recorded) -> Result<()> {
+        if recorded.kind == Kind::Command {
+            self.commits.entry(recorded.id).or_default();
+            return Ok(());
+        }
+        let commit = v1::Commit::decode(recorded.open.clone())?;
+        if recorded.key.class == Class::Alert {
+            let cause = RecordId::from_slice(&commit.causation).context("a commit's causation")?;
+            *self.commits.entry(cause).or_default() += 1;
+        }
+        let Some(Outcome::Events(events)) = commit.outcome else { return Ok(()) };
+        for event in events.events.iter().filter_map(|event| event.event.as_ref()) {
+            self.event(recorded, event, Millis(commit.decided_at_ms))?;
+        }
+        Ok(())
+    }
+
+    fn event(&mut self, recorded: &Recorded, event: &Event, at: Millis) -> Result<()> {
+        let entity = &recorded.key.entity;
+        let Some(alert) = entity.alert_id() else { return Ok(()) };
+        let book = (alert, recorded.key.home.commune);
+        match recorded.key.class {
+            Class::Alert if *entity == EntityName::alert(alert) => {
+                self.alert(alert, &Alert::recall(event)?);
+            }
+            Class::Alert => {
+                if Relay::recall(event)?.answer == Answer::Refuse {
+                    self.unstopped.insert(book);
+                }
+            }
+            Class::Delivery => {
+                let event = domain::delivery::Delivery::recall(event)?;
+                match &event {
+                    DeliveryEvent::Planned { plan, .. } => {
+                        self.unplanned.retain(|(b, rev)| *b != book || *rev > plan.revision);
+                    }
+                    DeliveryEvent::Stopped { reason: StopReason::Refused, .. } => {
+                        self.unstopped.remove(&book);
+                    }
+                    _ => {}
+                }
+                self.lanes.entry(book).or_default().apply(&event, at);
+            }
+            Class::Receipt => {
+                let receipts = domain::receipts::Receipts::recall(event)?;
+                let lanes = self.lanes.get_mut(&book).context("a receipt without a plan")?;
+                receipts.iter().for_each(|receipt| lanes.receive(receipt));
+            }
+            Class::Command | Class::News => {}
+        }
+        Ok(())
+    }
+
+    fn alert(&mut self, id: AlertId, event: &AlertEvent) {
+        let before = self.alerts.remove(&id).unwrap_or_default();
+        let now = before.evolve(event);
+        let revision = now.content().map_or(0, |content| content.revision);
+        let told = match event {
+            AlertEvent::Issued { communes, .. } | AlertEvent::RelayedFurther { communes, .. } => {
+                communes.as_slice()
+            }
+            AlertEvent::Cancelled { .. }
+            | AlertEvent::Resolved { .. }
+            | AlertEvent::Expired { .. } => now.communes(),
+            AlertEvent::ApprovalAsked { .. } | AlertEvent::Approved { .. } => &[],
+        };
+        let news = told.iter().map(|reached| ((id, reached.home.commune), revision));
+        self.unplanned.extend(news);
+        self.alerts.insert(id, now);
+    }
+}

@@ -1,0 +1,175 @@
+//! People of a story, each with a bearer token made by the clerk, and their calls of the
+//! interface: real routes, without a port.
+
+use std::sync::atomic::Ordering;
+
+use anyhow::{Context, Result};
+use axum::{
+    body::{Body, to_bytes},
+    http::{Method, Request, header},
+};
+use domain::{
+    directory::TokenFacts,
+    ids::{CommuneCode, Home, RecordId},
+    rights::Standing,
+};
+use serde_json::Value;
+use support::Answer;
+use tower::ServiceExt;
+use uuid::Uuid;
+use wire::actor;
+
+use crate::timeline::Timeline;
+
+const ANSWER_BYTES_MAX: usize = 16 << 20;
+
+/// Somebody with a token.
+#[derive(Debug, Clone)]
+pub struct Person {
+    token: String,
+}
+
+impl Person {
+    /// Somebody with this token, which may be nobody's.
+    #[must_use]
+    pub fn with_token(token: &str) -> Self {
+        Self { token: token.to_owned() }
+    }
+}
+
+impl Timeline {
+    /// An officer of a commune. The same id is the same person.
+    ///
+    /// # Errors
+    /// The token could not be made.
+    pub async fn officer(&self, officer: &str, commune: &str) -> Result<Person> {
+        self.person(officer, Standing::Officer(self.home(commune)?)).await
+    }
+
+    /// The commander of a commune.
+    ///
+    /// # Errors
+    /// The token could not be made.
+    pub async fn commander(&self, officer: &str, commune: &str) -> Result<Person> {
+        self.person(officer, Standing::Commander(self.home(commune)?)).await
+    }
+
+    /// The duty desk of a province.
+    ///
+    /// # Errors
+    /// The token could not be made.
+    pub async fn province(&self, officer: &str, province: &str) -> Result<Person> {
+        self.person(officer, Standing::Province(province.parse()?)).await
+    }
+
+    /// Somebody with any standing.
+    ///
+    /// # Errors
+    /// The token could not be made.
+    pub async fn person(&self, officer: &str, standing: Standing) -> Result<Person> {
+        let n = self.count.fetch_add(1, Ordering::Relaxed);
+        let mut secret = [0; 32];
+        secret.iter_mut().zip(n.to_be_bytes()).for_each(|(to, from)| *to = from);
+        let token = chassis::admin::token_of(&secret);
+        let facts = TokenFacts {
+            id: chassis::admin::public_id(&token),
+            hash: chassis::admin::hash_of(&token),
+            officer: officer.parse()?,
+            standing,
+            expires_at: None,
+        };
+        let id = RecordId(Uuid::now_v7());
+        let by = actor::service("acceptance");
+        let clerk = &self.host.clerk;
+        clerk.make_token(id, by, facts, self.now()).await.context("making a token")?;
+        Ok(Person { token })
+    }
+
+    fn home(&self, commune: &str) -> Result<Home> {
+        let code: CommuneCode = commune.parse()?;
+        self.host.map.home(code).with_context(|| format!("{commune} is not on the map"))
+    }
+
+    /// `POST /v1/alerts`, under a key of its own.
+    ///
+    /// # Errors
+    /// There was no answer.
+    pub async fn raise(&self, person: &Person, alert: &Value) -> Result<Answer> {
+        self.post(person, "/v1/alerts", alert).await
+    }
+
+    /// `POST /v1/alerts/{alert}/{action}`, under a key of its own.
+    ///
+    /// # Errors
+    /// There was no answer.
+    pub async fn act(
+        &self,
+        person: &Person,
+        alert: &str,
+        action: &str,
+        body: &Value,
+    ) -> Result<Answer> {
+        self.post(person, &format!("/v1/alerts/{alert}/{action}"), body).await
+    }
+
+    /// `POST`, under a key of its own.
+    ///
+    /// # Errors
+    /// There was no answer.
+    pub async fn post(&self, person: &Person, path: &str, body: &Value) -> Result<Answer> {
+        let key = format!("key-{}", self.count.fetch_add(1, Ordering::Relaxed));
+        self.post_bytes(person, path, body.to_string().into_bytes(), Some(&key)).await
+    }
+
+    /// `POST` of any bytes, with this key or none.
+    ///
+    /// # Errors
+    /// There was no answer.
+    pub async fn post_bytes(
+        &self,
+        person: &Person,
+        path: &str,
+        body: Vec<u8>,
+        key: Option<&str>,
+    ) -> Result<Answer> {
+        let mut request = request(person, Method::POST, path);
+        if let Some(key) = key {
+            request = request.header("idempotency-key", key);
+        }
+        self.send(request.header(header::CONTENT_TYPE, "application/json").body(body.into())?).await
+    }
+
+    /// `GET`.
+    ///
+    /// # Errors
+    /// There was no answer.
+    pub async fn get(&self, person: &Person, path: &str) -> Result<Answer> {
+        self.send(request(person, Method::GET, path).body(Body::empty())?).await
+    }
+
+    /// The alert as this person sees it.
+    ///
+    /// # Errors
+    /// There was no answer.
+    pub async fn alert(&self, person: &Person, alert: &str) -> Result<Answer> {
+        self.get(person, &format!("/v1/alerts/{alert}")).await
+    }
+
+    /// Any request, and the answer read to its end.
+    ///
+    /// # Errors
+    /// The answer could not be read.
+    pub async fn send(&self, request: Request<Body>) -> Result<Answer> {
+        let Ok(response) = self.router.clone().oneshot(request).await;
+        let (parts, body) = response.into_parts();
+        let text = String::from_utf8(to_bytes(body, ANSWER_BYTES_MAX).await?.to_vec())?;
+        let json = serde_json::from_str(&text).unwrap_or_default();
+        Ok(Answer { status: parts.status.as_u16(), headers: parts.headers, text, json })
+    }
+}
+
+/// A request with the person's token.
+pub fn request(person: &Person, method: Method, path: &str) -> axum::http::request::Builder {
+    let bearer = format!("Bearer {}", person.token);
+    Request::builder().method(method).uri(path).header(header::AUTHORIZATION, bearer)
+}

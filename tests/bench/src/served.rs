@@ -1,0 +1,149 @@
+//! The server of the benchmarks, in a child process: all services on the embedded log, put
+//! together as `keng up` does, but for gRPC and the Unix socket.
+//!
+//! Only here can a sync be delayed.
+
+use std::{path::Path, sync::Arc, time::Duration};
+
+use anyhow::{Context, Result};
+use chassis::{
+    Clock, DataDir, Drain, Health, Host, HostParts, Kind, SystemClock,
+    admin::{hash_of, public_id, token_of},
+    disk::Disk,
+    instance::instance_of,
+    operators,
+    problem::with_fallbacks,
+    telemetry,
+};
+use domain::{
+    directory::TokenFacts,
+    ids::{CommuneCode, RecordId},
+    rights::Standing,
+};
+use event_log::Outgoing;
+use event_log_embedded::{EmbeddedLog, EmbeddedOptions};
+use fan_out::FanOutOptions;
+use local_state::LocalState;
+use registry::{Map, groups::read_groups};
+use serde_json::json;
+use tokio::net::TcpListener;
+use uuid::Uuid;
+use wire::actor;
+
+use crate::{
+    floors::Floors,
+    orders::{answer, obey},
+};
+
+/// The reserve of free disk that `keng up` keeps by default.
+const DISK_RESERVE_BYTES: u64 = 1 << 30;
+
+/// How the child is started.
+#[derive(Debug, Clone)]
+pub struct Serving<'a> {
+    /// Everything is below it.
+    pub dir: &'a Path,
+    /// Each sync of a journal takes so much longer.
+    pub sync_delay: Duration,
+    /// The groups, as JSON Lines.
+    pub groups: &'a Path,
+    /// Deliveries in flight.
+    pub in_flight: usize,
+    /// The commune of the officer who raises.
+    pub commune: &'a str,
+}
+
+/// Serves until standard input ends.
+///
+/// # Errors
+/// It cannot start.
+pub async fn serve(serving: &Serving<'_>) -> Result<()> {
+    let metrics = telemetry::start()?;
+    let map = Arc::new(Map::builtin()?);
+    let groups = read_groups(serving.groups, &map)?;
+    let data = DataDir::open(&serving.dir.join("data"), Kind::Real)?;
+    let (local, _) = LocalState::open(&data.path().join("local-state"))?;
+    let health = Health::new(&["log"]);
+    let drain = Drain::new(health.clone());
+    metrics.keep_up(&drain);
+    let options = EmbeddedOptions::default().with_sync_delay(serving.sync_delay);
+    let log = EmbeddedLog::open(&data.path().join("events"), options)?;
+    health.set("log", Ok(()));
+    let disk = data.path().to_owned();
+    let disk = Disk::watch(disk, DISK_RESERVE_BYTES, health.clone(), &drain).await;
+    let host = Host::start(HostParts {
+        log: Arc::clone(&log) as _,
+        outgoing: Outgoing::default(),
+        lanes: 1,
+        map,
+        clock: Arc::new(SystemClock),
+        instance: instance_of(&data)?.to_string().into(),
+        kind: Kind::Real,
+        health: health.clone(),
+        drain: drain.clone(),
+        disk: Some(disk),
+        local: Some(local),
+    });
+    let listener = TcpListener::bind("127.0.0.1:0").await?;
+    let http = format!("http://{}", listener.local_addr()?);
+    let intake = intake::start(&host);
+    alerting::start(&host);
+    let fan_out = FanOutOptions {
+        allow_private_targets: true,
+        verify_base: format!("{http}/v1/verify"),
+        in_flight_max: serving.in_flight,
+    };
+    fan_out::start(&host, &fan_out)?;
+    let _audit = audit::start(&host, data.path())?;
+    let router = operators::router(health, metrics).merge(intake::router(intake));
+    let listener = axum::serve::ListenerExt::tap_io(listener, |stream| {
+        let _ = stream.set_nodelay(true);
+    });
+    let stop = drain.token();
+    drain.spawn("http", async move {
+        let serve = axum::serve(listener, with_fallbacks(router));
+        // That the port cannot be served shows as a raise without an answer.
+        let _ = serve.with_graceful_shutdown(stop.cancelled_owned()).await;
+    });
+
+    host.caught_up().await;
+    let now = host.clock.now();
+    host.clerk.adopt_map(actor::service("bench"), &host.map, now).await?;
+    host.clerk.import_groups(actor::service("bench"), groups, now).await?;
+    let token = token(&host, serving.commune).await?;
+    let floors = Floors::open(&serving.dir.join("floor"), serving.sync_delay)?;
+    answer(&json!({ "http": http, "token": token }))?;
+    let obeyed = obey(floors).await;
+    drain.begin("the benchmark is over");
+    drain.finished().await;
+    log.close().await;
+    obeyed
+}
+
+/// Floors alone, for a benchmark whose servers are other processes.
+///
+/// # Errors
+/// It cannot start.
+pub async fn floors_only(dir: &Path) -> Result<()> {
+    let floors = Floors::open(&dir.join("floor"), Duration::ZERO)?;
+    answer(&json!({ "http": "", "token": "" }))?;
+    obey(floors).await
+}
+
+/// The token of a commander of this commune.
+async fn token(host: &Host, commune: &str) -> Result<String> {
+    let commune: CommuneCode = commune.parse()?;
+    let home = host.map.home(commune).context("the commune is not on the map")?;
+    // It guards nothing but this run.
+    let token = token_of(&[0x6b; 32]);
+    let facts = TokenFacts {
+        id: public_id(&token),
+        hash: hash_of(&token),
+        officer: "can-bo-do".parse()?,
+        standing: Standing::Commander(home),
+        expires_at: None,
+    };
+    let id = RecordId(Uuid::now_v7());
+    host.clerk.make_token(id, actor::service("bench"), facts, host.clock.now()).await?;
+    Ok(token)
+}
