@@ -13,8 +13,6 @@ fn main() -> Result<(), Box<dyn Error>> {
     let descriptors = protox::compile(&files, [&proto])?;
     let out = PathBuf::from(env::var("OUT_DIR")?);
     fs::write(out.join("keng.v1.bin"), descriptors.encode_to_vec())?;
-    tonic_prost_build::configure()
-        .bytes(".keng.v1")
-        .compile_fds(descriptors)?;
+    tonic_prost_build::configure().bytes(".keng.v1").compile_fds(descriptors)?;
     Ok(())
 }

@@ -46,10 +46,7 @@ impl Deciding {
     }
 
     async fn decide(&self, recorded: &Recorded) -> Result<Option<At>, ExecuteError> {
-        let held = |why: String| ExecuteError::Held {
-            entity: recorded.key.entity.clone(),
-            why,
-        };
+        let held = |why: String| ExecuteError::Held { entity: recorded.key.entity.clone(), why };
         let command =
             v1::Command::decode(recorded.open.clone()).map_err(|why| held(why.to_string()))?;
         let now = self.host.clock.now();

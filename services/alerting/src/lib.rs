@@ -13,11 +13,7 @@ use event_log::{Class, projection, reactor};
 /// Starts the service in this process.
 pub fn start(host: &Host) {
     let stop = host.drain.token();
-    let deciding = reactor::Reaction {
-        name: "alerting",
-        class: Class::Command,
-        lanes: host.lanes,
-    };
+    let deciding = reactor::Reaction { name: "alerting", class: Class::Command, lanes: host.lanes };
     let decider = Arc::new(decide::Deciding::new(host.clone()));
     let run = reactor::run(Arc::clone(&host.log), deciding, decider, stop.clone());
     host.drain.spawn("alerting", run);

@@ -15,9 +15,7 @@ use domain::{
     ids::{AlertId, EntityName, Home, Millis, RecordId},
     reach::COMMUNES_PER_COMMIT_MAX,
 };
-use event_log::{
-    AppendError, Recorded, command::Draft, follower::Cursor, projection::Project,
-};
+use event_log::{AppendError, Recorded, command::Draft, follower::Cursor, projection::Project};
 use prost::Message;
 use tokio::sync::Notify;
 use wire::{
@@ -228,8 +226,9 @@ impl Ticking {
             return;
         }
         let records = commands.into_iter().map(Draft::record).collect();
-        if let Err(AppendError::Conflict(why) | AppendError::Unavailable(why)
-            | AppendError::Refused(why)) = self.host.log.append(records).await
+        if let Err(
+            AppendError::Conflict(why) | AppendError::Unavailable(why) | AppendError::Refused(why),
+        ) = self.host.log.append(records).await
         {
             tracing::warn!(why, "what is due cannot be asked for yet");
         }

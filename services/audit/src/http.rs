@@ -103,7 +103,7 @@ async fn page(replayer: &Replayer, asked: Asked) -> Result<Page, ReplayError> {
 fn invalid() -> Problem {
     Problem::new(
         StatusCode::BAD_REQUEST,
-        "invalid",
+        "invalid-fields",
         "Tham số không đúng. / A parameter is not right.",
     )
 }

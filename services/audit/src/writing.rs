@@ -89,6 +89,8 @@ impl Writing {
             }
             self.write(batch).await?;
             self.show_lag(0);
+            // While catching up nothing above may have waited; others have work to do, too.
+            tokio::task::yield_now().await;
             match then {
                 Some(Met::CaughtUp) => self.read.caught_up(),
                 Some(Met::Anew(class)) => self.begin_anew(class),

@@ -64,7 +64,10 @@ impl Books {
     /// The planned targets of a commune that have certainly not been reached.
     pub(crate) fn not_reached(&self, id: BookId, now: Millis) -> BTreeSet<Target> {
         let books = self.lock();
-        books.get(&id).map(|book| book.lanes.not_reached(now).cloned().collect()).unwrap_or_default()
+        books
+            .get(&id)
+            .map(|book| book.lanes.not_reached(now).cloned().collect())
+            .unwrap_or_default()
     }
 
     /// How many targets were planned for so far.
@@ -136,9 +139,7 @@ impl Following {
     fn event(&mut self, recorded: &Recorded, event: &Event, at: Millis) {
         let place = At { class: self.class, position: recorded.position, id: recorded.id };
         let touched = if self.class == Class::Delivery {
-            Delivery::recall(event)
-                .ok()
-                .and_then(|event| self.books.planned(recorded, &event, at))
+            Delivery::recall(event).ok().and_then(|event| self.books.planned(recorded, &event, at))
         } else {
             Receipts::recall(event).ok().and_then(|receipts| {
                 let entity = &recorded.key.entity;

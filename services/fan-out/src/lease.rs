@@ -4,15 +4,11 @@ use std::{collections::BTreeSet, time::Duration};
 
 use domain::{
     delivery::{Delivery, DeliveryCommand, DeliveryKnown, Lease},
-    ids::Millis,
+    ids::{Home, Millis, RecordId},
 };
 use event_log::Durable;
 
-use crate::{
-    book::BookId,
-    plan::observation,
-    send::Desk,
-};
+use crate::{book::BookId, plan::observation, send::Desk};
 
 const DURABLE_PATIENCE: Duration = Duration::from_secs(10);
 /// A lease with less left than this is renewed before anything leaves.
@@ -33,11 +29,10 @@ impl Desk {
             return true;
         }
         let Some((home, plan, lease)) = self.lease_of(id) else { return false };
-        if let Some(other) = lease.filter(|lease| *lease.instance != *self.host.instance) {
-            if other.until > now {
-                self.look_again(id, other.until.plus_ms(GRACE_MS));
-                return false;
-            }
+        let others = lease.filter(|lease| *lease.instance != *self.host.instance);
+        if let Some(other) = others.filter(|lease| lease.until > now) {
+            self.look_again(id, other.until.plus_ms(GRACE_MS));
+            return false;
         }
         let take = DeliveryCommand::TakeLease { instance: self.host.instance.to_string() };
         let ask = observation(id.0, home, plan, take, now, false);
@@ -72,10 +67,7 @@ impl Desk {
         })
     }
 
-    fn lease_of(
-        &self,
-        id: BookId,
-    ) -> Option<(domain::ids::Home, domain::ids::RecordId, Option<Lease>)> {
+    fn lease_of(&self, id: BookId) -> Option<(Home, RecordId, Option<Lease>)> {
         let books = self.books.lock();
         let book = books.get(&id)?;
         Some((book.home, book.plan, book.lanes.lease.clone()))

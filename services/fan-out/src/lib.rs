@@ -16,8 +16,8 @@ pub mod render;
 
 use std::sync::Arc;
 
-use chassis::Host;
 use channels::webhook::{NoWebhooks, Webhook, WebhookOptions};
+use chassis::Host;
 use event_log::{Class, projection, reactor};
 
 /// How this service is set.
@@ -59,8 +59,7 @@ pub fn start(host: &Host, options: &FanOutOptions) -> Result<(), NoWebhooks> {
     host.drain.spawn("fan-out-retries", Arc::clone(&desk).run());
 
     let planning = Arc::new(plan::Planning::new(host, &books));
-    let reaction =
-        reactor::Reaction { name: "fan-out", class: Class::Alert, lanes: host.lanes };
+    let reaction = reactor::Reaction { name: "fan-out", class: Class::Alert, lanes: host.lanes };
     let host_ = host.clone();
     let log = Arc::clone(&host.log);
     host.drain.spawn("fan-out", async move {

@@ -9,8 +9,8 @@ use chassis::Host;
 use domain::{
     alert::{AlertEvent, AlertFacts},
     delivery::{
-        Delivery, DeliveryCommand, DeliveryKnown, Plan, StopReason, TARGETS_PER_RECORD_MAX,
-        Target, may_be_told,
+        Delivery, DeliveryCommand, DeliveryKnown, Plan, StopReason, TARGETS_PER_RECORD_MAX, Target,
+        may_be_told,
     },
     directory::ChannelUse,
     ids::{AlertId, EntityName, Home, Millis, RecordId},
@@ -139,7 +139,8 @@ impl Planning {
         for commune in telling.communes {
             let targets = self.targets(telling, commune);
             // A follow-up's targets are known when it is decided: the lanes hold as many.
-            let likely = targets.len().max(self.books.targets((telling.alert, commune.home.commune)));
+            let likely =
+                targets.len().max(self.books.targets((telling.alert, commune.home.commune)));
             let more = likely / TARGETS_PER_RECORD_MAX + 1;
             if records + more > BATCH_RECORDS_MAX && !asks.is_empty() {
                 ats.extend(self.append(std::mem::take(&mut asks), now).await?);
@@ -162,8 +163,8 @@ impl Planning {
         let directory = self.host.directory.read();
         let of_commune = directory.groups_of(commune.home.commune).iter();
         // A province's own groups are told when the whole province is, with the issuing commune.
-        let whole = telling.facts.reach == ReachRequest::Province
-            && commune.reason == ReachReason::Own;
+        let whole =
+            telling.facts.reach == ReachRequest::Province && commune.reason == ReachReason::Own;
         let of_province = directory.groups_of_province(commune.home.province).iter();
         of_commune
             .chain(of_province.filter(|_| whole))
@@ -227,11 +228,7 @@ impl Planning {
     }
 
     /// A commune has answered; a refusal stops what has not left there.
-    async fn relay_answered(
-        &self,
-        alert: AlertId,
-        recorded: &Recorded,
-    ) -> Result<Vec<At>, String> {
+    async fn relay_answered(&self, alert: AlertId, recorded: &Recorded) -> Result<Vec<At>, String> {
         let decoded = v1::Commit::decode(recorded.open.clone());
         let Ok(commit) = decoded else { return Err("an answer cannot be decoded".to_owned()) };
         let Some(Outcome::Events(events)) = commit.outcome else { return Ok(vec![]) };

@@ -4,10 +4,11 @@ use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use domain::{
     delivery::{Delivery, DeliveryCommand, DeliveryKnown, StopReason, delivery_id, may_be_told},
-    ids::{Home, Millis, RecordId},
+    ids::{EntityName, Home, Millis, RecordId},
     lane::{Outcome, Receipt},
     schedule::next_attempt,
 };
+use event_log::{Class, Key, shell::Folded};
 use registry::Group;
 use tokio::sync::OwnedSemaphorePermit;
 
@@ -52,12 +53,9 @@ impl Desk {
         let ended = self.host.clock.now();
         let next = match attempted.outcome {
             Outcome::Delivered | Outcome::Gone => None,
-            Outcome::NotReached | Outcome::Unknown => next_attempt(
-                attempt.number,
-                ended,
-                attempted.retry_after_s,
-                attempt.give_up_at,
-            ),
+            Outcome::NotReached | Outcome::Unknown => {
+                next_attempt(attempt.number, ended, attempted.retry_after_s, attempt.give_up_at)
+            }
         };
         measure(&attempt, &attempted, ended);
         let seen = Seen {
@@ -90,6 +88,12 @@ impl Desk {
         if attempt.give_up_at <= now {
             return Err(StopReason::Expired);
         }
+        // A first attempt follows its plan at once. Before a retry the log is asked, so that an
+        // instance that is cut off tells nobody what others have called back meanwhile.
+        if attempt.number > 1 && self.newest_planned(attempt, home).await != Some(attempt.revision)
+        {
+            return Ok(None);
+        }
         let group = self.host.directory.read().group(&attempt.target.group).cloned();
         let Some(group) = group else { return Err(StopReason::NoSuchTarget) };
         let (alert, _) = attempt.book;
@@ -106,6 +110,15 @@ impl Desk {
             return Err(StopReason::Gate);
         }
         Ok(Some(Leaving { ready, group, home, plan }))
+    }
+
+    /// The newest revision that was planned for this book, from the log itself.
+    async fn newest_planned(&self, attempt: &Attempt, home: Home) -> Option<u64> {
+        let (alert, commune) = attempt.book;
+        let entity = EntityName::delivery(alert, commune);
+        let key = Key { class: Class::Delivery, home, entity };
+        let history = self.host.log.load(&key, None).await.ok()?;
+        Folded::<Delivery>::of(&history).ok().map(|folded| folded.state.revision)
     }
 
     fn still_open(&self, attempt: &Attempt) -> Option<(Home, Home, RecordId)> {
@@ -128,8 +141,7 @@ impl Desk {
         let id = delivery_id(alert, attempt.revision, &attempt.target);
         let (group, channel) = (attempt.target.group.as_str(), attempt.target.channel.as_str());
         let body = leaving.ready.body.for_delivery(&id, group, commune.as_str(), channel);
-        let call =
-            self.webhook.deliver(&address.url, &address.secret, &id, now.0 / 1_000, body);
+        let call = self.webhook.deliver(&address.url, &address.secret, &id, now.0 / 1_000, body);
         tokio::pin!(call);
         tokio::select! {
             attempted = &mut call => return Some(attempted),

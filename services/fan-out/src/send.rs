@@ -193,10 +193,7 @@ impl Desk {
 }
 
 /// The least book there is, to cut the queue by time.
-const LEAST: BookId = (
-    domain::ids::AlertId(uuid::Uuid::nil()),
-    domain::ids::Home::NATION.commune,
-);
+const LEAST: BookId = (domain::ids::AlertId(uuid::Uuid::nil()), domain::ids::Home::NATION.commune);
 
 fn attempt(id: BookId, target: &Target, delivery: &LaneDelivery) -> Attempt {
     Attempt {
@@ -211,8 +208,9 @@ fn attempt(id: BookId, target: &Target, delivery: &LaneDelivery) -> Attempt {
 }
 
 fn take_one(book: &mut Book, attempt: &Attempt) -> bool {
-    let same = book.lanes.get(&attempt.target, attempt.revision).is_some_and(|delivery| {
-        !delivery.ended() && delivery.attempts + 1 == attempt.number
-    });
+    let same = book
+        .lanes
+        .get(&attempt.target, attempt.revision)
+        .is_some_and(|delivery| !delivery.ended() && delivery.attempts + 1 == attempt.number);
     same && book.in_flight.insert(attempt.target.clone())
 }

@@ -127,16 +127,11 @@ fn state_of(news: News) -> &'static str {
 }
 
 /// The history of an alert, from the log.
-pub(crate) async fn history(
-    host: &Host,
-    alert: AlertId,
-    home: Home,
-) -> Result<History, NoSheet> {
+pub(crate) async fn history(host: &Host, alert: AlertId, home: Home) -> Result<History, NoSheet> {
     let key = Key { class: Class::Alert, home, entity: EntityName::alert(alert) };
     let records = host.log.load(&key, None).await;
     let records = records.map_err(|why| NoSheet::Unavailable(why.to_string()))?;
-    let mut history =
-        History { issued: None, communes: vec![], recorded: HashMap::new() };
+    let mut history = History { issued: None, communes: vec![], recorded: HashMap::new() };
     for recorded in &records {
         let (events, at) = events_of(recorded).ok_or(NoSheet::Held)?;
         for event in events {

@@ -199,9 +199,7 @@ impl Intake {
         if !asker.standing.acts_for(row.home) {
             let homes: Vec<Home> = row.communes().collect();
             row.lanes.retain(|commune, _| {
-                homes.iter().any(|home| {
-                    home.commune == *commune && asker.standing.acts_for(*home)
-                })
+                homes.iter().any(|home| home.commune == *commune && asker.standing.acts_for(*home))
             });
         }
         Ok(row)
@@ -355,8 +353,7 @@ impl Intake {
         let written = self.decision(&mut decision, request, appended.at, started).await?;
         drop(decision);
         self.board.give_up(request.command);
-        metrics::histogram!("keng_stage_seconds", "stage" => "accepted")
-            .record(started.elapsed());
+        metrics::histogram!("keng_stage_seconds", "stage" => "accepted").record(started.elapsed());
         Ok(written)
     }
 
@@ -406,9 +403,10 @@ fn fits(row: &Row, asker: &Asker, filter: &Filter) -> bool {
     communes.any(|home| asker.standing.acts_for(home))
         && filter.commune.is_none_or(concerns)
         && filter.state.as_deref().is_none_or(|state| state == row.state())
-        && filter.kind.as_deref().is_none_or(|kind| {
-            row.facts().is_some_and(|facts| facts.kind.as_str() == kind)
-        })
+        && filter
+            .kind
+            .as_deref()
+            .is_none_or(|kind| row.facts().is_some_and(|facts| facts.kind.as_str() == kind))
 }
 
 /// What a record's sealed part says, where it is here.

@@ -10,9 +10,7 @@ use domain::{
     receipts::Receipts,
     relay::Relay,
 };
-use event_log::{
-    At, Class, Recorded, follower::Cursor, projection::Project,
-};
+use event_log::{At, Class, Recorded, follower::Cursor, projection::Project};
 use prost::Message;
 use wire::{
     Spoken,

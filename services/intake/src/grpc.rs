@@ -191,7 +191,7 @@ impl IntakeService for Grpc {
         request: tonic::Request<v1::AcknowledgeAlertRequest>,
     ) -> Result<Response<v1::AcknowledgeAlertResponse>, Status> {
         let (metadata, _, asked) = request.into_parts();
-        let act = Act::Acknowledge { commune: None, note: note(&asked.note)? };
+        let act = Act::Acknowledge { commune: commune(&asked.commune)?, note: note(&asked.note)? };
         let alert = self.act(&metadata, (&asked.id, "acknowledge"), &asked, act).await?;
         Ok(Response::new(v1::AcknowledgeAlertResponse { alert }))
     }
@@ -201,7 +201,7 @@ impl IntakeService for Grpc {
         request: tonic::Request<v1::RefuseAlertRequest>,
     ) -> Result<Response<v1::RefuseAlertResponse>, Status> {
         let (metadata, _, asked) = request.into_parts();
-        let act = Act::Refuse { commune: None, note: note(&asked.note)? };
+        let act = Act::Refuse { commune: commune(&asked.commune)?, note: note(&asked.note)? };
         let alert = self.act(&metadata, (&asked.id, "refuse"), &asked, act).await?;
         Ok(Response::new(v1::RefuseAlertResponse { alert }))
     }

@@ -5,7 +5,7 @@ use std::{convert::Infallible, sync::Arc};
 use axum::{
     Json, Router,
     body::{Body, Bytes},
-    extract::{FromRef, Path, Query, State},
+    extract::{FromRef, Path, Query, State, rejection::QueryRejection},
     http::{HeaderMap, HeaderValue, StatusCode, header},
     response::{
         IntoResponse, Response,
@@ -110,22 +110,31 @@ async fn repeated(
 }
 
 #[derive(Deserialize)]
-struct ActQuery {
+#[serde(deny_unknown_fields)]
+struct CommuneQuery {
     commune: Option<String>,
+}
+
+/// The commune that a query names, if it names one.
+fn commune_in(
+    query: Result<Query<CommuneQuery>, QueryRejection>,
+) -> Result<Option<CommuneCode>, Problem> {
+    let Query(query) = query.map_err(|why| invalid("", why.body_text()))?;
+    query.commune.as_deref().map(commune_of).transpose()
 }
 
 async fn act(
     State(App(intake)): State<App>,
     Caller(asker): Caller,
     Path((id, action)): Path<(String, String)>,
-    Query(query): Query<ActQuery>,
+    query: Result<Query<CommuneQuery>, QueryRejection>,
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Problem> {
     let body = read(body).await?;
+    let commune = commune_in(query)?;
     let alert: AlertId = id.parse().map_err(|_| not_found())?;
     let path = format!("/v1/alerts/{id}/{action}");
-    let commune = query.commune.as_deref().map(commune_of).transpose()?;
     let note = || request::note(&body, false).map_err(|bad| bad_request(&bad));
     let request = request_of(&asker, &path, &headers, &body);
     let act = match action.as_str() {
@@ -166,7 +175,7 @@ struct ListQuery {
 async fn list(
     State(App(intake)): State<App>,
     Caller(asker): Caller,
-    query: Result<Query<ListQuery>, axum::extract::rejection::QueryRejection>,
+    query: Result<Query<ListQuery>, QueryRejection>,
 ) -> Result<Response, Problem> {
     let Query(query) = query.map_err(|why| invalid("", why.body_text()))?;
     let filter = Filter {
@@ -208,18 +217,13 @@ pub(crate) fn seen(row: &Row) -> impl Iterator<Item = view::DeliverySeen<'_>> {
     })
 }
 
-#[derive(Deserialize)]
-struct StreamQuery {
-    commune: Option<String>,
-}
-
 async fn stream(
     State(App(intake)): State<App>,
     Caller(asker): Caller,
-    Query(query): Query<StreamQuery>,
+    query: Result<Query<CommuneQuery>, QueryRejection>,
     headers: HeaderMap,
 ) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>>>, Problem> {
-    let commune = query.commune.as_deref().map(commune_of).transpose()?;
+    let commune = commune_in(query)?;
     let scope = scope_of(&intake, &asker, commune)?;
     let last = headers.get("last-event-id").map(|id| id.to_str().unwrap_or_default().parse());
     let seen: Option<Seen> =

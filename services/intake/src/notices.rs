@@ -158,9 +158,8 @@ impl Notices {
         let complete = seen.alert >= kept.before.alert
             && seen.delivery >= kept.before.delivery
             && seen.receipt >= kept.before.receipt;
-        let missed = complete.then(|| {
-            kept.notices.iter().filter(|notice| !seen.has(notice.at)).cloned().collect()
-        });
+        let missed = complete
+            .then(|| kept.notices.iter().filter(|notice| !seen.has(notice.at)).cloned().collect());
         Since { missed, live, now }
     }
 

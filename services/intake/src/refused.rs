@@ -22,10 +22,9 @@ pub(crate) fn refused(refused: &Refused) -> Problem {
             StatusCode::FORBIDDEN,
             "Người duyệt phải khác người đề nghị. / Another person must approve.",
         ),
-        "role-missing" => (
-            StatusCode::FORBIDDEN,
-            "Vai trò này không được duyệt. / This role does not approve.",
-        ),
+        "role-missing" => {
+            (StatusCode::FORBIDDEN, "Vai trò này không được duyệt. / This role does not approve.")
+        }
         "stale" => (
             StatusCode::CONFLICT,
             "Lệnh bị giữ quá lâu nên không gửi. / It was held for too long, and was not sent.",

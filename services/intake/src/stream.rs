@@ -170,9 +170,9 @@ impl Stream_ {
         let concerns = self.scope.holds(notice.home)
             || match notice.what.commune() {
                 None => row.communes().any(|home| self.scope.holds(home)),
-                Some(commune) => row
-                    .communes()
-                    .any(|home| home.commune == commune && self.scope.holds(home)),
+                Some(commune) => {
+                    row.communes().any(|home| home.commune == commune && self.scope.holds(home))
+                }
             };
         if !concerns {
             return;

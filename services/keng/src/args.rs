@@ -125,24 +125,18 @@ pub(crate) struct WatchArgs {
 }
 
 #[derive(Debug, ClapArgs)]
-#[command(args_conflicts_with_subcommands = true)]
+#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
 pub(crate) struct TokenArgs {
     #[command(subcommand)]
     pub(crate) command: Option<TokenCommand>,
     #[command(flatten)]
-    pub(crate) make: Option<MakeToken>,
-}
-
-#[derive(Debug, ClapArgs)]
-pub(crate) struct MakeToken {
-    #[command(flatten)]
     pub(crate) server: ServerArgs,
     /// Mã cán bộ / Id of the officer; an unknown one is created
     #[arg(long, required = true)]
-    pub(crate) officer: String,
+    pub(crate) officer: Option<String>,
     /// officer, commander, province, auditor, admin
     #[arg(long, required = true)]
-    pub(crate) role: String,
+    pub(crate) role: Option<String>,
     /// Mã xã / Code of the commune, for officer and commander
     #[arg(long)]
     pub(crate) commune: Option<String>,

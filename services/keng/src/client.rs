@@ -8,7 +8,7 @@ use chassis::socket::path_of;
 use reqwest::{Client as Http, Method, RequestBuilder, Response};
 use serde_json::Value;
 
-use crate::{Failed, args::ServerArgs};
+use crate::{Failed, args::ServerArgs, direct::Direct};
 
 /// A server, as a command reaches it.
 pub(crate) struct Client {
@@ -18,11 +18,15 @@ pub(crate) struct Client {
 }
 
 impl Client {
-    /// Over HTTP where `--server` is given, otherwise through the socket of `--data`.
-    pub(crate) fn new(server: &ServerArgs) -> Result<Self, Failed> {
+    /// Over HTTP where `--server` is given, otherwise through the socket of `--data`. Where no
+    /// server holds that directory, this process does for as long as the answer lives.
+    pub(crate) async fn new(server: &ServerArgs) -> Result<(Self, Option<Direct>), Failed> {
         match &server.server {
-            Some(base) => Self::over_http(base, server.bearer.clone()),
-            None => Self::local(&server.data),
+            Some(base) => Ok((Self::over_http(base, server.bearer.clone())?, None)),
+            None => {
+                let direct = Direct::hold(&server.data).await?;
+                Ok((Self::local(&server.data)?, direct))
+            }
         }
     }
 
@@ -43,12 +47,6 @@ impl Client {
 
     fn local(data: &Path) -> Result<Self, Failed> {
         let socket = path_of(data)?;
-        if !socket.exists() {
-            let data = data.display();
-            return Err(Failed::Trouble(anyhow::anyhow!(
-                "không có máy chủ đang chạy với {data} / no server is running on {data}"
-            )));
-        }
         let _ = rustls::crypto::ring::default_provider().install_default();
         let http = Http::builder().no_proxy().unix_socket(socket).build();
         let http = http.context("an HTTP client")?;
@@ -78,7 +76,8 @@ pub(crate) async fn send(request: RequestBuilder) -> Result<Response, Failed> {
     }
     let status = response.status();
     let problem: Value = response.json().await.unwrap_or_default();
-    let text = |name: &str| problem.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
+    let text =
+        |name: &str| problem.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
     let mut why = format!("{} {}: {}", status.as_u16(), text("code"), text("detail"));
     for error in problem.get("errors").and_then(Value::as_array).into_iter().flatten() {
         let text = |name: &str| error.get(name).and_then(Value::as_str).unwrap_or_default();

@@ -83,11 +83,11 @@ async fn story(running: &Running) -> Result<(), Failed> {
     line(&format!("{}  đã vào nhật ký kiểm toán / in the audit log", since(Instant::now())));
     line("");
     let http = running.http;
-    line(&format!("Ai cũng kiểm tra được / anyone can verify: http://{http}/v1/verify/{}", text("code")));
     line(&format!(
-        "Xem lại / replay: keng replay --data keng-demo --alert {}",
-        text("id")
+        "Ai cũng kiểm tra được / anyone can verify: http://{http}/v1/verify/{}",
+        text("code")
     ));
+    line(&format!("Xem lại / replay: keng replay --data keng-demo --alert {}", text("id")));
     line("Dừng bằng Ctrl-C / stop with Ctrl-C");
     Ok(())
 }
@@ -114,7 +114,8 @@ async fn groups(running: &Running, sink: &str) -> Result<usize, Failed> {
     let mut count = 0;
     for commune in std::iter::once(&own).chain(host.map.neighbours(own)) {
         let place = name(running, commune.as_str());
-        for (n, what, kind) in [(1, "Tổ dân phố 1", "hamlet"), (2, "Trường học", "school")] {
+        for (n, what, kind) in [(1, "Tổ dân phố 1", "hamlet"), (2, "Trường học", "school")]
+        {
             count += 1;
             let group = json!({
                 "id": format!("demo-{commune}-{n}"),

@@ -8,7 +8,10 @@ use event_log_embedded::{EmbeddedLog, EmbeddedOptions};
 use event_log_nats::{NatsLog, NatsOptions, Trust};
 use futures::future::BoxFuture;
 
-use crate::{Failed, open::{Opened, subdirectory, wrong}};
+use crate::{
+    Failed,
+    open::{Opened, subdirectory, wrong},
+};
 
 /// Records that a reactor answers at once where an append waits for a broker.
 const LANES: usize = 64;
@@ -86,17 +89,13 @@ fn show_trust(log: &Arc<NatsLog>, health: &Health, drain: &Drain) {
                 Trust::Verified => (Ok(()), None),
                 Trust::Accepted { why } => (
                     Ok(()),
-                    Some(format!(
-                        "máy chủ NATS chưa kiểm chứng được / unverified broker: {why}"
-                    )),
+                    Some(format!("máy chủ NATS chưa kiểm chứng được / unverified broker: {why}")),
                 ),
                 Trust::Unverified { why } => (
                     Err(format!("máy chủ NATS không an toàn / the broker is not safe: {why}")),
                     None,
                 ),
-                Trust::Away => {
-                    (Err("mất kết nối NATS / the broker is away".to_owned()), None)
-                }
+                Trust::Away => (Err("mất kết nối NATS / the broker is away".to_owned()), None),
             };
             health.set("broker", holds);
             health.banner("broker", banner);

@@ -3,6 +3,7 @@
 mod args;
 mod client;
 mod demo;
+mod direct;
 mod feeds;
 mod log;
 mod open;

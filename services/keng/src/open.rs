@@ -31,9 +31,7 @@ pub(crate) fn open(settings: &Settings) -> Result<Opened, Failed> {
         None => Map::builtin().map_err(|why| Failed::Usage(why.to_string()))?,
     };
     let groups = match &settings.groups {
-        Some(file) => {
-            read_groups(file, &map).map_err(|why| Failed::Usage(why.to_string()))?
-        }
+        Some(file) => read_groups(file, &map).map_err(|why| Failed::Usage(why.to_string()))?,
         None => vec![],
     };
     let data = DataDir::open(&settings.data, settings.kind)?;

@@ -13,6 +13,7 @@ use crate::{
     args::{Format, ReplayArgs, WatchArgs},
     client::{Client, send},
     feeds::line,
+    write::let_go,
 };
 
 const RECONNECT: Duration = Duration::from_secs(1);
@@ -95,7 +96,13 @@ fn show_one(event: &str, last: &mut Option<String>) {
 
 /// `keng replay …`.
 pub(crate) async fn replay(args: ReplayArgs) -> Result<u8, Failed> {
-    let client = Client::new(&args.server)?;
+    let (client, direct) = Client::new(&args.server).await?;
+    let shown = show_records(&client, &args).await;
+    let_go(direct).await;
+    shown.map(|()| ExitCode::DONE)
+}
+
+async fn show_records(client: &Client, args: &ReplayArgs) -> Result<(), Failed> {
     let filters = [
         ("alert", &args.alert),
         ("commune", &args.commune),
@@ -117,7 +124,7 @@ pub(crate) async fn replay(args: ReplayArgs) -> Result<u8, Failed> {
             print(String::from_utf8_lossy(&record).trim_end(), args.format)?;
         }
     }
-    Ok(ExitCode::DONE)
+    Ok(())
 }
 
 fn print(record: &str, format: Format) -> Result<(), Failed> {

@@ -5,17 +5,14 @@ use std::{sync::Arc, time::Duration};
 use audit::{Audit, Replayer};
 use axum::{Router, extract::FromRef};
 use chassis::{
-    Drain, Health, Host, HostParts, Kind, ServerOptions, Service, Settings, SystemClock,
-    admin, disk::Disk, operators, telemetry,
+    Drain, Health, Host, HostParts, Kind, ServerOptions, Service, Settings, SystemClock, admin,
+    disk::Disk, operators, telemetry,
 };
 use fan_out::FanOutOptions;
 use intake::Intake;
 use registry::{ClerkError, GroupEntry};
 use tonic::service::Routes;
-use wire::{
-    actor,
-    v1::intake_service_server::IntakeServiceServer,
-};
+use wire::{actor, v1::intake_service_server::IntakeServiceServer};
 
 use crate::{
     Failed,
@@ -124,9 +121,16 @@ struct Services {
 
 /// What the audit's routes read: its own journal, or the log where this process has no audit.
 #[derive(Clone)]
-struct Records {
+pub(crate) struct Records {
     host: Host,
     replayer: Replayer,
+}
+
+impl Records {
+    /// The log's own records.
+    pub(crate) fn of_log(host: Host) -> Self {
+        Self { replayer: Replayer::Log(Arc::clone(&host.log)), host }
+    }
 }
 
 impl FromRef<Records> for Host {
@@ -247,4 +251,3 @@ async fn try_directory(host: &Host, groups: Vec<GroupEntry>) -> Result<(), Clerk
     }
     Ok(())
 }
-

@@ -14,9 +14,9 @@ use axum::{
 use chassis::{
     DataDir, Drain, Health,
     problem::with_fallbacks,
-    socket::{self, LocalPeer},
+    socket::{self, LocalPeer, SocketFile},
 };
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, UnixListener};
 use tonic::service::Routes;
 
 use crate::Failed;
@@ -56,22 +56,14 @@ pub(crate) fn serve(
     });
     let shutdown = stop.clone();
     drain.spawn("http", async move {
-        let serve = axum::serve(listener, people).with_graceful_shutdown(shutdown.cancelled_owned());
+        let serve =
+            axum::serve(listener, people).with_graceful_shutdown(shutdown.cancelled_owned());
         if let Err(error) = serve.await {
             tracing::error!(%error, "HTTP ended");
         }
     });
 
-    let (socket, file) = socket::listen(data)?;
-    let local = dressed(local, health).into_make_service_with_connect_info::<LocalPeer>();
-    let shutdown = stop.clone();
-    drain.spawn("socket", async move {
-        let serve = axum::serve(socket, local).with_graceful_shutdown(shutdown.cancelled_owned());
-        if let Err(error) = serve.await {
-            tracing::error!(%error, "the socket ended");
-        }
-        drop(file);
-    });
+    serve_local(socket::listen(data)?, dressed(local, health), drain);
 
     let incoming = tonic::transport::server::TcpIncoming::from(bound.grpc).with_nodelay(Some(true));
     drain.spawn("grpc", async move {
@@ -84,9 +76,26 @@ pub(crate) fn serve(
     Ok(())
 }
 
+/// Serves the owner of the machine on the Unix socket, until the process drains.
+pub(crate) fn serve_local(
+    (listener, file): (UnixListener, SocketFile),
+    routes: Router,
+    drain: &Drain,
+) {
+    let routes = routes.into_make_service_with_connect_info::<LocalPeer>();
+    let stop = drain.token();
+    drain.spawn("socket", async move {
+        let serve = axum::serve(listener, routes).with_graceful_shutdown(stop.cancelled_owned());
+        if let Err(error) = serve.await {
+            tracing::error!(%error, "the socket ended");
+        }
+        drop(file);
+    });
+}
+
 /// What every answer has: problems for unknown paths, and the banners that must not be
 /// overlooked.
-fn dressed(router: Router, health: &Health) -> Router {
+pub(crate) fn dressed(router: Router, health: &Health) -> Router {
     let health = health.clone();
     let banner = middleware::from_fn(move |request: Request, next: Next| {
         let health = health.clone();

@@ -3,14 +3,15 @@
 use anyhow::Context;
 use chassis::ExitCode;
 use jiff::{SignedDuration, Timestamp};
-use reqwest::Method;
+use reqwest::{Method, RequestBuilder};
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
 use crate::{
     Failed,
-    args::{GroupsArgs, GroupsCommand, MakeToken, RaiseArgs, TokenArgs, TokenCommand},
+    args::{GroupsArgs, GroupsCommand, RaiseArgs, ServerArgs, TokenArgs, TokenCommand},
     client::{Client, send},
+    direct::Direct,
     feeds::line,
 };
 
@@ -81,7 +82,8 @@ fn text(value: &Option<String>) -> Option<Value> {
 }
 
 fn some(fields: &[(&str, Option<Value>)]) -> Value {
-    let fields = fields.iter().filter_map(|(name, value)| Some(((*name).to_owned(), value.clone()?)));
+    let fields =
+        fields.iter().filter_map(|(name, value)| Some(((*name).to_owned(), value.clone()?)));
     Value::Object(fields.collect())
 }
 
@@ -106,42 +108,60 @@ fn reach(text: &str) -> Result<Value, Failed> {
     }
 }
 
+async fn json_of(request: RequestBuilder) -> Result<Value, Failed> {
+    Ok(send(request).await?.json().await.context("the answer")?)
+}
+
+/// Lets a directory go that was held for this command alone.
+pub(crate) async fn let_go(direct: Option<Direct>) {
+    if let Some(direct) = direct {
+        direct.let_go().await;
+    }
+}
+
 /// `keng token …`.
 pub(crate) async fn token(args: TokenArgs) -> Result<u8, Failed> {
-    match (args.command, args.make) {
-        (Some(TokenCommand::List(server)), _) => {
-            let request = Client::new(&server)?.request(Method::GET, "/v1/tokens");
-            let answer: Value = send(request).await?.json().await.context("the answer")?;
-            for token in answer.get("tokens").and_then(Value::as_array).into_iter().flatten() {
-                let text = |name: &str| token.get(name).and_then(Value::as_str).unwrap_or("-");
-                let names = ["id", "state", "role", "officer", "commune", "province", "expires"];
-                line(&names.map(text).join("\t"));
-            }
-        }
-        (Some(TokenCommand::Revoke { server, id }), _) => {
+    match args.command {
+        Some(TokenCommand::List(server)) => list_tokens(&server).await?,
+        Some(TokenCommand::Revoke { server, id }) => {
             let key = Uuid::now_v7().to_string();
-            send(Client::new(&server)?.post(&format!("/v1/tokens/{id}/revoke"), &key)).await?;
+            let (client, direct) = Client::new(&server).await?;
+            let sent = send(client.post(&format!("/v1/tokens/{id}/revoke"), &key)).await;
+            let_go(direct).await;
+            sent?;
             line(&format!("đã thu hồi / revoked {id}"));
         }
-        (None, Some(make)) => make_token(make).await?,
-        (None, None) => {
-            return Err(Failed::Usage("token: --officer and --role are needed".to_owned()));
-        }
+        None => make_token(&args).await?,
     }
     Ok(ExitCode::DONE)
 }
 
-async fn make_token(make: MakeToken) -> Result<(), Failed> {
+async fn list_tokens(server: &ServerArgs) -> Result<(), Failed> {
+    let (client, direct) = Client::new(server).await?;
+    let answer = json_of(client.request(Method::GET, "/v1/tokens")).await;
+    let_go(direct).await;
+    let answer = answer?;
+    for token in answer.get("tokens").and_then(Value::as_array).into_iter().flatten() {
+        let text = |name: &str| token.get(name).and_then(Value::as_str).unwrap_or("-");
+        let names = ["id", "state", "role", "officer", "commune", "province", "expires"];
+        line(&names.map(text).join("\t"));
+    }
+    Ok(())
+}
+
+async fn make_token(args: &TokenArgs) -> Result<(), Failed> {
     let body = some(&[
-        ("officer", Some(json!(make.officer))),
-        ("role", Some(json!(make.role))),
-        ("commune", text(&make.commune)),
-        ("province", text(&make.province)),
-        ("expires", text(&make.expires)),
+        ("officer", text(&args.officer)),
+        ("role", text(&args.role)),
+        ("commune", text(&args.commune)),
+        ("province", text(&args.province)),
+        ("expires", text(&args.expires)),
     ]);
     let key = Uuid::now_v7().to_string();
-    let request = Client::new(&make.server)?.post("/v1/tokens", &key).json(&body);
-    let answer: Value = send(request).await?.json().await.context("the answer")?;
+    let (client, direct) = Client::new(&args.server).await?;
+    let answer = json_of(client.post("/v1/tokens", &key).json(&body)).await;
+    let_go(direct).await;
+    let answer = answer?;
     let text = |name: &str| answer.get(name).and_then(Value::as_str).unwrap_or_default();
     line(&format!("mã số / id {}", text("id")));
     line(text("token"));
@@ -154,8 +174,10 @@ pub(crate) async fn groups(args: GroupsArgs) -> Result<u8, Failed> {
     let unreadable = |why| Failed::Usage(format!("{}: {why}", file.display()));
     let bytes = std::fs::read(&file).map_err(unreadable)?;
     let key = Uuid::now_v7().to_string();
-    let request = Client::new(&server)?.post("/v1/groups", &key).body(bytes);
-    let answer: Value = send(request).await?.json().await.context("the answer")?;
+    let (client, direct) = Client::new(&server).await?;
+    let answer = json_of(client.post("/v1/groups", &key).body(bytes)).await;
+    let_go(direct).await;
+    let answer = answer?;
     let recorded = answer.get("recorded").and_then(Value::as_u64).unwrap_or_default();
     line(&format!("đã ghi / recorded {recorded}"));
     Ok(ExitCode::DONE)

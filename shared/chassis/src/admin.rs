@@ -5,7 +5,7 @@
 use axum::{
     Json, Router,
     body::Bytes,
-    extract::{DefaultBodyLimit, FromRef, Path, State},
+    extract::{DefaultBodyLimit, FromRef, Path, State, rejection::BytesRejection},
     http::{HeaderMap, StatusCode},
     response::{IntoResponse, Response},
     routing::{get, post},
@@ -59,9 +59,10 @@ async fn make(
     State(host): State<Host>,
     Caller(asker): Caller,
     headers: HeaderMap,
-    body: Bytes,
+    body: Result<Bytes, BytesRejection>,
 ) -> Result<Response, Problem> {
     administers(&asker)?;
+    let body = body.map_err(|_| too_large())?;
     let id = command_id(&asker, "/v1/tokens", &headers)?;
     let make: Make = serde_json::from_slice(&body)
         .map_err(|why| invalid("malformed-json").with_field("", why.to_string()))?;
@@ -195,9 +196,10 @@ async fn groups(
     State(host): State<Host>,
     Caller(asker): Caller,
     headers: HeaderMap,
-    body: Bytes,
+    body: Result<Bytes, BytesRejection>,
 ) -> Result<Response, Problem> {
     administers(&asker)?;
+    let body = body.map_err(|_| too_large())?;
     command_id(&asker, "/v1/groups", &headers)?;
     let entries = parse_groups(&body, &host.map).map_err(|faults| {
         faults.as_slice().iter().fold(invalid("invalid-fields"), |problem, fault| {
@@ -229,6 +231,11 @@ fn command_id(asker: &Asker, path: &str, headers: &HeaderMap) -> Result<RecordId
 fn invalid(code: &'static str) -> Problem {
     let detail = "Yêu cầu không hợp lệ. / The request is not valid.";
     Problem::new(StatusCode::BAD_REQUEST, code, detail)
+}
+
+fn too_large() -> Problem {
+    let detail = "Nội dung quá lớn, hoặc bị cắt ngang. / The body is too large, or was cut.";
+    Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too-large", detail)
 }
 
 fn no_such_token() -> Problem {

@@ -85,8 +85,7 @@ impl Host {
         };
         let read = host.read_model("directory");
         let local = host.local.as_ref();
-        let (kept, found) =
-            Kept::open(local, "directory", Class::Alert, &host.log, &host.drain);
+        let (kept, found) = Kept::open(local, "directory", Class::Alert, &host.log, &host.drain);
         // Officers and tokens are known at once, also while the broker is away. Groups need
         // their sealed parts, so everything is read again from the log.
         for recorded in &found.records {

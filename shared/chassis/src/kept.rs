@@ -7,9 +7,7 @@ use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use domain::ids::RecordId;
-use event_log::{
-    At, Class, Durable, EventLog, Key, Kind, Recorded, Seal, follower::Cursor,
-};
+use event_log::{At, Class, Durable, EventLog, Key, Kind, Recorded, Seal, follower::Cursor};
 use local_state::{Change, LocalState, Model};
 use prost::Message;
 use tokio::sync::mpsc;

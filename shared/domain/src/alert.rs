@@ -7,9 +7,7 @@ use std::sync::Arc;
 use crate::{
     decider::{Decider, Refusal},
     ids::{Home, Millis, RecordId},
-    reach::{
-        Borders, COMMUNES_PER_COMMIT_MAX, CommuneReached, NoReach, ReachRequest, reach,
-    },
+    reach::{Borders, COMMUNES_PER_COMMIT_MAX, CommuneReached, NoReach, ReachRequest, reach},
     values::{AlertKind, AlertStatus, Role, Sex, Travel},
 };
 
@@ -462,13 +460,9 @@ impl Alert {
     fn closed(self, revision: u64, how: Closing) -> Self {
         let mut live = match self {
             Self::Unissued => return Self::Unissued,
-            Self::AwaitingApproval(content) => Live {
-                content,
-                approved: None,
-                communes: vec![],
-                to_follow: vec![],
-                steps: 0,
-            },
+            Self::AwaitingApproval(content) => {
+                Live { content, approved: None, communes: vec![], to_follow: vec![], steps: 0 }
+            }
             Self::Active(live) | Self::Closed { live, .. } => live,
         };
         live.content.revision = revision;

@@ -225,11 +225,7 @@ impl Delivery {
             _ => (plan.instance.clone(), known.now.plus_ms(LEASE_MS)),
         };
         let planned = |targets: &[Target]| DeliveryEvent::Planned {
-            plan: Plan {
-                targets: targets.to_vec(),
-                instance: instance.clone(),
-                ..plan.clone()
-            },
+            plan: Plan { targets: targets.to_vec(), instance: instance.clone(), ..plan.clone() },
             lease_until,
         };
         // An empty plan is recorded too: it keeps an older revision from leaving after it.

@@ -223,9 +223,8 @@ pub(crate) mod tests {
     #[test]
     fn named_communes_must_be_on_the_map() {
         let map = Chain::of(3);
-        let named = |numbers: &[usize]| {
-            ReachRequest::Communes(numbers.iter().copied().map(code).collect())
-        };
+        let named =
+            |numbers: &[usize]| ReachRequest::Communes(numbers.iter().copied().map(code).collect());
         assert_eq!(reach(code(1), &named(&[3, 3, 1]), &map).unwrap().len(), 2);
         assert_eq!(reach(code(1), &named(&[7]), &map), Err(NoReach::UnknownNamed(code(7))));
         assert_eq!(reach(code(7), &ReachRequest::Auto, &map), Err(NoReach::UnknownCommune));

@@ -1,8 +1,8 @@
 //! Opening: the index is rebuilt from the journals, and what nobody was promised is cut.
 //!
-//! A door opens when a record and all sealed parts up to it are on disk. So a tail of records
-//! whose sealed parts never arrived was promised to nobody: it is cut, and
-//! with it the whole batch. An erased part leaves its entry behind, so it is not mistaken for one that never came.
+//! A door opens when a record and all sealed parts up to it are on disk. So a tail of records whose
+//! sealed parts never arrived was promised to nobody: it is cut, and with it the whole batch. An
+//! erased part leaves its entry behind, so it is not mistaken for one that never came.
 
 use std::{collections::HashMap, path::Path};
 

@@ -50,7 +50,10 @@ pub(crate) async fn carry_out(mut orders: mpsc::UnboundedReceiver<Order>) {
                 None => break,
             },
             _ = alive.tick() => {
-                for waiting in pending.values().filter(|waiting| waiting.stage != Stage::HandedOut) {
+                for waiting in pending.values() {
+                    if waiting.stage == Stage::HandedOut {
+                        continue;
+                    }
                     say(&waiting.acker, AckKind::Progress).await;
                 }
             }

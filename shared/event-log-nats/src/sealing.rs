@@ -24,9 +24,10 @@ impl Writer {
         let Ok(seals) = sealed else { return };
         for (place, (record, seal)) in records.iter().zip(seals).enumerate() {
             let orphan = match open {
-                Ok(puts) => {
-                    matches!(puts.get(place), Some(Put::Repeat { first, .. }) if first.open != record.open)
-                }
+                Ok(puts) => match puts.get(place) {
+                    Some(Put::Repeat { first, .. }) => first.open != record.open,
+                    _ => false,
+                },
                 Err(NotPut::Conflict(_) | NotPut::Refused(_)) => true,
                 Err(NotPut::Unknown(_)) => false,
             };

@@ -1,8 +1,9 @@
-//! The log in memory, for tests. All classes share one order: a position is an ordinal of the
-//! whole log.
+//! The log in memory, for tests. All classes share one order: a position is an ordinal of the whole
+//! log.
 //!
-//! "Durable" is a mark here: it follows the head, or waits to be told ([`MemoryLog::hold_durability`]),
-//! and what lies beyond it is gone after [`MemoryLog::after_power_cut`].
+//! "Durable" is a mark here: it follows the head, or waits to be told
+//! ([`MemoryLog::hold_durability`]), and what lies beyond it is gone after
+//! [`MemoryLog::after_power_cut`].
 
 use std::{
     collections::{HashMap, VecDeque},

@@ -32,8 +32,7 @@ pub async fn run(
     stop: CancellationToken,
 ) {
     while !stop.is_cancelled() {
-        let following =
-            Following { class, role: Role::Projection, from: projection.cursor() };
+        let following = Following { class, role: Role::Projection, from: projection.cursor() };
         match log.follow(following).await {
             Ok(mut follower) => loop {
                 let step = tokio::select! {

@@ -58,11 +58,8 @@ pub async fn run(
     stop: CancellationToken,
 ) {
     while !stop.is_cancelled() {
-        let following = Following {
-            class: reaction.class,
-            role: Role::Reactor(reaction.name),
-            from: None,
-        };
+        let following =
+            Following { class: reaction.class, role: Role::Reactor(reaction.name), from: None };
         match log.follow(following).await {
             Ok(follower) => follow(&log, &reaction, &reactor, follower, &stop).await,
             Err(trouble) => {

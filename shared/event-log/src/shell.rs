@@ -125,18 +125,14 @@ impl<D: Spoken> Folded<D> {
     /// A record of it cannot be decoded.
     pub fn of(history: &[Arc<Recorded>]) -> Result<Self, wire::NotDecodable> {
         history.iter().try_fold(Self::default(), |folded, recorded| {
-            let at = At {
-                class: recorded.key.class,
-                position: recorded.position,
-                id: recorded.id,
-            };
+            let at = At { class: recorded.key.class, position: recorded.position, id: recorded.id };
             folded.with(&recorded.open, at)
         })
     }
 
     fn with(mut self, open: &Bytes, at: At) -> Result<Self, wire::NotDecodable> {
-        let commit = v1::Commit::decode(open.clone())
-            .map_err(|_| wire::NotDecodable("a commit"))?;
+        let commit =
+            v1::Commit::decode(open.clone()).map_err(|_| wire::NotDecodable("a commit"))?;
         let cause = RecordId::from_slice(&commit.causation)
             .ok_or(wire::NotDecodable("a commit's cause"))?;
         self.version = commit.version;

@@ -118,7 +118,9 @@ impl Merge {
         for source in self.sources.iter_mut().rev() {
             while source.head.is_none() && !source.is_done(self.live) {
                 let Some(follower) = &mut source.follower else { break };
-                let Some(step) = follower.next().now_or_never() else { break };
+                // Were a ready cause hidden by tokio's budget, its effect would come first.
+                let step = tokio::task::unconstrained(follower.next()).now_or_never();
+                let Some(step) = step else { break };
                 if let Some(met) = source.take(step, self.live) {
                     return Some(met);
                 }

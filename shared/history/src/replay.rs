@@ -64,6 +64,8 @@ impl Replay {
                 self.left -= 1;
                 return Some(Ok(line));
             }
+            // A log in memory never makes its reader wait; others have work to do, too.
+            tokio::task::consume_budget().await;
             match self.merge.next(self.sequencer.is_full()).await {
                 Met::Record(reading) => {
                     for placed in self.sequencer.offer(reading, 0) {

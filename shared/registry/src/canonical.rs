@@ -1,10 +1,10 @@
 //! RFC 8785 (JSON Canonicalization Scheme) for the fields of a map's line.
 //!
 //! Keys are ASCII, so that the order of their UTF-16 code units is that of their bytes. Texts have
-//! passed `domain::text::plain`, so that only the quote and the backslash need escaping. Numbers lie
-//! between 1e-6 and 1e21: there ECMAScript writes the shortest digits that read back the same,
-//! without exponent, and so does Rust's `Display` for `f64`. (serde_json finds the same digits,
-//! but writes `145.0` for 145, and `1e-5`.)
+//! passed `domain::text::plain`, so that only the quote and the backslash need escaping. Numbers
+//! lie between 1e-6 and 1e21: there ECMAScript writes the shortest digits that read back the same,
+//! without exponent, and so does Rust's `Display` for `f64`. (serde_json finds the same digits, but
+//! writes `145.0` for 145, and `1e-5`.)
 
 /// An object being written, field by field in the order of the keys.
 pub(crate) struct Object<'b> {

@@ -220,11 +220,7 @@ impl Clerk {
 
     /// Writes the commands down, decides them, and waits until all is durable and seen here.
     /// Answers with those that were in the log already.
-    async fn write(
-        &self,
-        drafts: Vec<Draft>,
-        now: Millis,
-    ) -> Result<Vec<RecordId>, ClerkError> {
+    async fn write(&self, drafts: Vec<Draft>, now: Millis) -> Result<Vec<RecordId>, ClerkError> {
         let records: Vec<Record> = drafts.into_iter().map(Draft::record).collect();
         let appended = self.log.append(records.clone()).await?;
         // Over a broker that is away a command is held; the directory does not wait for that.

@@ -6,7 +6,12 @@ use domain::{
     values::Role,
 };
 
-use crate::{NotDecodable, spoken::home_recalled, v1, values::{role_recalled, role_said}};
+use crate::{
+    NotDecodable,
+    spoken::home_recalled,
+    v1,
+    values::{role_recalled, role_said},
+};
 
 /// A person who asked, known by a bearer token or as the owner of the server's machine.
 #[must_use]

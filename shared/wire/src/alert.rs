@@ -139,17 +139,13 @@ impl Spoken for Alert {
                 code: AlertId::raised_by(id).code(),
                 content: id,
             },
-            Some(Body::ApproveAlert(approve)) => {
-                AlertAsk::Approve { revision: approve.revision }
-            }
+            Some(Body::ApproveAlert(approve)) => AlertAsk::Approve { revision: approve.revision },
             Some(Body::CancelAlert(_)) => AlertAsk::Cancel { note: id },
             Some(Body::ResolveAlert(_)) => AlertAsk::Resolve { note: id },
             Some(Body::ExpireAlert(expire)) => {
                 AlertAsk::Expire { expires_at: Millis(expire.expires_at_ms) }
             }
-            Some(Body::RelayAlertFurther(further)) => {
-                AlertAsk::RelayFurther { step: further.step }
-            }
+            Some(Body::RelayAlertFurther(further)) => AlertAsk::RelayFurther { step: further.step },
             _ => return Err(NotDecodable("a command to an alert")),
         };
         Ok(AlertCommand {

@@ -166,9 +166,7 @@ impl Spoken for Entry {
             Event::TokenMade(made) => DirectoryEvent::TokenMade(token_recalled(
                 made.facts.as_ref().ok_or(NotDecodable("facts"))?,
             )?),
-            Event::TokenRevoked(revoked) => {
-                DirectoryEvent::TokenRevoked { id: revoked.id.clone() }
-            }
+            Event::TokenRevoked(revoked) => DirectoryEvent::TokenRevoked { id: revoked.id.clone() },
             Event::MapAdopted(map) => {
                 DirectoryEvent::MapAdopted(map_recalled(&map.sha256, map.communes)?)
             }

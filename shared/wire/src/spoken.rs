@@ -1,7 +1,10 @@
 //! How a decider's commands and events are said on the wire.
 
 use bytes::Bytes;
-use domain::{decider::Decider, ids::{AlertId, Home, Millis, RecordId}};
+use domain::{
+    decider::Decider,
+    ids::{AlertId, Home, Millis, RecordId},
+};
 
 use crate::v1;
 

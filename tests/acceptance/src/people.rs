@@ -3,7 +3,7 @@
 
 use std::sync::atomic::Ordering;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use axum::{
     body::{Body, to_bytes},
     http::{Method, Request, header},
@@ -13,13 +13,15 @@ use domain::{
     ids::{CommuneCode, Home, RecordId},
     rights::Standing,
 };
+use serde::Deserialize;
 use serde_json::Value;
 use support::Answer;
+use tokio::time::timeout;
 use tower::ServiceExt;
 use uuid::Uuid;
 use wire::actor;
 
-use crate::timeline::Timeline;
+use crate::timeline::{Timeline, WITHIN};
 
 const ANSWER_BYTES_MAX: usize = 16 << 20;
 
@@ -172,4 +174,46 @@ impl Timeline {
 pub fn request(person: &Person, method: Method, path: &str) -> axum::http::request::Builder {
     let bearer = format!("Bearer {}", person.token);
     Request::builder().method(method).uri(path).header(header::AUTHORIZATION, bearer)
+}
+
+/// One line of a replay, as an auditor reads it.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Line {
+    /// The record's place in the order.
+    pub position: u64,
+    /// When.
+    pub at: String,
+    /// The entity.
+    pub entity: String,
+    /// The entity's ordinal; 0 for a command.
+    pub version: u64,
+    /// The name of the message.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// Who.
+    pub actor: String,
+    /// The record that this one answers; empty where a person asked.
+    pub causation: String,
+    /// The message.
+    pub data: Value,
+    /// The record's id.
+    pub id: String,
+}
+
+impl Timeline {
+    /// `GET /v1/audit/records` with this query, to the end, once the audit has come as far as
+    /// the log is now.
+    ///
+    /// # Errors
+    /// The audit is behind for too long, or was not to be read.
+    pub async fn records(&self, auditor: &Person, query: &str) -> Result<Vec<Line>> {
+        let records = self.log.records().len();
+        let mut on_disk = self.audit.subscribe();
+        let caught_up = on_disk.wait_for(|entries| *entries >= records as u64);
+        timeout(WITHIN, caught_up).await.context("the audit is behind")??;
+        let answer = self.get(auditor, &format!("/v1/audit/records{query}")).await?.expect(200)?;
+        ensure!(answer.at("/next").is_null(), "more than one page");
+        Ok(serde_json::from_value(answer.at("/records").clone())?)
+    }
 }

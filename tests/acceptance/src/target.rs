@@ -104,6 +104,12 @@ impl Holding {
     pub fn release(&self) {
         self.release.send_replace(true);
     }
+
+    /// Whether it answers.
+    #[must_use]
+    pub fn is_released(&self) -> bool {
+        *self.release.borrow()
+    }
 }
 
 async fn hold(

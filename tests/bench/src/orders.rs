@@ -7,7 +7,7 @@ use std::{io::Write, time::Duration};
 use anyhow::{Context, Result, bail};
 use bytes::Bytes;
 use serde_json::{Value, json};
-use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::sync::mpsc;
 
 use crate::{batches::Batches, floors::Floors};
 
@@ -16,9 +16,17 @@ use crate::{batches::Batches, floors::Floors};
 /// # Errors
 /// An order cannot be obeyed: no figure is better than a wrong one.
 pub async fn obey(mut floors: Floors) -> Result<()> {
-    let mut orders = BufReader::new(tokio::io::stdin()).lines();
+    let (sender, mut orders) = mpsc::unbounded_channel();
+    // Blocks for as long as nobody orders anything; it ends with standard input.
+    std::thread::spawn(move || {
+        for order in std::io::stdin().lines().map_while(Result::ok) {
+            if sender.send(order).is_err() {
+                return;
+            }
+        }
+    });
     let mut batches = None;
-    while let Some(order) = orders.next_line().await? {
+    while let Some(order) = orders.recv().await {
         let order: Value = serde_json::from_str(&order)?;
         let number = |name: &str| order.get(name).and_then(Value::as_u64);
         let text = |name: &str| order.get(name).and_then(Value::as_str).unwrap_or_default();

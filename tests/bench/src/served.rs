@@ -7,7 +7,7 @@ use std::{path::Path, sync::Arc, time::Duration};
 
 use anyhow::{Context, Result};
 use chassis::{
-    Clock, DataDir, Drain, Health, Host, HostParts, Kind, SystemClock,
+    DataDir, Drain, Health, Host, HostParts, Kind, SystemClock,
     admin::{hash_of, public_id, token_of},
     disk::Disk,
     instance::instance_of,

@@ -6,6 +6,7 @@
 
 pub mod child;
 pub mod client;
+pub mod eventually;
 pub mod group;
 pub mod seen;
 pub mod signature;
@@ -14,6 +15,7 @@ pub mod stream;
 
 pub use child::Keng;
 pub use client::{Answer, Client, Problem};
+pub use eventually::eventually;
 pub use group::{Group, groups};
 pub use sink::{Call, Fate, Reply, Sink};
 pub use stream::{Event, Stream};

@@ -5,12 +5,14 @@ use std::{path::Path, sync::Arc, time::Duration};
 use audit::{Audit, OpenError};
 use bytes::Bytes;
 use chassis::{
-    Drain, Health,
+    Drain, Health, Kind,
     clock::SystemClock,
     host::{Host, HostParts},
 };
 use domain::ids::{AlertId, EntityName, Home, Millis, RecordId};
-use event_log::{Class, EventLog, Key, Kind, Outgoing, Record, command::Draft, shell::entity_said};
+use event_log::{
+    Class, EventLog, Key, Kind as RecordKind, Outgoing, Record, command::Draft, shell::entity_said,
+};
 use prost::Message;
 use registry::Map;
 use wire::{
@@ -40,6 +42,8 @@ impl Stage {
             map: Arc::new(Map::parse(MAP.as_bytes()).unwrap()),
             clock: Arc::new(SystemClock),
             instance: "one".into(),
+            kind: Kind::Real,
+            local: None,
             drain: Drain::new(health.clone()),
             health,
             disk: None,
@@ -155,5 +159,5 @@ pub(crate) fn commit_of(
         ..v1::Commit::default()
     };
     let open = commit.encode_to_vec().into();
-    Record { id, key, kind: Kind::Commit { version }, open, sealed: None }
+    Record { id, key, kind: RecordKind::Commit { version }, open, sealed: None }
 }

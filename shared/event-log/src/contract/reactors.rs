@@ -35,7 +35,10 @@ pub async fn two_instances_share_one_place(subject: &mut impl Subject) {
     let sentinel = commit(Class::Alert, "alert-b", 1);
     store(&*there, vec![sentinel.clone()]).await;
     let last = soon(async {
-        tokio::select! { recorded = next(&mut one) => recorded, recorded = next(&mut other) => recorded }
+        tokio::select! {
+            recorded = next(&mut one) => recorded,
+            recorded = next(&mut other) => recorded,
+        }
     })
     .await;
     assert_same(&last, &sentinel);

@@ -1,0 +1,375 @@
+//! The timeline: the services, the clock that it moves, and waiting until all is quiet.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use anyhow::{Context, Result, bail, ensure};
+use audit::{Audit, Replayer};
+use axum::{Router, extract::FromRef};
+use chassis::{
+    Clock, Drain, Health, Host, HostParts, Kind, VirtualClock, admin, drain::Drained,
+    problem::with_fallbacks,
+};
+use domain::ids::Millis;
+use event_log::{
+    Class, Outgoing, Recorded,
+    follower::Cursor,
+    memory::MemoryLog,
+    projection::{self, Project},
+};
+use fan_out::FanOutOptions;
+use jiff::{civil, tz};
+use registry::{Map, groups::parse_groups};
+use support::{Call, Sink};
+use tempfile::TempDir;
+use tokio::{sync::watch, time::timeout};
+use wire::actor;
+
+use crate::{
+    group::{Group, path_of},
+    ledger::{Known, Ledger},
+    target::{Down, Holding},
+};
+
+/// The bound around every wait; real time.
+pub const WITHIN: Duration = Duration::from_secs(10);
+
+/// Which services a timeline begins with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Started {
+    /// All of them.
+    All,
+    /// All but alerting, which a story starts later.
+    WithoutAlerting,
+}
+
+/// One story's world. Times of day are Việt Nam's.
+pub struct Timeline {
+    pub(crate) host: Host,
+    pub(crate) router: Router,
+    pub(crate) log: Arc<MemoryLog>,
+    pub(crate) ledger: Mutex<Ledger>,
+    pub(crate) groups: BTreeMap<String, Group>,
+    pub(crate) audit: Audit,
+    /// What makes tokens and keys differ.
+    pub(crate) count: AtomicU64,
+    clock: VirtualClock,
+    day: civil::Date,
+    /// Rises with every record.
+    told: watch::Sender<u64>,
+    alerting: AtomicBool,
+    sinks: Vec<Sink>,
+    holdings: BTreeMap<String, Holding>,
+    _folder: TempDir,
+}
+
+#[derive(Clone)]
+struct App {
+    host: Host,
+    replayer: Replayer,
+}
+
+impl FromRef<App> for Host {
+    fn from_ref(app: &App) -> Self {
+        app.host.clone()
+    }
+}
+
+impl FromRef<App> for Replayer {
+    fn from_ref(app: &App) -> Self {
+        app.replayer.clone()
+    }
+}
+
+impl Timeline {
+    /// Midnight of a day, as `2025-04-13`, with this map.
+    ///
+    /// # Errors
+    /// A service did not start.
+    pub async fn on(day: &str, map: &str) -> Result<Self> {
+        Self::begin(day, map, Started::All).await
+    }
+
+    /// As [`Self::on`], with these services.
+    ///
+    /// # Errors
+    /// A service did not start.
+    pub async fn begin(day: &str, map: &str, started: Started) -> Result<Self> {
+        let day: civil::Date = day.parse()?;
+        let clock = VirtualClock::at(instant(day.at(0, 0, 0, 0))?);
+        let log = Arc::new(MemoryLog::new());
+        let host = host(&log, &clock, map)?;
+        let told = watch::Sender::new(0);
+        for class in Class::ALL {
+            let watching = Watching { told: told.clone(), cursor: None };
+            let run = projection::run(log.clone(), class, watching, host.drain.token());
+            host.drain.spawn("timeline", run);
+        }
+        let intake = intake::start(&host);
+        if started == Started::All {
+            alerting::start(&host);
+        }
+        let fan_out = FanOutOptions {
+            allow_private_targets: true,
+            verify_base: "https://keng.example.vn/v1/verify".to_owned(),
+            in_flight_max: FanOutOptions::IN_FLIGHT_MAX,
+        };
+        fan_out::start(&host, &fan_out)?;
+        let folder = tempfile::tempdir()?;
+        let audit = audit::start(&host, folder.path())?;
+        let app = App { host: host.clone(), replayer: Replayer::Audit(audit.clone()) };
+        let others = audit::router::<App>().merge(admin::router()).with_state(app);
+        timeout(WITHIN, host.caught_up()).await.context("the read models")?;
+        host.clerk.adopt_map(actor::service("acceptance"), &host.map, clock.now()).await?;
+        Ok(Self {
+            router: with_fallbacks(intake::router(intake).merge(others)),
+            host,
+            log,
+            ledger: Mutex::default(),
+            groups: BTreeMap::new(),
+            audit,
+            count: AtomicU64::new(1),
+            clock,
+            day,
+            told,
+            alerting: AtomicBool::new(started == Started::All),
+            sinks: vec![Sink::start().await?],
+            holdings: BTreeMap::new(),
+            _folder: folder,
+        })
+    }
+
+    /// Starts alerting, where the timeline began without it.
+    ///
+    /// # Errors
+    /// It has not read the log in time.
+    pub async fn start_alerting(&self) -> Result<()> {
+        alerting::start(&self.host);
+        timeout(WITHIN, self.host.caught_up()).await.context("alerting")?;
+        self.alerting.store(true, Ordering::Relaxed);
+        Ok(())
+    }
+
+    /// Groups as a file has them: new ones, or those there are with what has changed.
+    ///
+    /// # Errors
+    /// They are no groups.
+    pub async fn groups(&mut self, groups: impl IntoIterator<Item = Group>) -> Result<()> {
+        let base = self.sink()?.url("");
+        let mut lines = String::new();
+        for group in groups {
+            lines.push_str(&format!("{}\n", group.to_json(&base)));
+            self.groups.insert(group.id.clone(), group);
+        }
+        let entries = parse_groups(lines.as_bytes(), &self.host.map)?;
+        let (by, now) = (actor::service("acceptance"), self.now());
+        self.host.clerk.import_groups(by, entries, now).await?;
+        Ok(())
+    }
+
+    /// A target for this group that takes calls and answers none before it is released. Until
+    /// then nothing of it is waited for.
+    ///
+    /// # Errors
+    /// There is no free port.
+    pub async fn hold(&mut self, group: Group) -> Result<Group> {
+        let holding = Holding::start().await?;
+        let group = group.at(&holding.base());
+        self.holdings.insert(group.id.clone(), holding);
+        Ok(group)
+    }
+
+    /// The target that holds this group's calls.
+    ///
+    /// # Errors
+    /// There is none.
+    pub fn holding(&self, group: &str) -> Result<&Holding> {
+        self.holdings.get(group).with_context(|| format!("nobody holds {group}"))
+    }
+
+    /// What was down comes up, and takes calls from now on.
+    ///
+    /// # Errors
+    /// The port was lost.
+    pub async fn comes_up(&mut self, down: Down) -> Result<()> {
+        self.sinks.push(Sink::start_at(down.address()).await?);
+        Ok(())
+    }
+
+    /// The sink where groups are called unless a story says otherwise, to be scripted.
+    ///
+    /// # Errors
+    /// Never: there is one from the start.
+    pub fn sink(&self) -> Result<&Sink> {
+        self.sinks.first().context("a sink")
+    }
+
+    /// Every call that anybody took, in the order in which they came.
+    #[must_use]
+    pub fn calls(&self) -> Vec<Call> {
+        let mut calls: Vec<Call> = self.sinks.iter().flat_map(Sink::calls).collect();
+        calls.extend(self.holdings.values().flat_map(|holding| holding.seen().all()));
+        calls.sort_by_key(|call| call.at);
+        calls
+    }
+
+    /// The calls to one group.
+    #[must_use]
+    pub fn calls_to(&self, group: &str) -> Vec<Call> {
+        let path = path_of(group);
+        self.calls().into_iter().filter(|call| call.path == path).collect()
+    }
+
+    /// The virtual time.
+    #[must_use]
+    pub fn now(&self) -> Millis {
+        self.clock.now()
+    }
+
+    /// A time of the timeline's day, as `17:30` or `17:30:05`, or of another, as
+    /// `2025-04-14 06:00`.
+    ///
+    /// # Errors
+    /// It is no time.
+    pub fn time(&self, text: &str) -> Result<Millis> {
+        let at = match text.split_once(' ') {
+            Some((day, time)) => day.parse::<civil::Date>()?.to_datetime(time.parse()?),
+            None => self.day.to_datetime(text.parse()?),
+        };
+        instant(at)
+    }
+
+    /// The same as RFC 3339 writes it.
+    ///
+    /// # Errors
+    /// It is no time.
+    pub fn rfc3339(&self, text: &str) -> Result<String> {
+        let at = jiff::Timestamp::from_millisecond(self.time(text)?.0)?;
+        Ok(at.display_with_offset(tz::offset(7)).to_string())
+    }
+
+    /// Moves the clock to this time, from one thing that is due to the next, each done before
+    /// the clock goes on.
+    ///
+    /// # Errors
+    /// Something that was due did not happen, or the time lies behind.
+    pub async fn at(&self, time: &str) -> Result<&Self> {
+        let until = self.time(time)?;
+        ensure!(self.now() <= until, "{time} lies behind");
+        self.settle().await?;
+        while self.now() < until {
+            let due = self.read()?.next_due(self.known(&self.held()));
+            // A service may not have asked the clock yet for what the log says is due.
+            self.clock.step(due.unwrap_or(until).min(until));
+            self.settle().await?;
+        }
+        Ok(self)
+    }
+
+    /// Waits until all that is due has been done.
+    ///
+    /// # Errors
+    /// Something was not.
+    pub async fn settle(&self) -> Result<()> {
+        let mut told = self.told.subscribe();
+        let quiet = async {
+            loop {
+                told.borrow_and_update();
+                if self.unsettled()?.is_none() {
+                    return Ok(());
+                }
+                told.changed().await?;
+            }
+        };
+        match timeout(WITHIN, quiet).await {
+            Ok(done) => done,
+            Err(_) => bail!("at {}: still to come: {:?}", self.now().0, self.unsettled()?),
+        }
+    }
+
+    /// Ends the story: what must hold in every one is checked, and everything stops in order.
+    ///
+    /// # Errors
+    /// Something does not hold, or did not stop.
+    pub async fn ends(self) -> Result<()> {
+        self.holdings.values().for_each(Holding::release);
+        self.settle().await?;
+        crate::invariants::check(&self)?;
+        self.host.drain.begin("the story ends");
+        let drained = timeout(2 * WITHIN, self.host.drain.finished()).await?;
+        ensure!(drained == Drained::Whole, "not everything stopped: {drained:?}");
+        Ok(())
+    }
+
+    /// Reads the log to its end.
+    pub(crate) fn read(&self) -> Result<MutexGuard<'_, Ledger>> {
+        let mut ledger = self.ledger.lock().unwrap_or_else(PoisonError::into_inner);
+        ledger.read(&self.log)?;
+        Ok(ledger)
+    }
+
+    fn unsettled(&self) -> Result<Option<String>> {
+        Ok(self.read()?.unsettled(self.known(&self.held())))
+    }
+
+    fn held(&self) -> BTreeSet<String> {
+        let holding = self.holdings.iter().filter(|(_, holding)| !holding.is_released());
+        holding.map(|(group, _)| group.clone()).collect()
+    }
+
+    fn known<'a>(&self, held: &'a BTreeSet<String>) -> Known<'a> {
+        Known { now: self.now(), alerting: self.alerting.load(Ordering::Relaxed), held }
+    }
+}
+
+fn host(log: &Arc<MemoryLog>, clock: &VirtualClock, map: &str) -> Result<Host> {
+    let health = Health::new(&[]);
+    Ok(Host::start(HostParts {
+        log: log.clone(),
+        outgoing: Outgoing::default(),
+        lanes: 1,
+        map: Arc::new(Map::parse(map.as_bytes())?),
+        clock: Arc::new(clock.clone()),
+        instance: "acceptance".into(),
+        kind: Kind::Real,
+        drain: Drain::new(health.clone()),
+        health,
+        disk: None,
+        local: None,
+    }))
+}
+
+/// Việt Nam's civil time, the whole year.
+fn instant(at: civil::DateTime) -> Result<Millis> {
+    let at = tz::offset(7).to_timestamp(at)?;
+    Ok(Millis(at.as_millisecond()))
+}
+
+/// Says that there is a new record, and nothing else.
+struct Watching {
+    told: watch::Sender<u64>,
+    cursor: Option<Cursor>,
+}
+
+impl Project for Watching {
+    fn cursor(&self) -> Option<Cursor> {
+        self.cursor
+    }
+
+    fn apply(&mut self, recorded: &Arc<Recorded>) {
+        self.cursor = Some(Cursor::on(recorded));
+        self.told.send_modify(|count| *count += 1);
+    }
+
+    fn begin_anew(&mut self) {
+        self.cursor = None;
+    }
+
+    fn caught_up(&mut self) {}
+}

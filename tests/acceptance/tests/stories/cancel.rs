@@ -1,0 +1,82 @@
+//! A cancel goes to exactly those who may have been reached, and overtakes nothing.
+
+use acceptance::{
+    Timeline, delivery, group, maps::HOANG_THINH, posted, quiet, state, timeline::WITHIN,
+};
+use anyhow::Result;
+use serde_json::json;
+
+const HERE: &str = "15958";
+
+#[tokio::test]
+async fn it_waits_for_the_alert_that_is_under_way_and_for_no_other() -> Result<()> {
+    let mut day = Timeline::on("2025-04-13", HOANG_THINH).await?;
+    let slow = day.hold(group("slow", HERE)).await?;
+    day.groups([slow, group("quick", HERE), group("beside", "15925")]).await?;
+    let an = day.officer("an", HERE).await?;
+    day.at("10:00").await?;
+    let raised = day.raise(&an, &day.alert_of("lost-child", HERE, "20:00")?).await?.expect(201)?;
+    let alert = raised.text_at("/id");
+    day.holding("slow")?.seen().wait_for(1, WITHIN).await?;
+    day.expect(posted("quick", &["issued"])).await?;
+
+    day.at("10:00:03").await?;
+    let note = json!({ "note": "Báo nhầm." });
+    let cancelled = day.act(&an, alert, "cancel", &note).await?.expect(200)?;
+    assert_eq!(cancelled.text_at("/state"), "cancelled");
+    day.expect(posted("quick", &["issued", "cancelled"])).await?;
+    day.expect(posted("beside", &["issued", "cancelled"])).await?;
+    // Its cancel is planned, and does not leave before the alert has ended there.
+    day.expect(delivery(&an, alert, ("slow", 2), Some("planned"))).await?;
+    day.expect(posted("slow", &["issued"])).await?;
+
+    day.holding("slow")?.release();
+    day.expect(posted("slow", &["issued", "cancelled"])).await?;
+    day.expect(delivery(&an, alert, ("slow", 1), Some("delivered"))).await?;
+    day.expect(delivery(&an, alert, ("slow", 2), Some("delivered"))).await?;
+
+    // It is cancelled already: the same answer, and nobody is told again.
+    day.at("11:00").await?;
+    day.act(&an, alert, "cancel", &json!({})).await?.expect(200)?;
+    let other = day.act(&an, alert, "resolve", &json!({})).await?.expect(409)?;
+    assert_eq!(other.problem()?.code, "already-cancelled");
+    day.expect(posted("slow", &["issued", "cancelled"])).await?;
+    day.ends().await
+}
+
+#[tokio::test]
+async fn it_follows_also_after_the_expiry() -> Result<()> {
+    let mut day = Timeline::on("2025-04-13", HOANG_THINH).await?;
+    day.groups([group("g-1", HERE)]).await?;
+    let an = day.officer("an", HERE).await?;
+    day.at("10:00").await?;
+    let raised =
+        day.raise(&an, &day.alert_of("scam-warning", HERE, "10:30")?).await?.expect(201)?;
+    let alert = raised.text_at("/id");
+    day.at("14:00").await?;
+    day.expect(state(&an, alert, "expired")).await?;
+    let cancelled = day.act(&an, alert, "cancel", &json!({})).await?.expect(200)?;
+    assert_eq!(cancelled.at("/revision"), &json!(3));
+    day.expect(posted("g-1", &["issued", "expired", "cancelled"])).await?;
+    day.ends().await
+}
+
+#[tokio::test]
+async fn what_waits_for_approval_is_withdrawn_in_silence() -> Result<()> {
+    let mut day = Timeline::on("2025-04-13", HOANG_THINH).await?;
+    day.groups([group("g-1", HERE)]).await?;
+    let an = day.officer("an", HERE).await?;
+    let binh = day.commander("binh", HERE).await?;
+    day.at("10:00").await?;
+    let raised = day.raise(&an, &day.alert_of("suspect", HERE, "20:00")?).await?.expect(202)?;
+    let alert = raised.text_at("/id");
+    let early = day.act(&an, alert, "resolve", &json!({})).await?.expect(409)?;
+    assert_eq!(early.problem()?.code, "not-issued");
+    day.act(&an, alert, "cancel", &json!({})).await?.expect(200)?;
+    let late = day.act(&binh, alert, "approve", &json!({ "revision": 1 })).await?.expect(409)?;
+    assert_eq!(late.problem()?.code, "not-awaiting-approval");
+    day.at("21:00").await?;
+    day.expect(quiet("g-1")).await?;
+    day.expect(state(&an, alert, "cancelled")).await?;
+    day.ends().await
+}

@@ -1,0 +1,148 @@
+//! A child of this program: started, told what to measure, and ended by its own id.
+
+use std::{env, fs, path::Path, process::Stdio, time::Duration};
+
+use anyhow::{Context, Result, bail};
+use bytes::Bytes;
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use tokio::{
+    io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines},
+    process::{Child, ChildStdin, ChildStdout, Command},
+};
+
+/// Longer than any order takes.
+const ANSWER_WITHIN: Duration = Duration::from_secs(120);
+
+/// A child, with a folder of its own that goes with it.
+pub struct Served {
+    process: Child,
+    orders: ChildStdin,
+    answers: Lines<BufReader<ChildStdout>>,
+    /// `http://HOST:PORT`; empty where it serves nothing.
+    pub http: String,
+    /// Of the officer who raises.
+    pub token: String,
+    dir: TempDir,
+}
+
+impl Served {
+    /// Starts this program again with these words and `--dir`, and waits until it is ready.
+    ///
+    /// # Errors
+    /// It ends before; the error shows what it said.
+    pub async fn start(dir: TempDir, words: &[String]) -> Result<Self> {
+        let trace = fs::File::create(dir.path().join("trace"))?;
+        let mut process = Command::new(env::current_exe()?)
+            .args(words)
+            .arg("--dir")
+            .arg(dir.path())
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(trace)
+            .kill_on_drop(true)
+            .spawn()?;
+        let orders = process.stdin.take().context("no standard input")?;
+        let answers = BufReader::new(process.stdout.take().context("no standard output")?).lines();
+        let (http, token) = (String::new(), String::new());
+        let mut served = Self { process, orders, answers, http, token, dir };
+        let ready = served.answer().await?;
+        let text = |name: &str| ready.get(name).and_then(Value::as_str).unwrap_or_default();
+        (served.http, served.token) = (text("http").to_owned(), text("token").to_owned());
+        Ok(served)
+    }
+
+    /// Aims the child's bare POSTs.
+    ///
+    /// # Errors
+    /// The child has ended.
+    pub async fn aim(&mut self, base: &str, body: &Bytes) -> Result<()> {
+        let body = std::str::from_utf8(body)?;
+        self.ask(&json!({ "do": "aim", "base": base, "body": body })).await.map(drop)
+    }
+
+    /// One synced append in the child.
+    ///
+    /// # Errors
+    /// The child has ended.
+    pub async fn append(&mut self) -> Result<Duration> {
+        self.measure(&json!({ "do": "append" })).await
+    }
+
+    /// So many bare POSTs from the child.
+    ///
+    /// # Errors
+    /// The child has ended, as it does where one is not delivered.
+    pub async fn posts(&mut self, count: usize, in_flight: usize) -> Result<Duration> {
+        self.measure(&json!({ "do": "posts", "count": count, "in_flight": in_flight })).await
+    }
+
+    /// One order that measures one thing.
+    ///
+    /// # Errors
+    /// The child has ended.
+    pub async fn measure(&mut self, order: &Value) -> Result<Duration> {
+        let answer = self.ask(order).await?;
+        let us = answer.pointer("/us/0").and_then(Value::as_u64).context("no figure")?;
+        Ok(Duration::from_micros(us))
+    }
+
+    /// One order, and its answer.
+    ///
+    /// # Errors
+    /// The child has ended.
+    pub async fn ask(&mut self, order: &Value) -> Result<Value> {
+        self.orders.write_all(format!("{order}\n").as_bytes()).await?;
+        self.answer().await
+    }
+
+    async fn answer(&mut self) -> Result<Value> {
+        match tokio::time::timeout(ANSWER_WITHIN, self.answers.next_line()).await {
+            Ok(Ok(Some(line))) => Ok(serde_json::from_str(&line)?),
+            Ok(_) => bail!("the child has ended; it said:\n{}", self.trace()),
+            Err(_) => bail!("no answer within {ANSWER_WITHIN:?}; it said:\n{}", self.trace()),
+        }
+    }
+
+    /// What it has written to standard error: its last lines.
+    #[must_use]
+    pub fn trace(&self) -> String {
+        let text = fs::read_to_string(self.dir.path().join("trace")).unwrap_or_default();
+        let lines: Vec<&str> = text.lines().rev().take(20).collect();
+        lines.into_iter().rev().collect::<Vec<_>>().join("\n")
+    }
+
+    /// Its resident memory now, and the most it had, in MiB.
+    ///
+    /// # Errors
+    /// It has ended.
+    pub fn memory_mib(&self) -> Result<(f64, f64)> {
+        memory_mib(self.process.id().context("the child has ended")?)
+    }
+
+    /// Ends it: it drains, as on SIGTERM.
+    ///
+    /// # Errors
+    /// It did not end well.
+    pub async fn end(self) -> Result<()> {
+        let Self { mut process, orders, .. } = self;
+        drop(orders);
+        let status = tokio::time::timeout(ANSWER_WITHIN, process.wait()).await??;
+        anyhow::ensure!(status.success(), "the child ended with {status}");
+        Ok(())
+    }
+}
+
+/// The resident memory of a process now, and the most it had, in MiB.
+///
+/// # Errors
+/// There is no such process.
+pub fn memory_mib(pid: u32) -> Result<(f64, f64)> {
+    let status = fs::read_to_string(Path::new("/proc").join(pid.to_string()).join("status"))?;
+    let kib = |name: &str| -> Option<f64> {
+        let line = status.lines().find_map(|line| line.strip_prefix(name))?;
+        line.trim().strip_suffix("kB")?.trim().parse().ok()
+    };
+    let both = kib("VmRSS:").zip(kib("VmHWM:")).context("no VmRSS")?;
+    Ok((both.0 / 1_024.0, both.1 / 1_024.0))
+}
