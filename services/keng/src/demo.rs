@@ -50,7 +50,7 @@ async fn story(running: &Running) -> Result<(), Failed> {
     let neighbour = neighbour(running);
     let other = client(running, "binh", "officer", neighbour.as_deref()).await?;
 
-    let started = Instant::now();
+    let (started, raised) = (Instant::now(), Timestamp::now());
     let alert = raise(&officer).await?;
     let since = |at: Instant| format!("{:>7.1} ms", at.duration_since(started).as_secs_f64() * 1e3);
     let text = |name: &str| alert.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
@@ -68,7 +68,7 @@ async fn story(running: &Running) -> Result<(), Failed> {
         relayed.len(),
         relayed.join(", "),
     ));
-    delivered(running, &officer, &text("id"), since).await?;
+    delivered(running, &officer, &text("id"), raised).await?;
     if neighbour.is_some() {
         let path = format!("/v1/alerts/{}/acknowledge", text("id"));
         let key = uuid::Uuid::now_v7().to_string();
@@ -215,35 +215,34 @@ fn names(running: &Running, alert: &Value) -> Vec<String> {
     codes.map(|code| name(running, code)).collect()
 }
 
-/// Waits until every group was reached, and says so commune by commune.
+/// Waits until every group was reached, and says when, commune by commune.
 async fn delivered(
     running: &Running,
     officer: &Client,
     alert: &str,
-    since: impl Fn(Instant) -> String,
+    raised: Timestamp,
 ) -> Result<(), Failed> {
     let path = format!("/v1/alerts/{alert}/deliveries");
     let deadline = Instant::now() + WITHIN;
-    let mut told: BTreeMap<String, usize> = BTreeMap::new();
     loop {
         let answer = send(officer.request(Method::GET, &path)).await?;
         let answer: Value = answer.json().await.context("the answer")?;
-        let all = answer.get("deliveries").and_then(Value::as_array).cloned().unwrap_or_default();
-        let mut by_commune: BTreeMap<String, (usize, usize)> = BTreeMap::new();
-        for delivery in &all {
+        let deliveries = answer.get("deliveries").and_then(Value::as_array);
+        // When the last group of each commune had it; `None` while one is still waited for.
+        let mut last: BTreeMap<&str, (usize, Option<Timestamp>)> = BTreeMap::new();
+        for delivery in deliveries.into_iter().flatten() {
             let text = |name: &str| delivery.get(name).and_then(Value::as_str).unwrap_or_default();
-            let counts = by_commune.entry(text("commune").to_owned()).or_default();
-            counts.0 += usize::from(text("state") == "delivered");
-            counts.1 += 1;
+            let at: Option<Timestamp> = text("delivered_at").parse().ok();
+            let of_commune = last.entry(text("commune")).or_insert((0, at));
+            of_commune.0 += 1;
+            of_commune.1 = of_commune.1.zip(at).map(|(one, other)| one.max(other));
         }
-        for (commune, (done, of)) in &by_commune {
-            if done == of && told.insert(commune.clone(), *of).is_none() {
+        if !last.is_empty() && last.values().all(|(_, at)| at.is_some()) {
+            for (commune, (groups, at)) in last {
+                let took = at.unwrap_or(raised).duration_since(raised).as_secs_f64() * 1e3;
                 let place = name(running, commune);
-                let at = since(Instant::now());
-                line(&format!("{at}  {of} nhóm đã nhận / groups reached: {place}"));
+                line(&format!("{took:>7.1} ms  {groups} nhóm đã nhận / groups reached: {place}"));
             }
-        }
-        if !by_commune.is_empty() && told.len() == by_commune.len() {
             return Ok(());
         }
         if Instant::now() > deadline {

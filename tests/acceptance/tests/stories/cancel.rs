@@ -27,6 +27,7 @@ async fn it_waits_for_the_alert_that_is_under_way_and_for_no_other() -> Result<(
     day.expect(posted("quick", &["issued", "cancelled"])).await?;
     day.expect(posted("beside", &["issued", "cancelled"])).await?;
     // Its cancel is planned, and does not leave before the alert has ended there.
+    day.at("10:01").await?;
     day.expect(delivery(&an, alert, ("slow", 2), Some("planned"))).await?;
     day.expect(posted("slow", &["issued"])).await?;
 
@@ -78,5 +79,35 @@ async fn what_waits_for_approval_is_withdrawn_in_silence() -> Result<()> {
     day.at("21:00").await?;
     day.expect(quiet("g-1")).await?;
     day.expect(state(&an, alert, "cancelled")).await?;
+    day.ends().await
+}
+
+#[tokio::test]
+async fn one_that_comes_on_the_heels_of_the_alert_is_the_last_word() -> Result<()> {
+    let mut day = Timeline::on("2025-04-13", HOANG_THINH).await?;
+    let groups: Vec<String> = (1..=8).map(|n| format!("g-{n}")).collect();
+    day.groups(groups.iter().map(|id| group(id, HERE))).await?;
+    let an = day.officer("an", HERE).await?;
+    day.at("10:00").await?;
+    let hazard = day.alert_of("hazard", HERE, "20:00")?;
+    for _ in 0..10 {
+        let raised = day.raise(&an, &hazard).await?.expect(201)?;
+        // Nothing is waited for: plans and attempts are under way.
+        day.act(&an, raised.text_at("/id"), "cancel", &json!({})).await?.expect(200)?;
+        day.settle().await?;
+        let id = json!(raised.text_at("/id"));
+        for group in &groups {
+            let mut calls = day.calls_to(group);
+            calls.retain(|call| call.json().pointer("/data/alert/id") == Some(&id));
+            let told: Vec<String> = calls.iter().map(support::Call::news).collect();
+            let told: Vec<&str> = told.iter().map(String::as_str).collect();
+            // Whoever was only about to be told may hear of the cancel alone.
+            let fits = matches!(
+                told.as_slice(),
+                [] | ["alert.cancelled"] | ["alert.issued", "alert.cancelled"]
+            );
+            assert!(fits, "{group}: {told:?}");
+        }
+    }
     day.ends().await
 }

@@ -1,0 +1,21 @@
+//! Stories of real processes: raised in one, killed in another, found again after the restart.
+//!
+//! `embedded_*`: `keng up` on its own log. `nats_*`: four processes and a real nats-server. Each
+//! test has its own ports and folders, and ends what it started.
+
+mod embedded_cache;
+mod embedded_configuration;
+mod embedded_crash;
+mod embedded_demo;
+mod embedded_disk;
+mod embedded_path;
+mod embedded_people;
+mod embedded_stop;
+mod embedded_stream;
+mod nats_away;
+mod nats_crash;
+mod nats_map;
+mod nats_path;
+mod nats_readme;
+mod nats_sharing;
+mod nats_trust;
