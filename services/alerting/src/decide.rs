@@ -49,7 +49,12 @@ impl Deciding {
         let held = |why: String| ExecuteError::Held { entity: recorded.key.entity.clone(), why };
         let command =
             v1::Command::decode(recorded.open.clone()).map_err(|why| held(why.to_string()))?;
-        let now = self.host.clock.now();
+        // A service's command was written when it was due: a clock that is behind, or was set
+        // back, does not make it too early.
+        let now = match command.body.as_ref() {
+            Some(Body::ExpireAlert(_)) => self.host.clock.now().max(Millis(command.written_at_ms)),
+            _ => self.host.clock.now(),
+        };
         match command.body.as_ref() {
             Some(
                 Body::RaiseAlert(_)
@@ -81,6 +86,11 @@ impl Deciding {
     ) -> Result<Option<At>, ExecuteError> {
         let fresh = matches!(command.body, Some(Body::RaiseAlert(_)));
         let ask = self.ask::<Alert>(recorded, command, now, fresh)?;
+        // Intake takes acts on alerts alone whose raise it has seen, so the raise is only late: a
+        // cancel that is decided before it would be refused for ever.
+        if !fresh && self.alerts.state(&ask.key).await?.version == 0 {
+            return Err(ExecuteError::Unavailable("its raise is not decided yet".to_owned()));
+        }
         let map: Arc<dyn Borders> = Arc::clone(&self.host.map) as _;
         let known = AlertKnown { now, map };
         let decided = self.alerts.execute(ask, |_, _| known.clone()).await?;
@@ -106,7 +116,7 @@ impl Deciding {
         };
         let (alert, home, commune) = relay_subject(command).map_err(held)?;
         let key = Key { class: Class::Alert, home, entity: EntityName::alert(alert) };
-        let alert = self.alerts.state(&key).await?;
+        let alert = self.alerts.state(&key).await?.state;
         let known = RelayKnown {
             now,
             named: alert.communes().iter().any(|reached| reached.home.commune == commune),

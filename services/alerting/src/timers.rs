@@ -13,17 +13,19 @@ use chassis::{Host, host::ReadModel};
 use domain::{
     alert::{Alert, AlertEvent},
     ids::{AlertId, EntityName, Home, Millis, RecordId},
-    reach::COMMUNES_PER_COMMIT_MAX,
 };
 use event_log::{AppendError, Recorded, command::Draft, follower::Cursor, projection::Project};
 use prost::Message;
 use tokio::sync::Notify;
 use wire::{
     Spoken,
-    v1::{self, command::Body, commit::Outcome},
+    commit::events_of,
+    v1::{self, command::Body},
 };
 
 const RETRY: Duration = Duration::from_secs(1);
+/// Commands of each kind that are given at once.
+const COMMANDS_MAX: usize = 128;
 
 /// What is due, and when. Expiries are kept by time, and by alert so that they can be taken back.
 #[derive(Default)]
@@ -125,7 +127,8 @@ impl Due {
         if !self.live {
             return vec![];
         }
-        let expired = self.expiries.iter().take_while(|(at, _)| *at <= now).map(|(at, alert)| {
+        let due = self.expiries.iter().take_while(|(at, _)| *at <= now);
+        let expired = due.take(COMMANDS_MAX).map(|(at, alert)| {
             let purpose = format!("expire/{alert}/{}", at.0);
             let body = Body::ExpireAlert(v1::ExpireAlert { expires_at_ms: at.0 });
             (*alert, purpose, body)
@@ -137,8 +140,7 @@ impl Due {
             Some((*alert, purpose, body))
         });
         expired
-            .chain(further)
-            .take(COMMUNES_PER_COMMIT_MAX)
+            .chain(further.take(COMMANDS_MAX))
             .filter_map(|(alert, purpose, body)| {
                 let home = self.alerts.get(&alert)?.home;
                 Some(draft(alert, home, &purpose, now, body))
@@ -176,10 +178,10 @@ impl Project for Timers {
         };
         // What cannot be decoded is reported where it is decided upon.
         let Ok(commit) = v1::Commit::decode(recorded.open.clone()) else { return };
-        let Some(Outcome::Events(events)) = commit.outcome else { return };
+        let Ok(events) = events_of(commit) else { return };
         let mut due = self.shared.due();
-        for event in events.events.iter().filter_map(|event| event.event.as_ref()) {
-            if let Ok(event) = Alert::recall(event) {
+        for event in events {
+            if let Ok(event) = Alert::recall(&event) {
                 due.apply(alert, recorded.key.home, &event);
             }
         }

@@ -1,9 +1,9 @@
 //! Books: for each alert and commune, the lanes of its targets, folded from the log.
 //!
-//! What has ended for good is let go of when its time is up; the log keeps it.
+//! They are kept for as long as the process lives; the log keeps them for ever.
 
 use std::{
-    collections::{BTreeSet, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
@@ -17,8 +17,9 @@ use domain::{
 use event_log::{At, Class, Recorded, follower::Cursor, projection::Project};
 use prost::Message;
 use wire::{
-    Spoken,
-    v1::{self, commit::Outcome, event::Event},
+    NotDecodable, Spoken,
+    commit::events_of,
+    v1::{self, event::Event},
 };
 
 use crate::send::{Desk, Job};
@@ -37,36 +38,68 @@ pub(crate) struct Book {
     pub(crate) lanes: Lanes,
     /// The last plan: what receipts are caused by.
     pub(crate) plan: RecordId,
-    /// Targets whose attempt is under way, or ended and not yet in the log.
-    pub(crate) in_flight: BTreeSet<Target>,
+    /// Targets whose attempt is under way, or ended and not yet in the log: revision and attempt.
+    pub(crate) in_flight: BTreeMap<Target, (u64, u32)>,
+    /// Something of its history cannot be read by this program: nothing is sent on half of it.
+    pub(crate) held: bool,
 }
 
 impl Book {
     /// What is to be tried for a target, if nothing of it is under way.
     pub(crate) fn open(&self) -> impl Iterator<Item = (&Target, &LaneDelivery)> {
-        self.lanes.open().filter(|(target, _)| !self.in_flight.contains(*target))
+        let open = self.lanes.open().filter(|_| !self.held);
+        open.filter(|(target, _)| !self.in_flight.contains_key(*target))
     }
 }
 
 /// All books of this process. Cloning shares them.
 #[derive(Clone, Default)]
-pub(crate) struct Books(Arc<Mutex<HashMap<BookId, Book>>>);
+pub(crate) struct Books(Arc<Mutex<Shelf>>);
 
-impl Books {
-    pub(crate) fn new(_: &Host) -> Self {
-        Self::default()
+/// The books, and what came before its book: between classes there is no order.
+#[derive(Default)]
+pub(crate) struct Shelf {
+    books: HashMap<BookId, Book>,
+    early: HashMap<BookId, Vec<Receipt>>,
+    held_early: BTreeSet<BookId>,
+}
+
+impl Shelf {
+    pub(crate) fn get(&self, id: &BookId) -> Option<&Book> {
+        self.books.get(id)
     }
 
-    pub(crate) fn lock(&self) -> MutexGuard<'_, HashMap<BookId, Book>> {
+    pub(crate) fn get_mut(&mut self, id: &BookId) -> Option<&mut Book> {
+        self.books.get_mut(id)
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&BookId, &Book)> {
+        self.books.iter()
+    }
+}
+
+impl Books {
+    pub(crate) fn lock(&self) -> MutexGuard<'_, Shelf> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The planned targets of a commune that have certainly not been reached.
-    pub(crate) fn not_reached(&self, id: BookId, now: Millis) -> BTreeSet<Target> {
-        let books = self.lock();
-        books
-            .get(&id)
-            .map(|book| book.lanes.not_reached(now).cloned().collect())
+    /// Something of this book cannot be read: it is held until a newer program runs.
+    fn hold(&self, id: BookId) {
+        let mut shelf = self.lock();
+        match shelf.books.get_mut(&id) {
+            Some(book) => book.held = true,
+            None => {
+                shelf.held_early.insert(id);
+            }
+        }
+    }
+
+    /// The planned targets of a commune that have certainly not been reached, nor will be by what
+    /// leaves within `margin_ms`.
+    pub(crate) fn not_reached(&self, id: BookId, now: Millis, margin_ms: i64) -> BTreeSet<Target> {
+        let shelf = self.lock();
+        let book = shelf.books.get(&id);
+        book.map(|book| book.lanes.not_reached(now, margin_ms).cloned().collect())
             .unwrap_or_default()
     }
 
@@ -77,34 +110,43 @@ impl Books {
 
     fn planned(&self, recorded: &Recorded, event: &DeliveryEvent, at: Millis) -> Option<BookId> {
         let id = book_id(&recorded.key.entity)?;
-        let mut books = self.lock();
-        let book = match (books.get_mut(&id), event) {
-            (Some(book), _) => book,
-            (None, DeliveryEvent::Planned { plan, .. }) => books.entry(id).or_insert(Book {
+        let mut shelf = self.lock();
+        let shelf = &mut *shelf;
+        if let DeliveryEvent::Planned { plan, .. } = event {
+            let held = shelf.held_early.remove(&id);
+            let book = shelf.books.entry(id).or_insert_with(|| Book {
                 home: recorded.key.home,
                 alert_home: plan.alert_home,
                 lanes: Lanes::default(),
                 plan: recorded.id,
-                in_flight: BTreeSet::new(),
-            }),
-            (None, _) => return None,
-        };
-        if matches!(event, DeliveryEvent::Planned { .. }) {
+                in_flight: BTreeMap::new(),
+                held,
+            });
             book.plan = recorded.id;
+            for receipt in shelf.early.remove(&id).unwrap_or_default() {
+                book.lanes.receive(&receipt);
+            }
         }
-        book.lanes.apply(event, at);
+        shelf.books.get_mut(&id)?.lanes.apply(event, at);
         Some(id)
     }
 
-    fn received(&self, entity: &EntityName, receipts: &[Receipt]) -> Option<BookId> {
-        let id = book_id(entity)?;
-        let mut books = self.lock();
-        let book = books.get_mut(&id)?;
+    /// Takes receipts in; answers whether something is still to be tried for one of their
+    /// targets: what failed, or a later revision that waited for its turn.
+    fn received(&self, id: BookId, receipts: &[Receipt]) -> bool {
+        let mut shelf = self.lock();
+        let Some(book) = shelf.books.get_mut(&id) else {
+            shelf.early.entry(id).or_default().extend(receipts.iter().cloned());
+            return false;
+        };
         for receipt in receipts {
+            let ended = (receipt.revision, receipt.attempt);
+            if book.in_flight.get(&receipt.target).is_some_and(|under_way| *under_way <= ended) {
+                book.in_flight.remove(&receipt.target);
+            }
             book.lanes.receive(receipt);
-            book.in_flight.remove(&receipt.target);
         }
-        Some(id)
+        receipts.iter().any(|receipt| book.lanes.has_open(&receipt.target))
     }
 }
 
@@ -119,40 +161,34 @@ pub(crate) struct Following {
     class: Class,
     cursor: Option<Cursor>,
     read: ReadModel,
-    /// Receipts that came before their plan: between classes there is no order.
-    early: HashMap<BookId, Vec<Receipt>>,
 }
 
 impl Following {
     pub(crate) fn new(host: &Host, books: &Books, desk: &Arc<Desk>, class: Class) -> Self {
         let read = host.read_model(if class == Class::Delivery { "plans" } else { "receipts" });
-        Self {
-            books: books.clone(),
-            desk: Arc::clone(desk),
-            class,
-            cursor: None,
-            read,
-            early: HashMap::new(),
-        }
+        let (books, desk) = (books.clone(), Arc::clone(desk));
+        Self { books, desk, class, cursor: None, read }
     }
 
-    fn event(&mut self, recorded: &Recorded, event: &Event, at: Millis) {
-        let place = At { class: self.class, position: recorded.position, id: recorded.id };
+    fn event(&self, recorded: &Recorded, event: &Event, at: Millis) -> Result<(), NotDecodable> {
+        let after = At { class: self.class, position: recorded.position, id: recorded.id };
         let touched = if self.class == Class::Delivery {
-            Delivery::recall(event).ok().and_then(|event| self.books.planned(recorded, &event, at))
+            self.books.planned(recorded, &Delivery::recall(event)?, at)
         } else {
-            Receipts::recall(event).ok().and_then(|receipts| {
-                let entity = &recorded.key.entity;
-                let known = self.books.received(entity, &receipts);
-                if let (None, Some(id)) = (known, book_id(entity)) {
-                    self.early.entry(id).or_default().extend(receipts);
-                }
-                known
-            })
+            let receipts = Receipts::recall(event)?;
+            book_id(&recorded.key.entity).filter(|id| self.books.received(*id, &receipts))
         };
         if let Some(book) = touched {
-            self.desk.look_at(Job { book, after: Some(place) });
+            self.desk.look_at(Job { book, after: Some(after) });
         }
+        Ok(())
+    }
+
+    fn take_in(&self, recorded: &Recorded) -> Result<(), NotDecodable> {
+        let commit = v1::Commit::decode(recorded.open.clone());
+        let commit = commit.map_err(|_| NotDecodable("a commit"))?;
+        let at = Millis(commit.decided_at_ms);
+        events_of(commit)?.iter().try_for_each(|event| self.event(recorded, event, at))
     }
 }
 
@@ -163,29 +199,20 @@ impl Project for Following {
 
     fn apply(&mut self, recorded: &Arc<Recorded>) {
         self.cursor = Some(Cursor::on(recorded));
-        // What cannot be decoded holds its entity: nothing is sent of it, and that is alarmed.
-        let Ok(commit) = v1::Commit::decode(recorded.open.clone()) else {
-            tracing::error!(entity = %recorded.key.entity, "a delivery is held: not decodable");
+        if let Err(why) = self.take_in(recorded) {
+            tracing::error!(entity = %recorded.key.entity, %why, "a delivery is held");
             let class = self.class.as_str();
             metrics::counter!("keng_records_held_total", "class" => class).increment(1);
-            return;
-        };
-        let Some(Outcome::Events(events)) = commit.outcome else { return };
-        for event in events.events.iter().filter_map(|event| event.event.as_ref()) {
-            self.event(recorded, event, Millis(commit.decided_at_ms));
-        }
-        let waiting: Vec<BookId> = self.early.keys().copied().collect();
-        for id in waiting.into_iter().filter(|id| self.books.lock().contains_key(id)) {
-            let receipts = self.early.remove(&id).unwrap_or_default();
-            let entity = EntityName::receipt(id.0, id.1);
-            self.books.received(&entity, &receipts);
+            if let Some(id) = book_id(&recorded.key.entity) {
+                self.books.hold(id);
+            }
         }
     }
 
     fn begin_anew(&mut self) {
+        // Plans and receipts come again, and change nothing where they were seen; what the broker
+        // has lost comes again from the outbox. To forget one class would forget the other.
         self.cursor = None;
-        self.early.clear();
-        self.books.lock().clear();
     }
 
     fn caught_up(&mut self) {

@@ -1,6 +1,6 @@
 //! Leases: only the holder sends; another takes over when the lease has run out.
 
-use std::{collections::BTreeSet, time::Duration};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use domain::{
     delivery::{Delivery, DeliveryCommand, DeliveryKnown, Lease},
@@ -8,11 +8,17 @@ use domain::{
 };
 use event_log::Durable;
 
-use crate::{book::BookId, plan::observation, send::Desk};
+use crate::{
+    book::{Book, BookId},
+    plan::observation,
+    send::Desk,
+};
 
 const DURABLE_PATIENCE: Duration = Duration::from_secs(10);
 /// A lease with less left than this is renewed before anything leaves.
 const RENEW_MS: i64 = 3_000;
+/// While attempts are under way a lease with less left than this is renewed.
+const RENEW_UNDER_WAY_MS: i64 = 6_000;
 /// After another's lease has run out, it gets so long to renew it.
 const GRACE_MS: i64 = 300;
 
@@ -24,10 +30,15 @@ impl Desk {
             return true;
         }
         let _one_at_a_time = self.leasing.lock().await;
-        let now = self.host.clock.now();
-        if self.holds(id, now) {
+        if self.holds(id, self.host.clock.now()) {
             return true;
         }
+        self.take_lease(id).await
+    }
+
+    /// Takes or renews the lease, unless another holds it.
+    async fn take_lease(&self, id: BookId) -> bool {
+        let now = self.host.clock.now();
         let Some((home, plan, lease)) = self.lease_of(id) else { return false };
         let others = lease.filter(|lease| *lease.instance != *self.host.instance);
         if let Some(other) = others.filter(|lease| lease.until > now) {
@@ -50,6 +61,7 @@ impl Desk {
             return false;
         };
         if self.host.log.durable(at, DURABLE_PATIENCE).await != Durable::Stored {
+            self.look_again(id, now.plus_ms(RENEW_MS));
             return false;
         }
         // The log tells the same a moment later, and it changes nothing then.
@@ -57,6 +69,22 @@ impl Desk {
             book.lanes.apply(event, now);
         }
         true
+    }
+
+    /// Renews the leases of books with attempts under way, so that nobody takes them over before
+    /// these have ended.
+    pub(crate) fn renew_leases(self: Arc<Self>) {
+        let soon = self.host.clock.now().plus_ms(RENEW_UNDER_WAY_MS);
+        let ends_soon = |book: &Book| book.lanes.lease.as_ref().is_some_and(|l| l.until <= soon);
+        let books: Vec<BookId> = {
+            let shelf = self.books.lock();
+            let under_way = shelf.iter().filter(|(_, book)| !book.in_flight.is_empty());
+            under_way.filter(|(_, book)| ends_soon(book)).map(|(id, _)| *id).collect()
+        };
+        for id in books {
+            let desk = Arc::clone(&self);
+            tokio::spawn(async move { desk.take_lease(id).await });
+        }
     }
 
     fn holds(&self, id: BookId, now: Millis) -> bool {

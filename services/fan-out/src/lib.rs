@@ -19,6 +19,10 @@ use std::sync::Arc;
 use channels::webhook::{NoWebhooks, Webhook, WebhookOptions};
 use chassis::Host;
 use event_log::{Class, projection, reactor};
+use tokio_util::task::TaskTracker;
+
+/// What must have been read before anything is planned or sent. The audit is not among them.
+const READ: [&str; 3] = ["directory", "plans", "receipts"];
 
 /// How this service is set.
 #[derive(Debug, Clone)]
@@ -46,9 +50,11 @@ pub fn start(host: &Host, options: &FanOutOptions) -> Result<(), NoWebhooks> {
         ..WebhookOptions::default()
     })?;
     let stop = host.drain.token();
-    let books = book::Books::new(host);
-    let (receipts, batching) = receive::batching(host);
-    let desk = Arc::new(send::Desk::new(host, &books, webhook, receipts, options));
+    let books = book::Books::default();
+    let attempts = TaskTracker::new();
+    let (receipts, batching) = receive::batching(host, &attempts);
+    let desk = send::Desk::new(host, &books, webhook, (receipts, attempts), options);
+    let desk = Arc::new(desk);
 
     for class in [Class::Delivery, Class::Receipt] {
         let following = book::Following::new(host, &books, &desk, class);
@@ -64,7 +70,7 @@ pub fn start(host: &Host, options: &FanOutOptions) -> Result<(), NoWebhooks> {
     let log = Arc::clone(&host.log);
     host.drain.spawn("fan-out", async move {
         // A plan made before the books are read would tell more people than it must.
-        tokio::select! { () = host_.caught_up() => {}, () = stop.cancelled() => return }
+        tokio::select! { () = host_.caught_up_of(&READ) => {}, () = stop.cancelled() => return }
         reactor::run(log, reaction, planning, stop).await;
     });
     Ok(())

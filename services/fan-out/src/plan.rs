@@ -14,6 +14,7 @@ use domain::{
     },
     directory::ChannelUse,
     ids::{AlertId, EntityName, Home, Millis, RecordId},
+    lane::ABOUT_TO_LEAVE_MS,
     reach::{CommuneReached, ReachReason, ReachRequest},
     relay::{Answer, Relay},
     schedule::give_up_at,
@@ -22,24 +23,24 @@ use domain::{
 use event_log::{
     At, Class, Key, Recorded,
     reactor::{Handled, React},
-    record::BATCH_RECORDS_MAX,
-    shell::{Answers, Ask, Shell},
+    shell::{Answers, Ask, ExecuteError, Shell},
 };
 use futures::future::BoxFuture;
 use prost::Message;
 use registry::Group;
-use wire::{
-    Spoken,
-    relay::relay_subject,
-    v1::{self, commit::Outcome},
-};
+use wire::{Spoken, commit::events_of, relay::relay_subject, v1};
 
 use crate::{
     book::Books,
-    sheets::{History, NoSheet, events_of, history},
+    sheets::{History, NoSheet, alert_events, history},
 };
 
 const PATIENCE: Duration = Duration::from_secs(5);
+/// An append over a broker ends within this, in one way or the other.
+const ORDERED_WITHIN_MS: i64 = 6_000;
+/// Records of one append. A small alert's plans share one, and with it the sync; of a large one
+/// the first communes are told while the next are planned.
+const PLANNED_AT_ONCE_MAX: usize = 12;
 
 /// Plans deliveries.
 pub(crate) struct Planning {
@@ -72,7 +73,7 @@ impl Planning {
         if *entity != EntityName::alert(alert) {
             return self.relay_answered(alert, recorded).await;
         }
-        let Some((events, at)) = events_of(recorded) else {
+        let Some((events, at)) = alert_events(recorded) else {
             return Err("an alert's record cannot be decoded".to_owned());
         };
         self.directory_has_seen(recorded).await?;
@@ -142,14 +143,14 @@ impl Planning {
             let likely =
                 targets.len().max(self.books.targets((telling.alert, commune.home.commune)));
             let more = likely / TARGETS_PER_RECORD_MAX + 1;
-            if records + more > BATCH_RECORDS_MAX && !asks.is_empty() {
-                ats.extend(self.append(std::mem::take(&mut asks), now).await?);
+            if records + more > PLANNED_AT_ONCE_MAX && !asks.is_empty() {
+                ats.extend(self.append(std::mem::take(&mut asks)).await?);
                 records = 0;
             }
             records += more;
             asks.push(self.ask(telling, commune, targets, now));
         }
-        ats.extend(self.append(asks, now).await?);
+        ats.extend(self.append(asks).await?);
         let since = self.host.clock.now().since_ms(telling.at);
         metrics::histogram!("keng_stage_seconds", "stage" => "planned")
             .record(Duration::from_millis(since));
@@ -204,42 +205,60 @@ impl Planning {
         )
     }
 
-    async fn append(
-        &self,
-        asks: Vec<Ask<DeliveryCommand>>,
-        now: Millis,
-    ) -> Result<Vec<At>, String> {
+    async fn append(&self, asks: Vec<Ask<DeliveryCommand>>) -> Result<Vec<At>, String> {
         if asks.is_empty() {
             return Ok(vec![]);
         }
-        let books = self.books.clone();
-        let known = move |_: &Delivery, ask: &Ask<DeliveryCommand>| DeliveryKnown {
-            now,
-            not_reached: match &ask.command {
-                DeliveryCommand::Plan(plan) if plan.news.follows_up() => {
-                    books.not_reached((plan.alert, plan.commune), now)
+        let (mut asks, mut held) = (asks, None);
+        loop {
+            let known = |_: &Delivery, ask: &Ask<DeliveryCommand>| self.known(ask);
+            match self.shell.execute_all(asks.clone(), known).await {
+                Ok(decided) => {
+                    let ats = decided.into_iter().filter_map(|decided| decided.at).collect();
+                    // What is held comes again, for ever; no other commune waits for it.
+                    return held.map_or(Ok(ats), Err);
                 }
-                _ => std::collections::BTreeSet::new(),
-            },
+                Err(ExecuteError::Held { entity, why }) if asks.len() > 1 => {
+                    asks.retain(|ask| ask.key.entity != entity);
+                    held = Some(format!("{entity} is held: {why}"));
+                }
+                Err(why) => return Err(why.to_string()),
+            }
+        }
+    }
+
+    /// What a decision knows, at the moment when it is made.
+    fn known(&self, ask: &Ask<DeliveryCommand>) -> DeliveryKnown {
+        let now = self.host.clock.now();
+        let not_reached = match &ask.command {
+            DeliveryCommand::Plan(plan) if plan.news.follows_up() => {
+                self.books.not_reached((plan.alert, plan.commune), now, self.margin_ms())
+            }
+            _ => std::collections::BTreeSet::new(),
         };
-        let decided = self.shell.execute_all(asks, known).await;
-        let decided = decided.map_err(|why| why.to_string())?;
-        Ok(decided.into_iter().filter_map(|decided| decided.at).collect())
+        DeliveryKnown { now, not_reached }
+    }
+
+    /// A retry that is due so soon after a decision may leave before that is ordered. The
+    /// embedded log orders at once; a broker may take as long as an append is waited for.
+    fn margin_ms(&self) -> i64 {
+        if self.host.lanes == 1 { ABOUT_TO_LEAVE_MS } else { ORDERED_WITHIN_MS }
     }
 
     /// A commune has answered; a refusal stops what has not left there.
     async fn relay_answered(&self, alert: AlertId, recorded: &Recorded) -> Result<Vec<At>, String> {
         let decoded = v1::Commit::decode(recorded.open.clone());
         let Ok(commit) = decoded else { return Err("an answer cannot be decoded".to_owned()) };
-        let Some(Outcome::Events(events)) = commit.outcome else { return Ok(vec![]) };
-        let refused = events.events.iter().filter_map(|event| event.event.as_ref()).any(|event| {
+        let command = commit.causation.clone();
+        let events = events_of(commit).map_err(|why| why.to_string())?;
+        let refused = events.iter().any(|event| {
             Relay::recall(event).is_ok_and(|answered| answered.answer == Answer::Refuse)
         });
         if !refused {
             return Ok(vec![]);
         }
         let home = recorded.key.home;
-        let alert_home = self.alert_home(recorded, &commit.causation).await?;
+        let alert_home = self.alert_home(recorded, &command).await?;
         let history = self.history(alert, alert_home).await?;
         let Some((_, revision)) = history.issued() else { return Ok(vec![]) };
         let stop = DeliveryCommand::Stop {
@@ -249,7 +268,7 @@ impl Planning {
             never_left: false,
         };
         let now = self.host.clock.now();
-        self.append(vec![observation(alert, home, recorded.id, stop, now, false)], now).await
+        self.append(vec![observation(alert, home, recorded.id, stop, now, false)]).await
     }
 
     /// Where the alert is at home that this answer is about: the command says so.
@@ -297,7 +316,7 @@ fn always(group: &Group) -> impl Iterator<Item = Target> {
         move |channel| Target {
             group: id.clone(),
             channel: channel.id.clone(),
-            channel_type: channel.channel_type.clone(),
+            channel_type: channel.channel_type.as_str().into(),
         },
     )
 }

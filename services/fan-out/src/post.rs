@@ -9,8 +9,9 @@ use domain::{
     schedule::next_attempt,
 };
 use event_log::{Class, Key, shell::Folded};
+use metrics::{Counter, Histogram};
 use registry::Group;
-use tokio::sync::OwnedSemaphorePermit;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::{
     channels::webhook::Attempted,
@@ -22,8 +23,12 @@ use crate::{
 
 /// An attempt that takes longer no longer counts among those in flight, so that slow targets
 /// delay no other.
-const SLOW_AFTER: Duration = Duration::from_millis(200);
+const SLOW_AFTER: Duration = Duration::from_millis(50);
+/// What follows up is not put off for longer than this by whoever is told.
+const RETRY_AFTER_S_MAX: u32 = 600;
 const LOOK_AGAIN_MS: i64 = 1_000;
+/// What cannot be sent for want of words or an address is looked at again so often.
+const WANTING_MS: i64 = 5_000;
 
 /// What an attempt needs, all of it looked up at the last moment.
 struct Leaving {
@@ -34,36 +39,65 @@ struct Leaving {
 }
 
 impl Desk {
-    /// Makes one attempt, and hands over its receipt.
-    pub(crate) async fn attempt(&self, attempt: Attempt, permit: OwnedSemaphorePermit) {
+    /// Makes one attempt, and hands over its receipt. Gives the permit back, where it did not
+    /// have to be let go of for being slow.
+    pub(crate) async fn attempt(
+        &self,
+        attempt: Attempt,
+        permit: OwnedSemaphorePermit,
+        slow: &Semaphore,
+        when_slow: impl FnOnce(),
+    ) -> Option<OwnedSemaphorePermit> {
         let now = self.host.clock.now();
         // A long queue may have outlived the lease.
         if self.host.drain.token().is_cancelled() || !self.hold_lease(attempt.book).await {
-            return self.leave_be(&attempt);
+            self.leave_be(&attempt);
+            return Some(permit);
         }
         let leaving = match self.last_look(&attempt, now).await {
             Ok(Some(leaving)) => leaving,
-            Ok(None) => return self.leave_be(&attempt),
-            Err(reason) => return self.stop(&attempt, reason).await,
+            Ok(None) => {
+                self.leave_be(&attempt);
+                return Some(permit);
+            }
+            Err(reason) => {
+                self.stop(&attempt, reason).await;
+                return Some(permit);
+            }
         };
-        let attempted = self.call(&attempt, &leaving, now, permit).await;
-        let Some(attempted) = attempted else {
-            return self.stop(&attempt, StopReason::NoSuchTarget).await;
+        let mut permit = Some(permit);
+        let when_slow = || {
+            permit = None;
+            when_slow();
         };
+        let attempted = self.call(&attempt, &leaving, now, (slow, when_slow));
+        let attempted = attempted.await;
+        match attempted {
+            Some(attempted) => self.attempted(attempt, &leaving, &attempted).await,
+            None => self.stop(&attempt, StopReason::NoSuchTarget).await,
+        }
+        permit
+    }
+
+    /// Hands over what was seen of an attempt.
+    async fn attempted(&self, attempt: Attempt, leaving: &Leaving, attempted: &Attempted) {
         let ended = self.host.clock.now();
         let next = match attempted.outcome {
             Outcome::Delivered | Outcome::Gone => None,
             Outcome::NotReached | Outcome::Unknown => {
-                next_attempt(attempt.number, ended, attempted.retry_after_s, attempt.give_up_at)
+                let closing = attempt.news.follows_up();
+                let at_most = if closing { RETRY_AFTER_S_MAX } else { u32::MAX };
+                let after_s = attempted.retry_after_s.map(|after_s| after_s.min(at_most));
+                next_attempt(attempt.number, ended, after_s, attempt.give_up_at)
             }
         };
-        measure(&attempt, &attempted, ended);
+        self.measures.attempted(&attempt, attempted, ended);
         let seen = Seen {
             book: attempt.book,
             home: leaving.home,
             plan: leaving.plan,
             receipt: Receipt {
-                target: attempt.target.clone(),
+                target: attempt.target,
                 revision: attempt.revision,
                 attempt: attempt.number,
                 outcome: attempted.outcome,
@@ -94,17 +128,32 @@ impl Desk {
         {
             return Ok(None);
         }
-        let group = self.host.directory.read().group(&attempt.target.group).cloned();
-        let Some(group) = group else { return Err(StopReason::NoSuchTarget) };
         let (alert, _) = attempt.book;
         let ready = self.sheets.ready(alert, alert_home, attempt.revision, attempt.news).await;
         let ready = match ready {
             Ok(ready) => ready,
             Err(why) => {
                 tracing::error!(%why, %alert, "an alert cannot be rendered");
+                self.look_again(attempt.book, now.plus_ms(WANTING_MS));
                 return Ok(None);
             }
         };
+        // Groups are recorded in the class of alerts: one that is unknown may be yet to be read.
+        let channel = &attempt.target.channel;
+        if *self.host.directory_seen.borrow() < ready.position {
+            return Ok(None);
+        }
+        let group = self.host.directory.read().group(&attempt.target.group).cloned();
+        let Some(group) = group else { return Err(StopReason::NoSuchTarget) };
+        if !group.facts.channels.iter().any(|known| known.id == *channel) {
+            return Err(StopReason::NoSuchTarget);
+        }
+        // An address that is not here counts as erased only where a record says so.
+        if group.address(channel).is_none() {
+            tracing::error!(group = %attempt.target.group, "a channel's address is not here");
+            metrics::counter!("keng_addresses_missing_total").increment(1);
+            return Ok(None);
+        }
         // The gate, at the last hop: an exercise never reaches the public.
         if !may_be_told(ready.status, group.facts.kind, group.facts.exercises) {
             return Err(StopReason::Gate);
@@ -128,13 +177,14 @@ impl Desk {
         (!delivery.ended()).then_some((book.alert_home, book.home, book.plan))
     }
 
-    /// Calls the channel; `None` where the group has no such channel any more.
+    /// Calls the channel; `None` where the group has no such channel any more. Lets go of the
+    /// permit where it takes long.
     async fn call(
         &self,
         attempt: &Attempt,
         leaving: &Leaving,
         now: Millis,
-        permit: OwnedSemaphorePermit,
+        (slow, when_slow): (&Semaphore, impl FnOnce()),
     ) -> Option<Attempted> {
         let (alert, commune) = attempt.book;
         let address = leaving.group.address(&attempt.target.channel)?;
@@ -147,9 +197,14 @@ impl Desk {
             attempted = &mut call => return Some(attempted),
             () = tokio::time::sleep(SLOW_AFTER) => {}
         }
-        let _slow = self.slow.acquire().await;
-        drop(permit);
-        Some(call.await)
+        // The call goes on while a place among the slow ones is waited for.
+        tokio::select! {
+            attempted = &mut call => Some(attempted),
+            _slow = slow.acquire() => {
+                when_slow();
+                Some(call.await)
+            }
+        }
     }
 
     /// Not now: another look comes in a while.
@@ -157,13 +212,16 @@ impl Desk {
         if let Some(book) = self.books.lock().get_mut(&attempt.book) {
             book.in_flight.remove(&attempt.target);
         }
-        let again = self.host.clock.now().plus_ms(LOOK_AGAIN_MS);
-        self.look_again(attempt.book, again);
+        // Rounded up, so that a book is looked at once for all its targets.
+        let again = self.host.clock.now().plus_ms(LOOK_AGAIN_MS).0 / LOOK_AGAIN_MS + 1;
+        self.look_again(attempt.book, Millis(again * LOOK_AGAIN_MS));
     }
 
     /// Records that what has not left is not to leave.
     async fn stop(&self, attempt: &Attempt, reason: StopReason) {
-        let Some((_, home, plan)) = self.still_open(attempt) else { return };
+        let Some((_, home, plan)) = self.still_open(attempt) else {
+            return self.leave_be(attempt);
+        };
         let now = self.host.clock.now();
         let command = DeliveryCommand::Stop {
             reason,
@@ -182,18 +240,39 @@ impl Desk {
     }
 }
 
-fn measure(attempt: &Attempt, attempted: &Attempted, ended: Millis) {
-    let outcome = match attempted.outcome {
-        Outcome::Delivered => "delivered",
-        Outcome::NotReached => "not-reached",
-        Outcome::Unknown => "unknown",
-        Outcome::Gone => "gone",
-    };
-    let channel = attempt.target.channel_type.clone();
-    metrics::counter!("keng_attempts_total", "outcome" => outcome, "channel" => channel)
-        .increment(1);
-    if attempted.outcome == Outcome::Delivered {
-        let since = Duration::from_millis(ended.since_ms(attempt.planned_at));
-        metrics::histogram!("keng_stage_seconds", "stage" => "delivered").record(since);
+/// What is counted of attempts; looked up once, since there are thousands of attempts.
+pub(crate) struct Measures {
+    delivered: Counter,
+    not_reached: Counter,
+    unknown: Counter,
+    gone: Counter,
+    delivered_after: Histogram,
+}
+
+impl Measures {
+    pub(crate) fn new() -> Self {
+        // The one channel there is.
+        let attempts = |outcome: &'static str| metrics::counter!("keng_attempts_total", "outcome" => outcome, "channel" => "webhook");
+        Self {
+            delivered: attempts("delivered"),
+            not_reached: attempts("not-reached"),
+            unknown: attempts("unknown"),
+            gone: attempts("gone"),
+            delivered_after: metrics::histogram!("keng_stage_seconds", "stage" => "delivered"),
+        }
+    }
+
+    fn attempted(&self, attempt: &Attempt, attempted: &Attempted, ended: Millis) {
+        let outcome = match attempted.outcome {
+            Outcome::Delivered => &self.delivered,
+            Outcome::NotReached => &self.not_reached,
+            Outcome::Unknown => &self.unknown,
+            Outcome::Gone => &self.gone,
+        };
+        outcome.increment(1);
+        if attempted.outcome == Outcome::Delivered {
+            let since = Duration::from_millis(ended.since_ms(attempt.planned_at));
+            self.delivered_after.record(since);
+        }
     }
 }

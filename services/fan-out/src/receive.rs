@@ -12,14 +12,15 @@ use domain::{
 use event_log::{
     Class, Key,
     record::BATCH_RECORDS_MAX,
-    shell::{Answers, Ask, Shell},
+    shell::{Answers, Ask, ExecuteError, Shell},
 };
 use tokio::sync::mpsc;
+use tokio_util::task::TaskTracker;
 
 use crate::book::BookId;
 
 /// A receipt waits at most so long before it is recorded.
-const BATCH: Duration = Duration::from_millis(50);
+const BATCH: Duration = Duration::from_millis(80);
 const RETRY: Duration = Duration::from_millis(500);
 /// Receipts that wait to be recorded; beyond this, attempts wait.
 const RECEIPTS_WAITING_MAX: usize = 8_192;
@@ -38,13 +39,15 @@ pub(crate) struct Batching {
     host: Host,
     shell: Shell<Receipts>,
     seen: mpsc::Receiver<Seen>,
+    attempts: TaskTracker,
 }
 
 /// A way to hand receipts over, and what records them.
-pub(crate) fn batching(host: &Host) -> (mpsc::Sender<Seen>, Batching) {
+/// `attempts` are the attempts under way; it is closed when the process drains.
+pub(crate) fn batching(host: &Host, attempts: &TaskTracker) -> (mpsc::Sender<Seen>, Batching) {
     let (sender, seen) = mpsc::channel(RECEIPTS_WAITING_MAX);
     let shell = Shell::new(Arc::clone(&host.log));
-    (sender, Batching { host: host.clone(), shell, seen })
+    (sender, Batching { host: host.clone(), shell, seen, attempts: attempts.clone() })
 }
 
 impl Batching {
@@ -57,18 +60,27 @@ impl Batching {
                 first = self.seen.recv() => first,
                 () = stop.cancelled() => None,
             };
-            let Some(first) = first else { break };
+            let Some(first) = first else {
+                self.attempts.close();
+                break;
+            };
             batch.push(first);
             tokio::select! { () = tokio::time::sleep(BATCH) => {}, () = stop.cancelled() => {} }
             self.take(&mut batch);
             self.record(&mut batch).await;
         }
-        // Attempts that end while the process drains are recorded too.
-        while let Ok(Some(seen)) = tokio::time::timeout(RETRY, self.seen.recv()).await {
-            batch.push(seen);
+        // Attempts that are under way while the process drains are recorded too.
+        loop {
+            tokio::select! {
+                biased;
+                Some(seen) = self.seen.recv() => batch.push(seen),
+                () = self.attempts.wait() => break,
+            }
             self.take(&mut batch);
             self.record(&mut batch).await;
         }
+        self.take(&mut batch);
+        self.record(&mut batch).await;
     }
 
     fn take(&mut self, batch: &mut Vec<Seen>) {
@@ -112,13 +124,21 @@ impl Batching {
         self.append(asks).await;
     }
 
-    async fn append(&self, asks: Vec<Ask<Vec<Receipt>>>) {
-        if asks.is_empty() {
-            return;
-        }
-        while let Err(why) = self.shell.execute_all(asks.clone(), |_, _| ()).await {
-            tracing::warn!(%why, "receipts cannot be recorded yet");
-            tokio::time::sleep(RETRY).await;
+    /// Trouble is retried until it is done; what is held is put aside, and no other waits for it.
+    async fn append(&self, mut asks: Vec<Ask<Vec<Receipt>>>) {
+        while !asks.is_empty() {
+            match self.shell.execute_all(asks.clone(), |_, _| ()).await {
+                Ok(_) => return,
+                Err(ExecuteError::Held { entity, why }) => {
+                    tracing::error!(%entity, why, "receipts of a held delivery are set aside");
+                    metrics::counter!("keng_records_held_total", "class" => "receipt").increment(1);
+                    asks.retain(|ask| ask.key.entity != entity);
+                }
+                Err(ExecuteError::Unavailable(why)) => {
+                    tracing::warn!(why, "receipts cannot be recorded yet");
+                    tokio::time::sleep(RETRY).await;
+                }
+            }
         }
     }
 }

@@ -4,9 +4,10 @@
 //! due, its record is durable, and this instance holds the lease.
 
 use std::{
-    collections::BTreeMap,
-    sync::{Arc, Mutex, PoisonError},
+    collections::{BTreeMap, HashMap},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
+    vec,
 };
 
 use chassis::Host;
@@ -16,20 +17,46 @@ use domain::{
     lane::LaneDelivery,
     values::News,
 };
-use event_log::{At, Durable, shell::Shell};
+use event_log::{At, Class, Durable, shell::Shell};
 use tokio::sync::{Notify, Semaphore, mpsc};
+use tokio_util::task::TaskTracker;
 
 use crate::{
-    FanOutOptions,
+    FanOutOptions, READ,
     book::{Book, BookId, Books},
     channels::webhook::Webhook,
+    post::Measures,
     receive::Seen,
     sheets::Sheets,
 };
 
+/// Attempts that one sender makes before another book has its turn.
+const ATTEMPTS_AT_ONCE_MAX: usize = 8;
+/// How often the leases of what is under way are looked at.
+const LOOK_AT_LEASES: Duration = Duration::from_secs(2);
 const DURABLE_PATIENCE: Duration = Duration::from_secs(10);
 /// Slow attempts, which no longer count among those in flight.
-const SLOW_MAX: usize = 2_048;
+const SLOW_MAX: usize = 4_096;
+/// Slow retries.
+const SLOW_RETRIES_MAX: usize = 1_024;
+
+/// Attempts that several senders make, and the places that they take.
+type Queue = Arc<(Mutex<vec::IntoIter<Attempt>>, Arc<Places>)>;
+
+/// How many attempts may be under way at once.
+struct Places {
+    in_flight: Arc<Semaphore>,
+    in_flight_max: usize,
+    /// Slow ones, which no longer count among those in flight.
+    slow: Semaphore,
+}
+
+impl Places {
+    fn new(in_flight_max: usize, slow_max: usize) -> Arc<Self> {
+        let in_flight = Arc::new(Semaphore::new(in_flight_max));
+        Arc::new(Self { in_flight, in_flight_max, slow: Semaphore::new(slow_max) })
+    }
+}
 
 /// A book to be looked at, once this record is durable.
 #[derive(Debug, Clone, Copy)]
@@ -58,9 +85,14 @@ pub(crate) struct Desk {
     pub(crate) sheets: Sheets,
     pub(crate) webhook: Webhook,
     pub(crate) receipts: mpsc::Sender<Seen>,
+    /// The attempts under way.
+    attempts: TaskTracker,
     pub(crate) deliveries: Shell<Delivery>,
-    pub(crate) in_flight: Arc<Semaphore>,
-    pub(crate) slow: Arc<Semaphore>,
+    first: Arc<Places>,
+    retries: Arc<Places>,
+    pub(crate) measures: Measures,
+    /// For each book that is about to be looked at: the last record that must be durable first.
+    awaited: Mutex<HashMap<(BookId, Class), At>>,
     /// Books to be looked at again at a time.
     due: Mutex<BTreeMap<(Millis, BookId), ()>>,
     due_changed: Notify,
@@ -73,7 +105,7 @@ impl Desk {
         host: &Host,
         books: &Books,
         webhook: Webhook,
-        receipts: mpsc::Sender<Seen>,
+        (receipts, attempts): (mpsc::Sender<Seen>, TaskTracker),
         options: &FanOutOptions,
     ) -> Self {
         Self {
@@ -82,9 +114,12 @@ impl Desk {
             sheets: Sheets::new(host, &options.verify_base),
             webhook,
             receipts,
+            attempts,
             deliveries: Shell::new(Arc::clone(&host.log)),
-            in_flight: Arc::new(Semaphore::new(options.in_flight_max)),
-            slow: Arc::new(Semaphore::new(SLOW_MAX)),
+            first: Places::new(options.in_flight_max, SLOW_MAX),
+            retries: Places::new(options.in_flight_max / 2 + 1, SLOW_RETRIES_MAX),
+            measures: Measures::new(),
+            awaited: Mutex::default(),
             due: Mutex::default(),
             due_changed: Notify::new(),
             leasing: tokio::sync::Mutex::new(()),
@@ -93,25 +128,53 @@ impl Desk {
 
     /// Looks at a book: sends what is due now, and remembers what is due later.
     pub(crate) fn look_at(self: &Arc<Self>, job: Job) {
-        let desk = Arc::clone(self);
         let stop = self.host.drain.token();
         if stop.is_cancelled() {
             return;
         }
+        // While history is read, what looks open may have ended long ago.
+        if !self.host.is_caught_up(&READ) {
+            self.look_again(job.book, Millis(0));
+            return;
+        }
+        if let Some(after) = job.after {
+            // One look serves all records of a book that come in a row.
+            if self.awaited().insert((job.book, after.class), after).is_some() {
+                return;
+            }
+        }
+        let desk = Arc::clone(self);
         tokio::spawn(async move {
             if let Some(after) = job.after {
-                // Nothing leaves before the record of its intent is durable.
-                while desk.host.log.durable(after, DURABLE_PATIENCE).await != Durable::Stored {
-                    if stop.is_cancelled() {
-                        return;
-                    }
-                    tracing::warn!("waiting for the log before sending");
+                tokio::select! {
+                    () = desk.durable((job.book, after.class)) => {}
+                    () = stop.cancelled() => return,
                 }
             }
-            // While history is read, what looks open may have ended long ago.
-            desk.host.caught_up().await;
             desk.send_due(job.book).await;
         });
+    }
+
+    /// Nothing leaves before the record of its intent is durable.
+    async fn durable(&self, place: (BookId, Class)) {
+        loop {
+            let Some(after) = self.awaited().get(&place).copied() else { return };
+            if self.host.log.durable(after, DURABLE_PATIENCE).await != Durable::Stored {
+                tracing::warn!("waiting for the log before sending");
+                continue;
+            }
+            // The officer's answer waited for the same sync: it goes first.
+            tokio::task::yield_now().await;
+            let mut awaited = self.awaited();
+            if awaited.get(&place) == Some(&after) {
+                awaited.remove(&place);
+                return;
+            }
+        }
+    }
+
+    fn awaited(&self) -> MutexGuard<'_, HashMap<(BookId, Class), At>> {
+        self.awaited.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     async fn send_due(self: &Arc<Self>, id: BookId) {
@@ -123,10 +186,50 @@ impl Desk {
         if !self.hold_lease(id).await {
             return;
         }
-        for attempt in self.take(id, due) {
-            let Ok(permit) = Arc::clone(&self.in_flight).acquire_owned().await else { return };
-            let desk = Arc::clone(self);
-            self.host.drain.spawn("delivery", async move { desk.attempt(attempt, permit).await });
+        let attempts = self.take(id, due);
+        // Retries have places of their own: however many targets hang, what is told for the first
+        // time, a cancel included, does not wait for them.
+        let (first, retries): (Vec<_>, Vec<_>) =
+            attempts.into_iter().partition(|attempt| attempt.number == 1);
+        for (attempts, places) in [(first, &self.first), (retries, &self.retries)] {
+            let senders = attempts.len().min(places.in_flight_max);
+            let queue = Arc::new((Mutex::new(attempts.into_iter()), Arc::clone(places)));
+            for _ in 0..senders {
+                self.another_sender(&queue);
+            }
+        }
+    }
+
+    /// One more task that makes the attempts of this queue.
+    fn another_sender(self: &Arc<Self>, queue: &Queue) {
+        let (desk, queue) = (Arc::clone(self), Arc::clone(queue));
+        self.attempts.spawn(async move { desk.send_all(&queue).await });
+    }
+
+    /// Makes one attempt after another, until none is left. One task for many: thousands of them
+    /// would cost as much as what they send. A sender that met a slow target is replaced, so that
+    /// it delays no other.
+    async fn send_all(self: &Arc<Self>, queue: &Queue) {
+        let (attempts, places) = &**queue;
+        let mut permit = None;
+        for made in 0.. {
+            if made % ATTEMPTS_AT_ONCE_MAX == 0 {
+                permit = None;
+            }
+            let held = match permit.take() {
+                Some(held) => held,
+                None => match Arc::clone(&places.in_flight).acquire_owned().await {
+                    Ok(held) => held,
+                    Err(_closed) => return,
+                },
+            };
+            let next = attempts.lock().unwrap_or_else(PoisonError::into_inner).next();
+            let Some(attempt) = next else { return };
+            let when_slow = || self.another_sender(queue);
+            permit = self.attempt(attempt, held, &places.slow, when_slow).await;
+            if permit.is_none() {
+                return;
+            }
         }
     }
 
@@ -166,6 +269,11 @@ impl Desk {
     /// Looks at books when they are due, until the process drains.
     pub(crate) async fn run(self: Arc<Self>) {
         let stop = self.host.drain.token();
+        tokio::select! {
+            () = self.host.caught_up_of(&READ) => {}
+            () = stop.cancelled() => return,
+        }
+        let mut leases = tokio::time::interval(LOOK_AT_LEASES);
         loop {
             let now = self.host.clock.now();
             let (ready, next) = {
@@ -186,6 +294,7 @@ impl Desk {
             tokio::select! {
                 () = wait => {}
                 () = self.due_changed.notified() => {}
+                _ = leases.tick() => Arc::clone(&self).renew_leases(),
                 () = stop.cancelled() => return,
             }
         }
@@ -212,5 +321,9 @@ fn take_one(book: &mut Book, attempt: &Attempt) -> bool {
         .lanes
         .get(&attempt.target, attempt.revision)
         .is_some_and(|delivery| !delivery.ended() && delivery.attempts + 1 == attempt.number);
-    same && book.in_flight.insert(attempt.target.clone())
+    let free = same && !book.held && !book.in_flight.contains_key(&attempt.target);
+    if free {
+        book.in_flight.insert(attempt.target.clone(), (attempt.revision, attempt.number));
+    }
+    free
 }

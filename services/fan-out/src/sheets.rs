@@ -15,8 +15,10 @@ use domain::{
 use event_log::{Class, Key, Recorded};
 use prost::Message;
 use wire::{
-    Spoken, seal,
-    v1::{self, commit::Outcome, sealed_content::Content},
+    Spoken,
+    commit::events_of,
+    seal,
+    v1::{self, sealed_content::Content},
 };
 
 use crate::render::{Body, Sheet};
@@ -38,6 +40,8 @@ pub(crate) enum NoSheet {
 /// One alert's news, ready to be rendered.
 pub(crate) struct Ready {
     pub(crate) body: Body,
+    /// Where the alert's newest record stood: the directory must have come as far.
+    pub(crate) position: u64,
     pub(crate) status: domain::values::AlertStatus,
 }
 
@@ -53,6 +57,8 @@ pub(crate) struct History {
     issued: Option<(AlertEvent, Millis)>,
     /// The communes it was put to, so far.
     pub(crate) communes: Vec<CommuneReached>,
+    /// Where its newest record stands.
+    position: u64,
     /// When each revision was recorded.
     recorded: HashMap<u64, Millis>,
 }
@@ -84,7 +90,7 @@ impl Sheets {
         let state = state_of(news);
         let sheet = Sheet { alert, code, revision, state, facts, text, sent };
         let body = Body::of_alert(news, at, &sheet, &self.verify_base);
-        let ready = Arc::new(Ready { body, status });
+        let ready = Arc::new(Ready { body, position: history.position, status });
         let mut kept = self.kept();
         if kept.len() >= BODIES_MAX {
             kept.clear();
@@ -131,9 +137,11 @@ pub(crate) async fn history(host: &Host, alert: AlertId, home: Home) -> Result<H
     let key = Key { class: Class::Alert, home, entity: EntityName::alert(alert) };
     let records = host.log.load(&key, None).await;
     let records = records.map_err(|why| NoSheet::Unavailable(why.to_string()))?;
-    let mut history = History { issued: None, communes: vec![], recorded: HashMap::new() };
+    let mut history =
+        History { issued: None, communes: vec![], position: 0, recorded: HashMap::new() };
     for recorded in &records {
-        let (events, at) = events_of(recorded).ok_or(NoSheet::Held)?;
+        history.position = recorded.position;
+        let (events, at) = alert_events(recorded).ok_or(NoSheet::Held)?;
         for event in events {
             history.apply(event, at);
         }
@@ -174,13 +182,10 @@ impl History {
 
 /// The events of an alert's commit, and when they were recorded; `None` where they cannot be
 /// decoded.
-pub(crate) fn events_of(recorded: &Recorded) -> Option<(Vec<AlertEvent>, Millis)> {
+pub(crate) fn alert_events(recorded: &Recorded) -> Option<(Vec<AlertEvent>, Millis)> {
     let commit = v1::Commit::decode(recorded.open.clone()).ok()?;
     let at = Millis(commit.decided_at_ms);
-    let Some(Outcome::Events(events)) = commit.outcome else { return Some((vec![], at)) };
-    let mut recalled = Vec::with_capacity(events.events.len());
-    for event in &events.events {
-        recalled.push(Alert::recall(event.event.as_ref()?).ok()?);
-    }
-    Some((recalled, at))
+    let events = events_of(commit).ok()?;
+    let recalled: Result<_, _> = events.iter().map(Alert::recall).collect();
+    Some((recalled.ok()?, at))
 }

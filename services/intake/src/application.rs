@@ -12,11 +12,15 @@ use bytes::Bytes;
 use chassis::{Host, Kind, Problem, auth::forbidden};
 use domain::{
     ids::{AlertId, CommuneCode, EntityName, Home, Millis, RecordId},
+    relay::Answer,
     rights::Asker,
 };
 use event_log::{AppendError, At, Class, Durable, Key, Recorded, command::Draft};
 use prost::Message;
-use tokio::time::{Instant, timeout_at};
+use tokio::{
+    sync::oneshot,
+    time::{Instant, timeout_at},
+};
 use wire::{
     actor::person,
     seal::{open, salt, seal},
@@ -25,10 +29,10 @@ use wire::{
 };
 
 use crate::{
-    board::Board,
+    board::{Board, Decision},
     following::asked,
     notices::Notices,
-    refused::{disk_low, not_found, not_stored, only_exercises, other_bytes, refused},
+    refused::{disk_low, not_found, not_stored, only_exercises, other_bytes, refused, starting},
     request,
     row::{Refused, Row},
 };
@@ -39,6 +43,8 @@ const DECISION_PATIENCE: Duration = Duration::from_secs(1);
 const STORE_PATIENCE: Duration = Duration::from_millis(4_500);
 /// Held for longer than this, a raise or an approval is stale.
 const VALIDITY_MS: i64 = 15 * 60 * 1_000;
+/// What must have been read before it can be said that an alert is not there.
+const READ: [&str; 2] = ["board-commands", "board-alerts"];
 /// Words kept of alerts that somebody looked at.
 const TEXTS_MAX: usize = 1_000;
 /// Alerts in one page of a list.
@@ -77,6 +83,8 @@ pub(crate) struct Shown {
     pub(crate) held: bool,
     /// Whether the request itself is still being decided, or held.
     pub(crate) pending: bool,
+    /// Whether the request itself lies in this machine's outbox.
+    pub(crate) request_held: bool,
 }
 
 /// What became of a command that was written down.
@@ -119,10 +127,12 @@ impl Intake {
         if self.host.kind == Kind::Demo && draft.facts.status.is_actual() {
             return Err(only_exercises());
         }
-        if !self.host.raising_allowed() {
+        let alert = AlertId::raised_by(request.command);
+        // A repeat of what was accepted is answered as it stands, however full the disk is.
+        let known = self.board.row(alert).is_some() || self.held_row(alert).is_some();
+        if !known && !self.host.raising_allowed() {
             return Err(disk_low());
         }
-        let alert = AlertId::raised_by(request.command);
         let facts = wire::alert::facts_said(&draft.facts);
         let now = self.host.clock.now();
         let command = Command {
@@ -152,7 +162,19 @@ impl Intake {
     ) -> Result<Shown, Problem> {
         let row = self.readable(asker, alert)?;
         let now = self.host.clock.now();
+        let answers = matches!(act, Act::Acknowledge { .. } | Act::Refuse { .. });
+        let wanted = act.wanted();
         let command = command_of(asker, request, &row, act, now)?;
+        // What is already so needs no record, unless this is the repeat of one.
+        if wanted.is_some_and(|wanted| is_so(&row, wanted, command.home))
+            && !self.is_written(&command).await
+        {
+            return self.shown(alert, &Written::Decided(None)).await;
+        }
+        // Corrections and ends are written while the disk is low; answers are not.
+        if answers && !self.host.raising_allowed() {
+            return Err(disk_low());
+        }
         match self.write(asker, command, now).await? {
             Written::Decided(Some(refusal)) => Err(refused(&refusal)),
             written => self.shown(alert, &written).await,
@@ -165,7 +187,7 @@ impl Intake {
         self.door(&row).await?;
         let held = self.is_held(alert);
         let text = self.text(&row).await;
-        Ok(Shown { row, text, held, pending: false })
+        Ok(Shown { row, text, held, pending: false, request_held: false })
     }
 
     /// Alerts that the asker may read, the newest first, and where the next page begins.
@@ -177,24 +199,25 @@ impl Intake {
         if !asker.standing.reads_alerts() {
             return Err(forbidden());
         }
-        if let Some(commune) = filter.commune {
-            self.reads_for(asker, commune)?;
+        let (mut rows, next) = self.matching(asker, filter);
+        if filter.after.is_none() {
+            rows.splice(0..0, self.held_rows(asker, filter));
         }
-        let (rows, next) = self.matching(asker, filter);
         let mut shown = Vec::with_capacity(rows.len());
         for row in rows {
             self.door(&row).await?;
             let text = self.text(&row).await;
             let held = self.is_held(row.id);
-            shown.push(Shown { row, text, held, pending: false });
+            shown.push(Shown { row, text, held, pending: false, request_held: false });
         }
         Ok((shown, next))
     }
 
     /// One alert without its words, for what is told of its deliveries.
     pub(crate) async fn deliveries(&self, asker: &Asker, alert: AlertId) -> Result<Row, Problem> {
-        let mut row = self.readable(asker, alert)?;
-        self.door(&row).await?;
+        self.readable(asker, alert)?;
+        let mut row = self.board.whole_row(alert).ok_or_else(not_found)?;
+        self.door_of_all(&row).await?;
         // The issuing commune sees all; others see what is their own.
         if !asker.standing.acts_for(row.home) {
             let homes: Vec<Home> = row.communes().collect();
@@ -207,7 +230,7 @@ impl Intake {
 
     /// The alert with this code, for anyone; only what was ever in force.
     pub(crate) async fn verify(&self, code: &str) -> Result<Row, Problem> {
-        let row = self.board.lock().by_code(code).cloned();
+        let row = self.board.lock().by_code(code).map(Row::without_lanes);
         let row = row.filter(|row| row.sent.is_some()).ok_or_else(not_found)?;
         self.door(&row).await?;
         Ok(row)
@@ -231,14 +254,26 @@ impl Intake {
                 let next = found.last().map(|row| row.id);
                 return (found, next);
             }
-            found.push(row.clone());
+            found.push(row.without_lanes());
         }
         (found, None)
     }
 
-    /// Whether what the row shows is durable.
-    pub(crate) async fn door_of(&self, row: &Row) -> bool {
-        self.door(row).await.is_ok()
+    /// Whether this command stands in the log, or in this machine's outbox.
+    async fn is_written(&self, command: &Command) -> bool {
+        let key = Key { class: Class::Command, home: command.home, entity: command.entity.clone() };
+        let id = command.request.command;
+        if self.host.outgoing.contains(id) {
+            return true;
+        }
+        // What cannot be read may be there: then the log itself answers.
+        self.host.log.load(&key, Some(id)).await.map_or(true, |found| !found.is_empty())
+    }
+
+    /// Waits until the board has been read: a stream begins behind history, not within it.
+    pub(crate) async fn has_read(&self) -> Result<(), Problem> {
+        let read = self.host.caught_up_of(&READ);
+        tokio::time::timeout(STORE_PATIENCE, read).await.map_err(|_| starting())
     }
 
     /// Whether this request is the one that raised the alert: the same key and the same bytes.
@@ -255,8 +290,12 @@ impl Intake {
             return Err(forbidden());
         }
         let row = self.board.row(alert).or_else(|| self.held_row(alert));
-        row.filter(|row| row.communes().any(|home| asker.standing.acts_for(home)))
-            .ok_or_else(not_found)
+        let row = row.filter(|row| row.communes().any(|home| asker.standing.acts_for(home)));
+        // While the log is read, or cannot be, nobody knows that there is no such alert.
+        row.ok_or_else(|| match self.host.is_caught_up(&READ) {
+            true => not_found(),
+            false => starting(),
+        })
     }
 
     /// An alert that is only in this machine's outbox.
@@ -270,13 +309,37 @@ impl Intake {
         Some(row)
     }
 
+    /// Alerts that are only in this machine's outbox, and fit.
+    fn held_rows(&self, asker: &Asker, filter: &Filter) -> Vec<Row> {
+        if filter.state.as_deref().is_some_and(|state| state != "held") {
+            return vec![];
+        }
+        let filter = Filter { state: None, kind: filter.kind.clone(), ..*filter };
+        let held = self.host.outgoing.now();
+        let rows = held.keys().filter_map(|id| {
+            let alert = AlertId::raised_by(*id);
+            if self.board.row(alert).is_some() { None } else { self.held_row(alert) }
+        });
+        rows.filter(|row| fits(row, asker, &filter)).collect()
+    }
+
     fn is_held(&self, alert: AlertId) -> bool {
         self.host.outgoing.now().keys().any(|command| AlertId::raised_by(*command) == alert)
     }
 
-    /// Waits until what the row shows is durable.
+    /// Waits until what is shown of the alert itself is durable. Nothing of its deliveries is
+    /// shown with it, so that an answer does not wait for their plan.
     async fn door(&self, row: &Row) -> Result<(), Problem> {
-        for at in row.shown_after.values() {
+        self.opened(row, |class| matches!(class, Class::Command | Class::Alert)).await
+    }
+
+    /// Waits until everything that the row shows is durable.
+    async fn door_of_all(&self, row: &Row) -> Result<(), Problem> {
+        self.opened(row, |_| true).await
+    }
+
+    async fn opened(&self, row: &Row, shows: impl Fn(Class) -> bool) -> Result<(), Problem> {
+        for (_, at) in row.shown_after.iter().filter(|(class, _)| shows(**class)) {
             if self.host.log.durable(*at, STORE_PATIENCE).await != Durable::Stored {
                 return Err(not_stored());
             }
@@ -293,7 +356,7 @@ impl Intake {
         }
         let text = self.text(&row).await;
         let pending = !matches!(written, Written::Decided(_));
-        Ok(Shown { held: self.is_held(alert), row, text, pending })
+        Ok(Shown { held: self.is_held(alert), row, text, pending, request_held: held })
     }
 
     /// The alert's words; `None` where they are erased, or not here.
@@ -329,6 +392,7 @@ impl Intake {
         let request = command.request;
         let record = command.draft(asker, now)?.record();
         let mut decision = self.board.wait_for(request.command);
+        let _waiting = Waiting { board: &self.board, command: request.command };
         let appended =
             tokio::time::timeout(STORE_PATIENCE, self.host.log.append(vec![record])).await;
         let appended = match appended {
@@ -351,21 +415,29 @@ impl Intake {
             }
         }
         let written = self.decision(&mut decision, request, appended.at, started).await?;
-        drop(decision);
-        self.board.give_up(request.command);
         metrics::histogram!("keng_stage_seconds", "stage" => "accepted").record(started.elapsed());
         Ok(written)
     }
 
+    /// The decision is shown, so it must be durable, and so must the command.
+    async fn decided(&self, decided: Decision, command: At) -> Result<Written, Problem> {
+        for at in [decided.at, command] {
+            if self.host.log.durable(at, STORE_PATIENCE).await != Durable::Stored {
+                return Err(not_stored());
+            }
+        }
+        Ok(Written::Decided(decided.refusal))
+    }
+
     async fn decision(
         &self,
-        decision: &mut tokio::sync::oneshot::Receiver<crate::board::Decision>,
+        decision: &mut oneshot::Receiver<Decision>,
         request: Request,
         at: At,
         started: Instant,
     ) -> Result<Written, Problem> {
-        if let Some(refusal) = self.board.decided(request.command) {
-            return Ok(Written::Decided(refusal));
+        if let Some(decided) = self.board.decided(request.command) {
+            return self.decided(decided, at).await;
         }
         if at.position == At::UNPLACED {
             return match self.host.log.durable(at, Duration::ZERO).await {
@@ -376,15 +448,7 @@ impl Intake {
             };
         }
         match timeout_at(started + DECISION_PATIENCE, decision).await {
-            Ok(Ok(decided)) => {
-                // The decision is shown, so it must be durable; it was made on what lies before.
-                for at in [decided.at, at] {
-                    if self.host.log.durable(at, STORE_PATIENCE).await != Durable::Stored {
-                        return Err(not_stored());
-                    }
-                }
-                Ok(Written::Decided(decided.refusal))
-            }
+            Ok(Ok(decided)) => self.decided(decided, at).await,
             _ => {
                 let left = STORE_PATIENCE.saturating_sub(started.elapsed());
                 match self.host.log.durable(at, left).await {
@@ -409,10 +473,52 @@ fn fits(row: &Row, asker: &Asker, filter: &Filter) -> bool {
             .is_none_or(|kind| row.facts().is_some_and(|facts| facts.kind.as_str() == kind))
 }
 
+/// What an act asks to be so.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Wanted {
+    State(&'static str),
+    Answer(Answer),
+}
+
+impl Act {
+    fn wanted(&self) -> Option<Wanted> {
+        match self {
+            Self::Approve { .. } => None,
+            Self::Cancel { .. } => Some(Wanted::State("cancelled")),
+            Self::Resolve { .. } => Some(Wanted::State("resolved")),
+            Self::Acknowledge { .. } => Some(Wanted::Answer(Answer::Acknowledge)),
+            Self::Refuse { .. } => Some(Wanted::Answer(Answer::Refuse)),
+        }
+    }
+}
+
+/// Whether it is so already, as far as the board knows.
+fn is_so(row: &Row, wanted: Wanted, home: Home) -> bool {
+    match wanted {
+        Wanted::State(state) => row.state() == state,
+        Wanted::Answer(wanted) => {
+            let relay = row.relays.get(&home.commune);
+            relay.and_then(|relay| relay.answer).is_some_and(|(answer, _)| answer == wanted)
+        }
+    }
+}
+
 /// What a record's sealed part says, where it is here.
 fn unsealed(recorded: &Recorded) -> Option<v1::SealedContent> {
     let command = v1::Command::decode(recorded.open.clone()).ok()?;
     open(recorded.seal.bytes()?, &command.commitment).ok()
+}
+
+/// Somebody waits for a decision; when this goes, nobody does any more.
+struct Waiting<'a> {
+    board: &'a Board,
+    command: RecordId,
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.board.give_up(self.command);
+    }
 }
 
 /// A command on its way into the log.

@@ -3,7 +3,7 @@
 //! The words are not here: they are sealed, and read from the log when somebody looks.
 
 use std::{
-    collections::{HashMap, HashSet},
+    collections::HashMap,
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
@@ -33,7 +33,7 @@ pub(crate) struct Rows {
     codes: HashMap<String, AlertId>,
     /// The last commit taken in of each entity of an alert.
     versions: HashMap<AlertId, Vec<(EntityName, u64)>>,
-    decided: HashSet<RecordId>,
+    decided: HashMap<RecordId, At>,
     refusals: HashMap<RecordId, Refused>,
     waiting: HashMap<RecordId, Vec<oneshot::Sender<Decision>>>,
     /// Receipts that came before their plan: between classes there is no order.
@@ -49,8 +49,13 @@ impl Board {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The alert as it stands.
+    /// The alert as it stands, without its deliveries.
     pub(crate) fn row(&self, id: AlertId) -> Option<Row> {
+        self.lock().alerts.get(&id).map(Row::without_lanes)
+    }
+
+    /// The alert as it stands, with its deliveries.
+    pub(crate) fn whole_row(&self, id: AlertId) -> Option<Row> {
         self.lock().alerts.get(&id).cloned()
     }
 
@@ -72,10 +77,11 @@ impl Board {
         }
     }
 
-    /// Whether a command was decided, and why it was refused if it was.
-    pub(crate) fn decided(&self, command: RecordId) -> Option<Option<Refused>> {
+    /// What was decided about a command, if it was.
+    pub(crate) fn decided(&self, command: RecordId) -> Option<Decision> {
         let rows = self.lock();
-        rows.decided.contains(&command).then(|| rows.refusals.get(&command).cloned())
+        let at = *rows.decided.get(&command)?;
+        Some(Decision { at, refusal: rows.refusals.get(&command).cloned() })
     }
 }
 
@@ -122,7 +128,7 @@ impl Rows {
 
     /// A command was decided: whoever waits is told.
     pub(crate) fn decide(&mut self, command: RecordId, decision: &Decision) {
-        self.decided.insert(command);
+        self.decided.insert(command, decision.at);
         if let Some(refusal) = &decision.refusal {
             self.refusals.insert(command, refusal.clone());
         }
@@ -142,10 +148,15 @@ impl Rows {
         self.early.remove(&id).unwrap_or_default()
     }
 
-    /// Forgets everything but who waits.
-    pub(crate) fn clear(&mut self) {
-        let waiting = std::mem::take(&mut self.waiting);
-        *self = Self { waiting, ..Self::default() };
+    /// Forgets what came from the class of alerts, which comes again from the start. Commands
+    /// and deliveries come again too where their own class does, and change nothing then.
+    pub(crate) fn forget_alerts(&mut self) {
+        self.versions.clear();
+        self.decided.clear();
+        self.refusals.clear();
+        for row in self.alerts.values_mut() {
+            row.forget();
+        }
     }
 }
 

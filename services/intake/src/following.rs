@@ -14,6 +14,7 @@ use event_log::{At, Class, Recorded, follower::Cursor, projection::Project};
 use prost::Message;
 use wire::{
     Spoken,
+    commit::events_of,
     v1::{self, command::Body, commit::Outcome, event::Event},
 };
 
@@ -84,10 +85,9 @@ impl Following {
         if !rows.is_new(alert, &recorded.key.entity, commit.version) {
             return;
         }
-        if let Some(Outcome::Events(events)) = &commit.outcome {
-            for event in events.events.iter().filter_map(|event| event.event.as_ref()) {
-                self.event(&mut rows, recorded, alert, event, decided_at, at);
-            }
+        // What cannot be decoded is alarmed by whoever decides on it.
+        for event in events_of(commit.clone()).unwrap_or_default() {
+            self.event(&mut rows, recorded, alert, &event, decided_at, at);
         }
         if self.class != Class::Alert {
             return;
@@ -107,6 +107,10 @@ impl Following {
             if refusal.is_some() && AlertId::raised_by(cause) == alert {
                 row.refusal.clone_from(&refusal);
             }
+        }
+        // An answer changes nothing of the alert itself, but it is shown with it.
+        if let Some(row) = rows.get_mut(alert) {
+            place(row, self.class, at);
         }
         rows.decide(cause, &Decision { at, refusal });
     }
@@ -128,11 +132,12 @@ impl Following {
             }
             Event::ReceiptsRecorded(_) => {
                 let Ok(receipts) = Receipts::recall(event) else { return };
-                let known = rows.get_mut(alert).and_then(|row| row.lanes.get_mut(&home.commune));
-                let Some(lanes) = known else {
+                // Receipts may come before their plan; the lanes keep them until then.
+                let Some(row) = rows.get_mut(alert) else {
                     rows.early((alert, home.commune), receipts);
                     return;
                 };
+                let lanes = Arc::make_mut(row.lanes.entry(home.commune).or_default());
                 receipts.iter().for_each(|receipt| lanes.receive(receipt));
                 let changed = receipts.into_iter().map(|r| (r.target, r.revision)).collect();
                 Some(What::Delivery(home, changed))
@@ -173,7 +178,7 @@ fn plan(
         DeliveryEvent::Planned { plan, .. } => rows.row(alert, plan.alert_home),
         _ => rows.get_mut(alert)?,
     };
-    let lanes = row.lanes.entry(home.commune).or_default();
+    let lanes = Arc::make_mut(row.lanes.entry(home.commune).or_default());
     lanes.apply(event, at);
     early.iter().for_each(|receipt| lanes.receive(receipt));
     match event {
@@ -217,8 +222,10 @@ impl Project for Following {
         if let Some(kept) = &mut self.kept {
             kept.begin_anew();
         }
-        self.intake.board.lock().clear();
-        self.intake.notices.clear();
+        if self.class == Class::Alert {
+            self.intake.board.lock().forget_alerts();
+            self.intake.notices.clear();
+        }
     }
 
     fn caught_up(&mut self) {

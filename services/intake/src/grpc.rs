@@ -2,7 +2,10 @@
 
 use std::{pin::Pin, sync::Arc};
 
-use chassis::{Problem, auth::token_holder};
+use chassis::{
+    Problem,
+    auth::{NotKnown, token_holder},
+};
 use domain::{
     ids::{AlertId, CommuneCode},
     rights::Asker,
@@ -15,7 +18,7 @@ use wire::v1::{self, intake_service_server::IntakeService};
 use crate::{
     Intake,
     application::{Act, Filter, Request, Shown},
-    http::{scope_of, seen},
+    http::{NO_ALERT_ID, NO_EVENT_ID, commune_of, invalid, known_words, scope_of, seen},
     idempotency::{IdempotencyKey, request_sha256},
     refused::{bad_request, not_found},
     request::{self, EdgeKnown},
@@ -38,8 +41,7 @@ impl Grpc {
         let value = metadata.get("authorization").and_then(|value| value.to_str().ok());
         let token = value.and_then(|value| value.split_once(' ')).map(|(_, token)| token.trim());
         let holder = token.and_then(|token| Some((token_holder(&self.0.host, token)?, token)));
-        let (asker, token) =
-            holder.ok_or_else(|| Status::unauthenticated("a valid bearer token is needed"))?;
+        let (asker, token) = holder.ok_or_else(|| status(&NotKnown.problem()))?;
         Ok((asker, token.to_owned()))
     }
 
@@ -90,7 +92,8 @@ fn status(problem: &Problem) -> Status {
     };
     let fields = problem.errors().iter().map(|error| format!("{}: {}", error.field, error.reason));
     let fields = fields.collect::<Vec<_>>().join("; ");
-    Status::new(code, format!("{}: {} {fields}", problem.code(), problem.detail()))
+    let message = format!("{}: {} {fields}", problem.code(), problem.detail());
+    Status::new(code, message.trim_end())
 }
 
 fn note(text: &str) -> Result<Option<String>, Status> {
@@ -98,7 +101,7 @@ fn note(text: &str) -> Result<Option<String>, Status> {
 }
 
 fn commune(code: &str) -> Result<Option<CommuneCode>, Status> {
-    let parse = |code: &str| code.parse().map_err(|_| Status::invalid_argument("commune"));
+    let parse = |code: &str| commune_of(code).map_err(|problem| status(&problem));
     Some(code).filter(|code| !code.is_empty()).map(parse).transpose()
 }
 
@@ -140,7 +143,7 @@ impl IntakeService for Grpc {
         let asked = request.into_inner();
         let some = |text: String| Some(text).filter(|text| !text.is_empty());
         let after = some(asked.after)
-            .map(|after| after.parse().map_err(|_| Status::invalid_argument("after")))
+            .map(|after| after.parse().map_err(|_| status(&invalid("after", NO_ALERT_ID))))
             .transpose()?;
         let filter = Filter {
             commune: commune(&asked.commune)?,
@@ -148,6 +151,7 @@ impl IntakeService for Grpc {
             kind: some(asked.kind),
             after,
         };
+        known_words(&filter).map_err(|p| status(&p))?;
         let (shown, next) = self.0.list(&asker, &filter).await.map_err(|p| status(&p))?;
         let next = next.map(|next| next.to_string()).unwrap_or_default();
         let alerts = shown.iter().map(answer).collect();
@@ -225,9 +229,10 @@ impl IntakeService for Grpc {
         let asked = request.into_inner();
         let named = commune(&asked.commune)?;
         let scope = scope_of(&self.0, &asker, named).map_err(|p| status(&p))?;
+        self.0.has_read().await.map_err(|p| status(&p))?;
         let last = Some(asked.last_event_id).filter(|id| !id.is_empty());
         let seen = last
-            .map(|id| id.parse().map_err(|()| Status::invalid_argument("last_event_id")))
+            .map(|id| id.parse().map_err(|()| status(&invalid("last_event_id", NO_EVENT_ID))))
             .transpose()?;
         let told = watch(Arc::clone(&self.0), asker, Some(token), scope, seen);
         let told = told.map(|told| {

@@ -5,7 +5,10 @@ use std::{convert::Infallible, sync::Arc};
 use axum::{
     Json, Router,
     body::{Body, Bytes},
-    extract::{FromRef, Path, Query, State, rejection::QueryRejection},
+    extract::{
+        FromRef, Path, Query, State,
+        rejection::{PathRejection, QueryRejection},
+    },
     http::{HeaderMap, HeaderValue, StatusCode, header},
     response::{
         IntoResponse, Response,
@@ -21,6 +24,7 @@ use domain::{
     alert::{Alert, Closing},
     ids::{AlertId, CommuneCode},
     rights::{Asker, Standing},
+    values::AlertKind,
 };
 use futures::{Stream, StreamExt};
 use serde::Deserialize;
@@ -31,8 +35,8 @@ use crate::{
     application::{Act, Filter, Request, Shown},
     idempotency::{IDEMPOTENCY_KEY, IdempotencyKey, request_sha256},
     notices::Seen,
-    refused::{bad_request, not_found},
-    request::{self, BadRequest, EdgeKnown},
+    refused::{bad_request, not_found, other_bytes},
+    request::{self, BadRequest, EdgeKnown, NOT_A_COMMUNE, one_of},
     row::Row,
     stream::{Scope, watch},
     view,
@@ -42,6 +46,13 @@ use crate::{
 const BODY_BYTES_MAX: usize = 256 << 10;
 /// A larger body is read to its end up to this, so that the answer arrives.
 const DRAINED_BYTES_MAX: usize = 16 << 20;
+/// Every word that [`Row::state`] can say.
+const STATES: &[&str] =
+    &["deciding", "awaiting-approval", "active", "resolved", "cancelled", "expired", "refused"];
+/// What a page's beginning that is no id is told.
+pub(crate) const NO_ALERT_ID: &str = "không phải mã của tin báo / is not an alert's id";
+/// What a stream's beginning that is no id is told.
+pub(crate) const NO_EVENT_ID: &str = "không phải mã của luồng này / is not an id of this stream";
 
 #[derive(Clone)]
 struct App(Arc<Intake>);
@@ -99,13 +110,11 @@ async fn repeated(
 ) -> Result<Response, Problem> {
     let alert = AlertId::raised_by(request.command);
     let known = intake.get(asker, alert).await;
-    let same = match &known {
-        Ok(shown) => intake.is_repeat(&shown.row, request).await,
-        Err(_) => false,
-    };
-    match known {
-        Ok(shown) if same => Ok(answer(StatusCode::CREATED, &shown)),
-        _ => Err(bad_request(bad)),
+    let Ok(shown) = known else { return Err(bad_request(bad)) };
+    if intake.is_repeat(&shown.row, request).await {
+        Ok(answer(StatusCode::CREATED, &shown))
+    } else {
+        Err(other_bytes())
     }
 }
 
@@ -119,20 +128,21 @@ struct CommuneQuery {
 fn commune_in(
     query: Result<Query<CommuneQuery>, QueryRejection>,
 ) -> Result<Option<CommuneCode>, Problem> {
-    let Query(query) = query.map_err(|why| invalid("", why.body_text()))?;
+    let Query(query) = query.map_err(wrong_query)?;
     query.commune.as_deref().map(commune_of).transpose()
 }
 
 async fn act(
     State(App(intake)): State<App>,
     Caller(asker): Caller,
-    Path((id, action)): Path<(String, String)>,
+    path: Result<Path<(String, String)>, PathRejection>,
     query: Result<Query<CommuneQuery>, QueryRejection>,
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Problem> {
     let body = read(body).await?;
     let commune = commune_in(query)?;
+    let Path((id, action)) = path.map_err(|_| not_found())?;
     let alert: AlertId = id.parse().map_err(|_| not_found())?;
     let path = format!("/v1/alerts/{id}/{action}");
     let note = || request::note(&body, false).map_err(|bad| bad_request(&bad));
@@ -153,12 +163,18 @@ async fn act(
     Ok(answer(status, &shown))
 }
 
+/// The alert that a path names. One whose path is not UTF-8 is as unknown as any other.
+fn alert_in(id: Result<Path<String>, PathRejection>) -> Result<AlertId, Problem> {
+    let Path(id) = id.map_err(|_| not_found())?;
+    id.parse().map_err(|_| not_found())
+}
+
 async fn one(
     State(App(intake)): State<App>,
     Caller(asker): Caller,
-    Path(id): Path<String>,
+    id: Result<Path<String>, PathRejection>,
 ) -> Result<Response, Problem> {
-    let alert: AlertId = id.parse().map_err(|_| not_found())?;
+    let alert = alert_in(id)?;
     let shown = intake.get(&asker, alert).await?;
     Ok(answer(StatusCode::OK, &shown))
 }
@@ -177,16 +193,17 @@ async fn list(
     Caller(asker): Caller,
     query: Result<Query<ListQuery>, QueryRejection>,
 ) -> Result<Response, Problem> {
-    let Query(query) = query.map_err(|why| invalid("", why.body_text()))?;
+    let Query(query) = query.map_err(wrong_query)?;
     let filter = Filter {
         commune: query.commune.as_deref().map(commune_of).transpose()?,
         state: query.state,
         kind: query.kind,
         after: query
             .after
-            .map(|after| after.parse().map_err(|_| invalid("after", "is not an alert's id")))
+            .map(|after| after.parse().map_err(|_| invalid("after", NO_ALERT_ID)))
             .transpose()?,
     };
+    known_words(&filter)?;
     let (shown, next) = intake.list(&asker, &filter).await?;
     let alerts: Vec<Value> =
         shown.iter().map(|s| view::alert(&s.row, s.text.as_deref(), s.held)).collect();
@@ -197,9 +214,9 @@ async fn list(
 async fn deliveries(
     State(App(intake)): State<App>,
     Caller(asker): Caller,
-    Path(id): Path<String>,
+    id: Result<Path<String>, PathRejection>,
 ) -> Result<Response, Problem> {
-    let alert: AlertId = id.parse().map_err(|_| not_found())?;
+    let alert = alert_in(id)?;
     let row = intake.deliveries(&asker, alert).await?;
     let deliveries: Vec<Value> = seen(&row).map(|seen| seen.json()).collect();
     Ok(Json(json!({ "deliveries": deliveries })).into_response())
@@ -225,9 +242,10 @@ async fn stream(
 ) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>>>, Problem> {
     let commune = commune_in(query)?;
     let scope = scope_of(&intake, &asker, commune)?;
+    intake.has_read().await?;
     let last = headers.get("last-event-id").map(|id| id.to_str().unwrap_or_default().parse());
     let seen: Option<Seen> =
-        last.transpose().map_err(|()| invalid("Last-Event-ID", "is not an id of this stream"))?;
+        last.transpose().map_err(|()| invalid("Last-Event-ID", NO_EVENT_ID))?;
     let token = bearer(&headers).map(str::to_owned);
     let told = watch(intake, asker, token, scope, seen).map(|told| {
         let event = Event::default().id(told.id).event(told.event);
@@ -257,8 +275,9 @@ pub(crate) fn scope_of(
 
 async fn verify(
     State(App(intake)): State<App>,
-    Path(code): Path<String>,
+    code: Result<Path<String>, PathRejection>,
 ) -> Result<Response, Problem> {
+    let Path(code) = code.map_err(|_| not_found())?;
     let row = intake.verify(&as_typed(&code)).await?;
     let facts = row.facts();
     let exercise = facts.is_none_or(|facts| !facts.status.is_actual());
@@ -312,7 +331,8 @@ async fn read(body: Body) -> Result<Bytes, Problem> {
     let mut read = Vec::new();
     let mut bytes = 0;
     while let Some(chunk) = stream.next().await {
-        let chunk = chunk.map_err(|_| invalid("", "the body ended early"))?;
+        let chunk =
+            chunk.map_err(|_| invalid("", "nội dung bị cắt ngang / the body ended early"))?;
         bytes += chunk.len();
         if bytes <= BODY_BYTES_MAX {
             read.extend_from_slice(&chunk);
@@ -323,7 +343,7 @@ async fn read(body: Body) -> Result<Bytes, Problem> {
     if bytes > BODY_BYTES_MAX {
         let detail = "Nội dung quá lớn (tối đa 256 KiB). / The body is too large (256 KiB).";
         let problem = Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too-large", detail);
-        return Err(problem.with_field("", "at most 262144 bytes"));
+        return Err(problem.with_field("", "tối đa 262144 byte / at most 262144 bytes"));
     }
     Ok(read.into())
 }
@@ -341,21 +361,84 @@ fn request_of(
 }
 
 fn answer(status: StatusCode, shown: &Shown) -> Response {
-    let alert = view::alert(&shown.row, shown.text.as_deref(), shown.held);
+    let mut alert = view::alert(&shown.row, shown.text.as_deref(), shown.held);
+    if let (true, Some(alert)) = (shown.request_held, alert.as_object_mut()) {
+        let words = "giữ tại đây, chưa gửi / held here, not yet sent";
+        alert.insert("request".into(), json!(words));
+    }
     (status, Json(alert)).into_response()
 }
 
-fn commune_of(code: &str) -> Result<CommuneCode, Problem> {
-    code.parse().map_err(|_| invalid("commune", "must be a commune code of five digits"))
+pub(crate) fn commune_of(code: &str) -> Result<CommuneCode, Problem> {
+    code.parse().map_err(|_| invalid("commune", NOT_A_COMMUNE))
 }
 
-fn invalid(field: &str, reason: impl Into<String>) -> Problem {
+/// Refuses a filter by a word that no alert can have: an empty list would hide a slip.
+pub(crate) fn known_words(filter: &Filter) -> Result<(), Problem> {
+    let kinds: Vec<_> = AlertKind::ALL.iter().map(|kind| kind.as_str()).collect();
+    for (name, given, known) in
+        [("state", &filter.state, STATES), ("kind", &filter.kind, kinds.as_slice())]
+    {
+        if given.as_deref().is_some_and(|word| !known.contains(&word)) {
+            return Err(invalid(name, one_of(&known.join(", "))));
+        }
+    }
+    Ok(())
+}
+
+fn wrong_query(why: QueryRejection) -> Problem {
+    invalid("", format!("tham số không hợp lệ / {}", why.body_text()))
+}
+
+pub(crate) fn invalid(field: &str, reason: impl Into<String>) -> Problem {
     let detail = "Yêu cầu không hợp lệ. / The request is not valid.";
     Problem::new(StatusCode::BAD_REQUEST, "invalid-fields", detail).with_field(field, reason)
 }
 
 #[cfg(test)]
 mod tests {
+    use axum::extract::FromRequestParts;
+
+    use super::*;
+
+    #[test]
+    fn a_filter_by_an_unknown_word_names_the_words() {
+        let filter = |state: Option<&str>, kind: Option<&str>| Filter {
+            commune: None,
+            state: state.map(str::to_owned),
+            kind: kind.map(str::to_owned),
+            after: None,
+        };
+        assert_eq!(known_words(&filter(None, None)), Ok(()));
+        for state in STATES {
+            assert_eq!(known_words(&filter(Some(state), Some("hazard"))), Ok(()));
+        }
+        for (wrong, field, allowed) in [
+            (filter(Some("open"), None), "state", "must be one of: deciding, awaiting-approval"),
+            (filter(None, Some("")), "kind", "must be one of: lost-child, found-child"),
+        ] {
+            let problem = known_words(&wrong).unwrap_err();
+            assert_eq!(
+                (problem.status(), problem.code()),
+                (StatusCode::BAD_REQUEST, "invalid-fields")
+            );
+            let [error] = problem.errors() else { panic!("{problem:?}") };
+            assert!(error.field == field && error.reason.contains(allowed), "{error:?}");
+            assert!(error.reason.starts_with("phải là một trong: "), "{error:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_path_that_is_no_id_is_not_found() {
+        // Without a route there are no parameters, which is a rejection like any other.
+        let (mut parts, ()) = axum::http::Request::new(()).into_parts();
+        let rejected = Path::<String>::from_request_parts(&mut parts, &()).await;
+        assert!(rejected.is_err());
+        for path in [rejected, Ok(Path("x".to_owned()))] {
+            assert_eq!(alert_in(path), Err(not_found()));
+        }
+    }
+
     #[test]
     fn a_code_is_taken_as_people_type_it() {
         assert_eq!(super::as_typed("o1il-23 4Z"), "0111234Z");

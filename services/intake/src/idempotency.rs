@@ -25,16 +25,20 @@ impl IdempotencyKey {
     /// [`BadRequest::IdempotencyKey`]: none, more than one, or not a key.
     pub fn of_headers<'a>(values: impl IntoIterator<Item = &'a [u8]>) -> Result<Self, BadRequest> {
         let mut values = values.into_iter();
-        let value = values.next().ok_or_else(|| refused("is required".to_owned()))?;
+        let value =
+            values.next().ok_or_else(|| refused("bắt buộc phải có / is required".to_owned()))?;
         if values.next().is_some() {
-            return Err(refused("must be sent once".to_owned()));
+            return Err(refused("chỉ được gửi một lần / must be sent once".to_owned()));
         }
         let fits = (1..=IDEMPOTENCY_KEY_BYTES_MAX).contains(&value.len())
             && value.iter().all(u8::is_ascii_graphic);
         std::str::from_utf8(value).ok().filter(|_| fits).map(|key| Self(key.to_owned())).ok_or_else(
             || {
                 let most = IDEMPOTENCY_KEY_BYTES_MAX;
-                refused(format!("must have 1 to {most} visible ASCII characters"))
+                refused(format!(
+                    "phải có 1 đến {most} ký tự ASCII nhìn thấy được / \
+                     must have 1 to {most} visible ASCII characters"
+                ))
             },
         )
     }

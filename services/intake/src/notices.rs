@@ -157,7 +157,11 @@ impl Notices {
         let Some(seen) = seen else { return Since { missed: Some(vec![]), live, now } };
         let complete = seen.alert >= kept.before.alert
             && seen.delivery >= kept.before.delivery
-            && seen.receipt >= kept.before.receipt;
+            && seen.receipt >= kept.before.receipt
+            // An id of another log, or of one that has lost its tail.
+            && seen.alert <= now.alert
+            && seen.delivery <= now.delivery
+            && seen.receipt <= now.receipt;
         let missed = complete
             .then(|| kept.notices.iter().filter(|notice| !seen.has(notice.at)).cloned().collect());
         Since { missed, live, now }
@@ -209,6 +213,8 @@ mod tests {
         };
         assert_eq!(positions(notices.since(Some(seen))), Some(vec![3, 4]));
         assert_eq!(positions(notices.since(None)), Some(vec![]));
+        let ahead = Seen { alert: 99, delivery: 2, receipt: 0 };
+        assert_eq!(positions(notices.since(Some(ahead))), None);
         for position in 5..=5 + KEPT_MAX as u64 {
             notices.tell(notice(Class::Alert, position));
         }

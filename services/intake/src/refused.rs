@@ -74,6 +74,15 @@ pub(crate) fn other_bytes() -> Problem {
 /// A demo's directory accepts only exercise and test.
 pub(crate) fn only_exercises() -> Problem {
     let detail = "Đây là bản chạy thử: chỉ nhận diễn tập. / This is a demo: exercises only.";
-    Problem::new(StatusCode::BAD_REQUEST, "invalid-fields", detail)
-        .with_field("status", "must be exercise or test in a demo")
+    Problem::new(StatusCode::BAD_REQUEST, "invalid-fields", detail).with_field(
+        "status",
+        "bản chạy thử: phải là exercise hoặc test / must be exercise or test in a demo",
+    )
+}
+
+/// The log is being read, or cannot be: what is not known here may be there.
+pub(crate) fn starting() -> Problem {
+    let detail = "Chưa đọc hết nhật ký, chưa biết có tin này không; hãy thử lại. / \
+                  The log is not read yet, so this is not known; try again.";
+    Problem::new(StatusCode::SERVICE_UNAVAILABLE, "starting", detail)
 }

@@ -27,13 +27,15 @@ pub use self::{
     answer::{approve, note, note_text, revision},
     shown::{alert_fields, fields_of},
 };
+pub(crate) use self::{faults::one_of, reach::NOT_A_COMMUNE};
 
 /// One field at fault.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FieldError {
     /// The field's path, as `last_seen.lat` or `reach.communes[3]`; empty for the body as a whole.
     pub field: String,
-    /// Why, in English, with a stable wording; reads on from the field: `must not be blank`.
+    /// Why, in Vietnamese and then in English; both read on from the field:
+    /// `phải ở tương lai / must be in the future`.
     pub reason: String,
 }
 

@@ -1,6 +1,6 @@
 //! A row of the board: one alert as it stands, folded from the log.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use domain::{
     alert::{Alert, AlertEvent, AlertFacts},
@@ -25,7 +25,8 @@ pub(crate) struct Row {
     pub(crate) relays: BTreeMap<CommuneCode, RelayRow>,
     /// Why the raise was refused.
     pub(crate) refusal: Option<Refused>,
-    pub(crate) lanes: BTreeMap<CommuneCode, Lanes>,
+    /// Thousands of lanes; shared, since a row is copied to be shown.
+    pub(crate) lanes: BTreeMap<CommuneCode, Arc<Lanes>>,
     /// What must be durable before this row is shown, for each class.
     pub(crate) shown_after: BTreeMap<event_log::Class, At>,
 }
@@ -65,6 +66,38 @@ impl Row {
             lanes: BTreeMap::new(),
             shown_after: BTreeMap::new(),
         }
+    }
+
+    /// The row without its deliveries, of which there may be thousands.
+    pub(crate) fn without_lanes(&self) -> Self {
+        Self {
+            id: self.id,
+            home: self.home,
+            asked: self.asked.clone(),
+            alert: self.alert.clone(),
+            sent: self.sent,
+            relays: self.relays.clone(),
+            refusal: self.refusal.clone(),
+            lanes: BTreeMap::new(),
+            shown_after: self.shown_after.clone(),
+        }
+    }
+
+    /// The row with the deliveries of one commune.
+    pub(crate) fn with_lanes_of(&self, commune: CommuneCode) -> Self {
+        let mut row = self.without_lanes();
+        if let Some(lanes) = self.lanes.get(&commune) {
+            row.lanes.insert(commune, lanes.clone());
+        }
+        row
+    }
+
+    /// Forgets what the alert's own records said.
+    pub(crate) fn forget(&mut self) {
+        self.alert = Alert::default();
+        self.sent = None;
+        self.refusal = None;
+        self.relays.clear();
     }
 
     /// Takes an event of the alert in.

@@ -3,7 +3,7 @@
 use std::{collections::VecDeque, sync::Arc, time::Duration};
 
 use domain::{
-    ids::{CommuneCode, ProvinceCode},
+    ids::{CommuneCode, Home, ProvinceCode},
     rights::Asker,
 };
 use event_log::Durable;
@@ -38,7 +38,7 @@ pub(crate) enum Scope {
 }
 
 impl Scope {
-    fn holds(self, home: domain::ids::Home) -> bool {
+    fn holds(self, home: Home) -> bool {
         match self {
             Self::Commune(commune) => home.commune == commune,
             Self::Province(province) => home.province == province,
@@ -54,6 +54,7 @@ struct Stream_ {
     missed: VecDeque<Arc<Notice>>,
     since: Since,
     ready: VecDeque<Told>,
+    heartbeat: tokio::time::Interval,
     token_check: Option<String>,
 }
 
@@ -68,7 +69,9 @@ pub(crate) fn watch(
 ) -> impl Stream<Item = Told> + Send {
     let mut since = intake.notices.since(seen);
     let missed = since.missed.take();
+    let first = tokio::time::Instant::now() + HEARTBEAT;
     let mut stream = Stream_ {
+        heartbeat: tokio::time::interval_at(first, HEARTBEAT),
         seen: seen.unwrap_or(since.now),
         intake,
         asker,
@@ -106,7 +109,7 @@ impl Stream_ {
                         }
                         Err(RecvError::Closed) => return None,
                     },
-                    () = tokio::time::sleep(HEARTBEAT) => {
+                    _ = self.heartbeat.tick() => {
                         if !self.still_allowed() {
                             return None;
                         }
@@ -118,17 +121,40 @@ impl Stream_ {
             if self.seen.has(notice.at) {
                 continue;
             }
-            // What is shown must be durable.
-            while self.intake.host.log.durable(notice.at, DOOR_PATIENCE).await != Durable::Stored {
-                if stop.is_cancelled() {
-                    return None;
+            let before = self.seen;
+            self.seen.take(notice.at);
+            let Some(row) = self.row_concerned(&notice) else { continue };
+            // The row may be ahead of the notice; it is shown as it stands, once that is durable.
+            for at in row.shown_after.values().copied().chain([notice.at]) {
+                while self.intake.host.log.durable(at, DOOR_PATIENCE).await != Durable::Stored {
+                    if stop.is_cancelled() {
+                        return None;
+                    }
                 }
             }
             if !self.still_allowed() {
                 return None;
             }
-            self.seen.take(notice.at);
-            self.tell(&notice).await;
+            self.tell(&notice, &row).await;
+            // Who breaks off in the middle of a notice gets the whole of it again.
+            let last = self.ready.len().saturating_sub(1);
+            self.ready.iter_mut().take(last).for_each(|told| told.id = before.to_string());
+        }
+    }
+
+    /// The alert of a notice, where it concerns this stream; most concern others.
+    fn row_concerned(&self, notice: &Notice) -> Option<Row> {
+        let rows = self.intake.board.lock();
+        let row = rows.get(notice.alert)?;
+        let own = self.scope.holds(notice.home);
+        match notice.what.commune() {
+            None => (own || row.communes().any(|home| self.scope.holds(home)))
+                .then(|| row.without_lanes()),
+            Some(commune) => {
+                let mut communes = row.communes();
+                let theirs = |home: Home| home.commune == commune && self.scope.holds(home);
+                (own || communes.any(theirs)).then(|| row.with_lanes_of(commune))
+            }
         }
     }
 
@@ -165,33 +191,18 @@ impl Stream_ {
         chassis::auth::token_holder(&self.intake.host, token).as_ref() == Some(&self.asker)
     }
 
-    async fn tell(&mut self, notice: &Notice) {
-        let Some(row) = self.intake.board.row(notice.alert) else { return };
-        let concerns = self.scope.holds(notice.home)
-            || match notice.what.commune() {
-                None => row.communes().any(|home| self.scope.holds(home)),
-                Some(commune) => {
-                    row.communes().any(|home| home.commune == commune && self.scope.holds(home))
-                }
-            };
-        if !concerns {
-            return;
-        }
+    async fn tell(&mut self, notice: &Notice, row: &Row) {
         match &notice.what {
             What::Alert => {
-                // The row may be ahead of the notice; it is shown as it stands, once durable.
-                if self.intake.door_of(&row).await {
-                    let text = self.intake.text(&row).await;
-                    let data = view::alert(&row, text.as_deref(), false);
-                    let told = self.told("alert", data);
-                    self.ready.push_back(told);
-                }
-            }
-            What::Answer(home) => {
-                let told = self.told("answer", view::answer(&row, home.commune));
+                let text = self.intake.text(row).await;
+                let told = self.told("alert", view::alert(row, text.as_deref(), false));
                 self.ready.push_back(told);
             }
-            What::Delivery(home, targets) => self.tell_deliveries(&row, home.commune, targets),
+            What::Answer(home) => {
+                let told = self.told("answer", view::answer(row, home.commune));
+                self.ready.push_back(told);
+            }
+            What::Delivery(home, targets) => self.tell_deliveries(row, home.commune, targets),
         }
     }
 

@@ -17,6 +17,7 @@ use std::process::ExitCode as Exit;
 
 use chassis::ExitCode;
 use clap::Parser;
+use rustix::process::{Resource, getrlimit, setrlimit};
 
 use args::{Args, Command};
 
@@ -52,6 +53,7 @@ fn main() -> Exit {
             return Exit::from(ExitCode::of_usage(&error));
         }
     };
+    raise_file_limit();
     let runtime = match tokio::runtime::Runtime::new() {
         Ok(runtime) => runtime,
         Err(error) => return ended(Err(Failed::Trouble(error.into()))),
@@ -60,6 +62,14 @@ fn main() -> Exit {
     // What is still under way was told to end; nobody waits for a blocked thread.
     runtime.shutdown_background();
     ended_with
+}
+
+/// Thousands of webhooks and streams are open at once; the usual limit is 1,024 files.
+fn raise_file_limit() {
+    let mut limit = getrlimit(Resource::Nofile);
+    limit.current = limit.maximum;
+    // Where it is not allowed, the limit that there is holds.
+    let _ = setrlimit(Resource::Nofile, limit);
 }
 
 async fn run(command: Command) -> Result<u8, Failed> {

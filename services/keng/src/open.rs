@@ -52,7 +52,7 @@ fn reserve(data: &Path) -> Result<Reserve, std::io::Error> {
 
 /// A file of the map, checked.
 pub(crate) fn check_map(file: &Path) -> Result<Map, Failed> {
-    Map::read(file).map_err(|why| Failed::Refused(why.to_string()))
+    Map::read(file).map_err(|why| Failed::Trouble(anyhow::anyhow!("{why}")))
 }
 
 /// Where in the data directory what lies.

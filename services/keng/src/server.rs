@@ -81,7 +81,11 @@ async fn run(service: Service, options: ServerOptions, kind: Kind) -> Result<u8,
     serving::serve(bound, people, local, routes, (&opened.data, &health, &drain))?;
 
     let stop = drain.token();
-    tokio::select! { () = host.caught_up() => {}, () = stop.cancelled() => {} }
+    tokio::select! {
+        () = host.caught_up() => {}
+        () = log.unreadable() => {}
+        () = stop.cancelled() => {}
+    }
     if !host.map_fits() {
         drain.begin("another map is in force");
         drain.finished().await;
@@ -221,14 +225,24 @@ impl Services {
 /// Writes down which map is in force, and the groups of `--groups`. While the log cannot be
 /// written (a broker that is away), it is done later.
 async fn write_directory(host: &Host, groups: Vec<GroupEntry>) -> Result<(), Failed> {
-    match try_directory(host, groups.clone()).await {
+    let now = match host.is_caught_up(&[]) {
+        true => try_directory(host, groups.clone()).await,
+        // What is there already is not known yet.
+        false => Err(ClerkError::Unavailable("the log cannot be read".to_owned())),
+    };
+    match now {
         Ok(()) => Ok(()),
         Err(ClerkError::Refused { code, .. }) => Err(open::wrong("--registry", code)),
-        Err(ClerkError::Unavailable(why)) => {
+        Err(why @ (ClerkError::Unavailable(_) | ClerkError::Held)) => {
+            let why = why.to_string();
             tracing::warn!(why, "the directory is written when the log can be");
             let later = host.clone();
             host.drain.spawn("directory-later", async move {
                 let stop = later.drain.token();
+                tokio::select! {
+                    () = later.caught_up() => {}
+                    () = stop.cancelled() => return,
+                }
                 while try_directory(&later, groups.clone()).await.is_err() {
                     tokio::select! {
                         () = tokio::time::sleep(RETRY) => {}

@@ -20,6 +20,8 @@ pub(crate) async fn raise(args: RaiseArgs) -> Result<u8, Failed> {
     let client = Client::of_person(&args.server)?;
     let body = Value::Object(body(&args)?);
     let key = args.key.clone().unwrap_or_else(|| Uuid::now_v7().to_string());
+    // If the answer is lost, the same command with this key has the effect of one.
+    aside(&format!("--key {key}"));
     let sent = send(client.post("/v1/alerts", &key).json(&body)).await?;
     let alert: Value = sent.json().await.context("the answer")?;
     let text = |name: &str| alert.get(name).and_then(Value::as_str).unwrap_or_default();
@@ -27,12 +29,21 @@ pub(crate) async fn raise(args: RaiseArgs) -> Result<u8, Failed> {
     if text("state") == "held" {
         line("giữ tại đây, chưa gửi / held here, not yet sent");
     }
+    if text("state") == "refused" {
+        let code = alert.pointer("/refusal/code").and_then(Value::as_str).unwrap_or_default();
+        return Err(Failed::Refused(format!("bị từ chối / refused: {code}")));
+    }
     let communes = alert.get("communes").and_then(Value::as_array);
     for commune in communes.into_iter().flatten() {
         let text = |name: &str| commune.get(name).and_then(Value::as_str).unwrap_or_default();
         line(&format!("  → {} ({})", text("code"), text("reason")));
     }
     Ok(ExitCode::DONE)
+}
+
+#[allow(clippy::print_stderr, reason = "what is no part of the answer goes to standard error")]
+fn aside(text: &str) {
+    eprintln!("keng: {text}");
 }
 
 fn body(args: &RaiseArgs) -> Result<Map<String, Value>, Failed> {

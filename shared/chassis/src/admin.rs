@@ -5,7 +5,10 @@
 use axum::{
     Json, Router,
     body::Bytes,
-    extract::{DefaultBodyLimit, FromRef, Path, State, rejection::BytesRejection},
+    extract::{
+        DefaultBodyLimit, FromRef, Path, State,
+        rejection::{BytesRejection, PathRejection},
+    },
     http::{HeaderMap, StatusCode},
     response::{IntoResponse, Response},
     routing::{get, post},
@@ -33,6 +36,16 @@ const GROUPS_BYTES_MAX: usize = 64 << 20;
 /// Visible ASCII of an idempotency key.
 const KEY_CHARS_MAX: usize = 255;
 
+// What a field at fault is told.
+const KEY_WANTED: &str = "1 đến 255 ký tự nhìn thấy được / 1 to 255 visible characters";
+const NOT_AN_OFFICER: &str = "phải có 1 đến 64 ký tự A-Z a-z 0-9 - _ : / \
+                              must have 1 to 64 of A-Z a-z 0-9 - _ :";
+const NOT_A_COMMUNE: &str = "phải là mã xã gồm năm chữ số / must be a commune code of five digits";
+const NOT_A_PROVINCE: &str =
+    "phải là mã tỉnh gồm hai chữ số / must be a province code of two digits";
+const NOT_ON_MAP: &str = "không có trên bản đồ / not on the map";
+const NOT_A_TIME: &str = "phải là thời điểm RFC 3339 / must be an RFC 3339 time";
+
 /// The routes.
 pub fn router<S>() -> Router<S>
 where
@@ -45,11 +58,12 @@ where
         .route("/v1/groups", post(groups).layer(DefaultBodyLimit::max(GROUPS_BYTES_MAX)))
 }
 
+/// What a token is asked for. Every field is optional here, so that a missing one is named.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Make {
-    officer: String,
-    role: String,
+    officer: Option<String>,
+    role: Option<String>,
     commune: Option<String>,
     province: Option<String>,
     expires: Option<String>,
@@ -64,8 +78,7 @@ async fn make(
     administers(&asker)?;
     let body = body.map_err(|_| too_large())?;
     let id = command_id(&asker, "/v1/tokens", &headers)?;
-    let make: Make = serde_json::from_slice(&body)
-        .map_err(|why| invalid("malformed-json").with_field("", why.to_string()))?;
+    let make = parse(&body)?;
     let mut secret = [0; 32];
     getrandom::fill(&mut secret).map_err(|_| unavailable("no randomness"))?;
     let token = token_of(&secret);
@@ -73,7 +86,7 @@ async fn make(
     let facts = TokenFacts {
         id: public.clone(),
         hash: hash_of(&token),
-        officer: field("officer", make.officer.parse::<OfficerId>())?,
+        officer: officer(&make)?,
         standing: standing(&host, &make)?,
         expires_at: make.expires.as_deref().map(|text| expires(&host, text)).transpose()?,
     };
@@ -101,23 +114,31 @@ pub fn public_id(token: &str) -> String {
     hash_of(token).iter().take(6).map(|byte| format!("{byte:02x}")).collect()
 }
 
+fn officer(make: &Make) -> Result<OfficerId, Problem> {
+    let officer = required("officer", make.officer.as_deref())?;
+    officer.parse().map_err(|_| fault("officer", NOT_AN_OFFICER))
+}
+
 fn standing(host: &Host, make: &Make) -> Result<Standing, Problem> {
-    let role = field("role", make.role.parse::<Role>())?;
+    let role: Role = required("role", make.role.as_deref())?.parse().map_err(|_| {
+        let words = Role::ALL.iter().map(|role| role.as_str()).collect::<Vec<_>>().join(", ");
+        fault("role", format!("phải là một trong: {words} / must be one of: {words}"))
+    })?;
     let no = |field: &str, given: Option<&String>| match given {
-        Some(_) => Err(invalid("invalid-fields").with_field(field, "not with this role")),
+        Some(_) => Err(fault(field, "không đi với vai trò này / not with this role")),
         None => Ok(()),
     };
     let commune = || -> Result<Home, Problem> {
-        let code = make.commune.as_deref().unwrap_or_default();
-        let code = field("commune", code.parse::<CommuneCode>())?;
-        let unknown = || invalid("invalid-fields").with_field("commune", "not on the map");
-        host.map.home(code).ok_or_else(unknown)
+        let code: CommuneCode = required("commune", make.commune.as_deref())?
+            .parse()
+            .map_err(|_| fault("commune", NOT_A_COMMUNE))?;
+        host.map.home(code).ok_or_else(|| fault("commune", NOT_ON_MAP))
     };
     let province = || -> Result<ProvinceCode, Problem> {
-        let code = make.province.as_deref().unwrap_or_default();
-        let code = field("province", code.parse::<ProvinceCode>())?;
-        let unknown = || invalid("invalid-fields").with_field("province", "not on the map");
-        host.map.province_name(code).map(|_| code).ok_or_else(unknown)
+        let code: ProvinceCode = required("province", make.province.as_deref())?
+            .parse()
+            .map_err(|_| fault("province", NOT_A_PROVINCE))?;
+        host.map.province_name(code).map(|_| code).ok_or_else(|| fault("province", NOT_ON_MAP))
     };
     match role {
         Role::Officer | Role::Commander => no("province", make.province.as_ref())?,
@@ -137,10 +158,10 @@ fn standing(host: &Host, make: &Make) -> Result<Standing, Problem> {
 }
 
 fn expires(host: &Host, text: &str) -> Result<Millis, Problem> {
-    let at = field("expires", text.parse::<jiff::Timestamp>())?;
+    let at = text.parse::<jiff::Timestamp>().map_err(|_| fault("expires", NOT_A_TIME))?;
     let at = Millis(at.as_millisecond());
     if at <= host.clock.now() {
-        return Err(invalid("invalid-fields").with_field("expires", "must be in the future"));
+        return Err(fault("expires", "phải ở tương lai / must be in the future"));
     }
     Ok(at)
 }
@@ -178,16 +199,24 @@ async fn list(State(host): State<Host>, Caller(asker): Caller) -> Result<Respons
 async fn revoke(
     State(host): State<Host>,
     Caller(asker): Caller,
-    Path(id): Path<String>,
+    id: Result<Path<String>, PathRejection>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     administers(&asker)?;
     command_id(&asker, "/v1/tokens/revoke", &headers)?;
+    let Path(id) = id.map_err(|_| no_such_token())?;
     if !host.directory.read().tokens().any(|token| token.facts.id == id) {
         return Err(no_such_token());
     }
     let now = host.clock.now();
-    host.clerk.revoke_token(person(&asker), &id, now).await.map_err(of_clerk)?;
+    match host.clerk.revoke_token(person(&asker), &id, now).await {
+        Err(ClerkError::Held) => {
+            let words = "giữ tại đây, chưa gửi / held here, not yet sent";
+            let body = json!({ "id": id, "state": "revoked", "request": words });
+            return Ok((StatusCode::ACCEPTED, Json(body)).into_response());
+        }
+        revoked => revoked.map_err(of_clerk)?,
+    }
     tracing::info!(token = id, by = %asker.officer, "token revoked");
     Ok(Json(json!({ "id": id, "state": "revoked" })).into_response())
 }
@@ -222,9 +251,8 @@ fn command_id(asker: &Asker, path: &str, headers: &HeaderMap) -> Result<RecordId
     let key = key.filter(|key| {
         (1..=KEY_CHARS_MAX).contains(&key.len()) && key.bytes().all(|b| b.is_ascii_graphic())
     });
-    let key = key.ok_or_else(|| {
-        invalid("idempotency-key").with_field("Idempotency-Key", "1 to 255 visible characters")
-    })?;
+    let key =
+        key.ok_or_else(|| invalid("idempotency-key").with_field("Idempotency-Key", KEY_WANTED))?;
     Ok(RecordId::of_command(asker.officer.as_str(), path, key))
 }
 
@@ -243,8 +271,43 @@ fn no_such_token() -> Problem {
     Problem::new(StatusCode::NOT_FOUND, "not-found", detail)
 }
 
-fn field<T, E: std::fmt::Display>(name: &str, parsed: Result<T, E>) -> Result<T, Problem> {
-    parsed.map_err(|why| invalid("invalid-fields").with_field(name, why.to_string()))
+/// One field at fault.
+fn fault(field: &str, reason: impl Into<String>) -> Problem {
+    invalid("invalid-fields").with_field(field, reason)
+}
+
+fn required<'a>(field: &str, given: Option<&'a str>) -> Result<&'a str, Problem> {
+    given.ok_or_else(|| fault(field, "bắt buộc phải có / is required"))
+}
+
+/// Reads the body of a token: what is no JSON has no field, all else names its own. The parser's
+/// words about a value are left out, since they repeat it.
+fn parse(body: &[u8]) -> Result<Make, Problem> {
+    let mut json = serde_json::Deserializer::from_slice(body);
+    let malformed = |why: &serde_json::Error| {
+        let reason = format!("không phải JSON / is not JSON: {why}");
+        invalid("malformed-json").with_field("", reason)
+    };
+    let make = serde_path_to_error::deserialize(&mut json).map_err(|error| {
+        let (path, why) = (error.path().to_string(), error.inner());
+        if !why.is_data() {
+            return malformed(why);
+        }
+        let path = if path == "." { "" } else { path.as_str() };
+        let why = why.to_string();
+        if why.starts_with("unknown field `") {
+            fault(path, "không có trường này / unknown field")
+        } else if let Some(rest) = why.strip_prefix("duplicate field `") {
+            let name = rest.split('`').next().unwrap_or_default();
+            fault(name, "bị ghi hai lần / is given twice")
+        } else if path.is_empty() {
+            fault(path, "phải là đối tượng / must be an object")
+        } else {
+            fault(path, "phải là chuỗi / must be a string")
+        }
+    })?;
+    json.end().map_err(|why| malformed(&why))?;
+    Ok(make)
 }
 
 fn unavailable(why: &str) -> Problem {
@@ -261,9 +324,50 @@ fn of_clerk(error: ClerkError) -> Problem {
             Problem::new(StatusCode::CONFLICT, code.clone(), detail).with_field(field, code)
         }
         ClerkError::Unavailable(why) => unavailable(&why),
+        ClerkError::Held => Problem::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "held",
+            "Giữ tại đây, chưa gửi: mất kết nối NATS. / Held here, not yet sent: the broker is away.",
+        ),
     }
 }
 
 fn time(at: Millis) -> String {
     jiff::Timestamp::from_millisecond(at.0).map(|at| at.to_string()).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Field and code of what is wrong with a body, up to what needs no map.
+    fn fault_of(body: &str) -> (String, String, String) {
+        let make = parse(body.as_bytes());
+        let made = make.and_then(|make| {
+            officer(&make)?;
+            required("role", make.role.as_deref()).map(str::to_owned)
+        });
+        let problem = made.unwrap_err();
+        let [error] = problem.errors() else { panic!("{problem:?}") };
+        (problem.code().to_owned(), error.field.clone(), error.reason.clone())
+    }
+
+    #[test]
+    fn what_is_wrong_with_a_token_names_its_field() {
+        for (body, code, field, reason) in [
+            ("", "malformed-json", "", "không phải JSON / is not JSON: "),
+            ("{} {}", "malformed-json", "", "không phải JSON / is not JSON: "),
+            ("7", "invalid-fields", "", "phải là đối tượng / must be an object"),
+            ("{}", "invalid-fields", "officer", "bắt buộc phải có / is required"),
+            (r#"{"officer":"an"}"#, "invalid-fields", "role", "bắt buộc phải có / is required"),
+            (r#"{"officer":"a b"}"#, "invalid-fields", "officer", "phải có 1 đến 64 "),
+            (r#"{"officer":7}"#, "invalid-fields", "officer", "phải là chuỗi / must be a string"),
+            (r#"{"rôle":"a"}"#, "invalid-fields", "rôle", "không có trường này / unknown field"),
+            (r#"{"role":"a","role":"a"}"#, "invalid-fields", "role", "bị ghi hai lần / is given "),
+        ] {
+            let (at_code, at, told) = fault_of(body);
+            assert_eq!((at_code.as_str(), at.as_str()), (code, field), "{body}: {told}");
+            assert!(told.starts_with(reason), "{body}: {told}");
+        }
+    }
 }

@@ -43,6 +43,11 @@ pub struct DataDir {
     _lock: File,
 }
 
+/// Whether a server has worked in this directory before.
+fn holds_data(path: &Path) -> bool {
+    ["events", "outbox", "audit", "instance"].iter().any(|name| path.join(name).exists())
+}
+
 impl DataDir {
     /// Makes the directory (mode 0700) if it is not there, holds it, and marks it if it is new.
     /// Blocks for a moment.
@@ -63,6 +68,10 @@ impl DataDir {
                 });
             }
             Some(_) => {}
+            None if holds_data(path) => {
+                let why = "there are data, and no mark that says whose";
+                return Err(ConfigError::Damaged { path: path.join(MARK_FILE), why });
+            }
             None => {
                 durable_file::write(path, MARK_FILE, &format!("{}\n", kind.as_str()))
                     .and_then(|()| path.parent().map_or(Ok(()), durable_file::sync_dir))

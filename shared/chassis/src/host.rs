@@ -113,6 +113,25 @@ impl Host {
         self.models.caught_up().await;
     }
 
+    /// Waits until the read models of these names have reached the log's end.
+    pub async fn caught_up_of(&self, names: &[&str]) {
+        let mut behind = self.models.behind.subscribe();
+        let none = |behind: &BTreeSet<&'static str>| !names.iter().any(|n| behind.contains(n));
+        // The sender lives as long as `self`, so that the wait cannot end early.
+        let _ = behind.wait_for(none).await;
+    }
+
+    /// Whether the read models of these names have reached the log's end; with no name, whether
+    /// all have.
+    #[must_use]
+    pub fn is_caught_up(&self, names: &[&str]) -> bool {
+        let behind = self.models.behind.borrow();
+        if names.is_empty() {
+            return behind.is_empty();
+        }
+        !names.iter().any(|name| behind.contains(name))
+    }
+
     /// Whether new alerts may be raised; corrections always may.
     #[must_use]
     pub fn raising_allowed(&self) -> bool {
@@ -227,6 +246,10 @@ impl projection::Project for Following {
         let entity = recorded.key.entity.as_str();
         let keep = ["officer-", "token-", "map"].iter().any(|kind| entity.starts_with(kind));
         self.kept.saw(recorded, keep);
+        if keep {
+            // A token that was made or revoked stays so, whatever is killed next.
+            self.kept.hurry();
+        }
         self.position.send_replace(recorded.position);
         if recorded.key.entity.as_str() == "map" {
             self.host.check_map();

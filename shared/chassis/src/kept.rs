@@ -10,7 +10,7 @@ use domain::ids::RecordId;
 use event_log::{At, Class, Durable, EventLog, Key, Kind, Recorded, Seal, follower::Cursor};
 use local_state::{Change, LocalState, Model};
 use prost::Message;
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc};
 use wire::v1::{RecordClass, StoredRecord};
 
 use crate::Drain;
@@ -28,6 +28,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// Keeps the records of one read model.
 pub struct Kept {
     waiting: Option<mpsc::Sender<Waiting>>,
+    hurry: Arc<Notify>,
 }
 
 enum Waiting {
@@ -55,25 +56,34 @@ impl Kept {
         log: &Arc<dyn EventLog>,
         drain: &Drain,
     ) -> (Self, Found) {
-        let Some(local) = local else { return (Self { waiting: None }, Found::default()) };
+        let hurry = Arc::<Notify>::default();
+        let nothing = |hurry| (Self { waiting: None, hurry }, Found::default());
+        let Some(local) = local else { return nothing(hurry) };
         let model = match local.model_with_version(name, SCHEMA) {
             Ok(model) => model,
             Err(why) => {
                 tracing::warn!(name, %why, "local state is not used");
-                return (Self { waiting: None }, Found::default());
+                return nothing(hurry);
             }
         };
         let found = read(&model, class);
         let (sender, waiting) = mpsc::channel(WAITING_MAX);
-        let keeping = Keeping { model, class, log: Arc::clone(log), waiting };
+        let log = Arc::clone(log);
+        let keeping = Keeping { model, class, log, waiting, hurry: Arc::clone(&hurry) };
         let stop = drain.token();
         drain.spawn("local-state", keeping.run(stop));
-        (Self { waiting: Some(sender) }, found)
+        (Self { waiting: Some(sender), hurry }, found)
     }
 
     /// The read model has taken this record in; `keep` where it is needed at the next start.
     pub fn saw(&mut self, recorded: &Arc<Recorded>, keep: bool) {
         self.hand_over(Waiting::Record { recorded: Arc::clone(recorded), keep });
+    }
+
+    /// What was seen is kept at once, not within a second: for what is rare, and must be known at
+    /// the next start also while the broker is away.
+    pub fn hurry(&self) {
+        self.hurry.notify_one();
     }
 
     /// The read model begins anew.
@@ -151,6 +161,7 @@ struct Keeping {
     class: Class,
     log: Arc<dyn EventLog>,
     waiting: mpsc::Receiver<Waiting>,
+    hurry: Arc<Notify>,
 }
 
 impl Keeping {
@@ -170,7 +181,11 @@ impl Keeping {
                 return;
             }
             if came < BATCH_MAX {
-                tokio::select! { () = tokio::time::sleep(EVERY) => {}, () = stop.cancelled() => {} }
+                tokio::select! {
+                    () = tokio::time::sleep(EVERY) => {}
+                    () = self.hurry.notified() => {}
+                    () = stop.cancelled() => {}
+                }
             }
         }
     }

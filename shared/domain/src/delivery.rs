@@ -2,7 +2,7 @@
 //!
 //! What became of each attempt is in the receipts, which `lane` folds with the plans.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, sync::Arc};
 
 use crate::{
     decider::{Decider, Refusal},
@@ -23,7 +23,7 @@ pub struct Target {
     /// The channel within the group.
     pub channel: ChannelId,
     /// The channel's type, as `webhook`.
-    pub channel_type: String,
+    pub channel_type: Arc<str>,
 }
 
 /// The gate: whether a group may be told of an alert of this status. Called where the plan is
@@ -224,8 +224,19 @@ impl Delivery {
             Some(lease) if lease.until > known.now => (lease.instance.clone(), lease.until),
             _ => (plan.instance.clone(), known.now.plus_ms(LEASE_MS)),
         };
+        // Not `..plan.clone()`, which would copy all targets for each record.
         let planned = |targets: &[Target]| DeliveryEvent::Planned {
-            plan: Plan { targets: targets.to_vec(), instance: instance.clone(), ..plan.clone() },
+            plan: Plan {
+                alert: plan.alert,
+                alert_home: plan.alert_home,
+                commune: plan.commune,
+                revision: plan.revision,
+                news: plan.news,
+                cause: plan.cause,
+                instance: instance.clone(),
+                give_up_at: plan.give_up_at,
+                targets: targets.to_vec(),
+            },
             lease_until,
         };
         // An empty plan is recorded too: it keeps an older revision from leaving after it.

@@ -1,6 +1,6 @@
 //! Ids and names: newtypes, parsed at the edge and trusted inside.
 
-use std::{fmt, str::FromStr};
+use std::{fmt, str::FromStr, sync::Arc};
 
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
@@ -274,15 +274,15 @@ fn derive(parts: &[&str]) -> Uuid {
 /// The id of an officer: one person, whatever tokens it has. 1 to 64 characters of
 /// `A–Z a–z 0–9 - _ :`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct OfficerId(String);
+pub struct OfficerId(Arc<str>);
 
 /// The id of a group: 1 to 64 characters of `A–Z a–z 0–9 - _ :`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct GroupId(String);
+pub struct GroupId(Arc<str>);
 
 /// The id of a channel within its group: 1 to 32 characters of `A–Z a–z 0–9 - _ :`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct ChannelId(String);
+pub struct ChannelId(Arc<str>);
 
 macro_rules! names {
     ($name:ident, $most:literal, $what:literal) => {
@@ -298,7 +298,7 @@ macro_rules! names {
             fn from_str(text: &str) -> Result<Self, NotAnId> {
                 let fits =
                     !text.is_empty() && text.len() <= $most && text.bytes().all(is_name_byte);
-                if fits { Ok(Self(text.to_owned())) } else { Err(NotAnId { what: $what }) }
+                if fits { Ok(Self(text.into())) } else { Err(NotAnId { what: $what }) }
             }
         }
         impl fmt::Display for $name {

@@ -11,8 +11,11 @@ use crate::{
 };
 
 /// A retry that is due within this margin may already have left. Whoever is about to retry looks
-/// into the log first, so that the margin only has to cover that look and the clocks.
-const ABOUT_TO_LEAVE_MS: i64 = 500;
+/// into the log first, so that on a log that orders at once the margin only has to cover that
+/// look and the clocks.
+pub const ABOUT_TO_LEAVE_MS: i64 = 500;
+/// Receipts kept until the plan comes that they are receipts of.
+const EARLY_MAX: usize = 10_000;
 
 /// What is known of one attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -97,17 +100,18 @@ impl LaneDelivery {
     #[must_use]
     pub fn due_at(&self) -> Option<Millis> {
         match self.progress {
-            Progress::Planned => Some(self.planned_at),
+            // At once, whatever a clock has been set to since.
+            Progress::Planned => Some(Millis(0)),
             Progress::Waiting(at) => Some(at),
             _ => None,
         }
     }
 
-    fn may_have_arrived(&self, now: Millis) -> bool {
+    fn may_have_arrived(&self, now: Millis, margin_ms: i64) -> bool {
         match self.progress {
             // The plan is the record of the first attempt: it may be under way.
             Progress::Planned => true,
-            Progress::Waiting(at) => self.maybe_arrived || at <= now.plus_ms(ABOUT_TO_LEAVE_MS),
+            Progress::Waiting(at) => self.maybe_arrived || at <= now.plus_ms(margin_ms),
             _ => self.maybe_arrived,
         }
     }
@@ -131,7 +135,11 @@ impl LaneDelivery {
 pub struct Lanes {
     /// Who sends.
     pub lease: Option<Lease>,
+    /// The newest revision planned.
+    newest: u64,
     lanes: BTreeMap<Target, Vec<LaneDelivery>>,
+    /// Receipts whose plan has not come yet: plans and receipts have no order between them.
+    early: Vec<Receipt>,
 }
 
 impl Lanes {
@@ -141,7 +149,8 @@ impl Lanes {
             DeliveryEvent::Planned { plan, lease_until } => {
                 self.lease = Some(Lease { instance: plan.instance.clone(), until: *lease_until });
                 for target in &plan.targets {
-                    let lane = self.lanes.entry(target.clone()).or_default();
+                    // Most lanes have one delivery for ever, and there are thousands of lanes.
+                    let lane = self.lanes.entry(target.clone()).or_insert_with(one_delivery);
                     if lane.iter().any(|delivery| delivery.revision == plan.revision) {
                         continue;
                     }
@@ -156,27 +165,43 @@ impl Lanes {
                         maybe_arrived: false,
                     });
                 }
+                let early = std::mem::take(&mut self.early);
+                early.iter().for_each(|receipt| self.receive(receipt));
+                // A plan that comes after a newer one, because it was lost meanwhile, is over;
+                // what it told may have arrived.
+                if self.newest > plan.revision {
+                    self.stop(plan.revision, &plan.targets, StopReason::Superseded, None, at);
+                }
+                self.newest = self.newest.max(plan.revision);
                 // Whoever is told the new revision, or was certainly not told the old one, is
                 // not told the old one any more.
-                self.stop(plan.revision.saturating_sub(1), &[], StopReason::Superseded, None);
+                let before = plan.revision.saturating_sub(1);
+                self.stop(before, &[], StopReason::Superseded, None, at);
             }
             DeliveryEvent::LeaseTaken { instance, lease_until } => {
                 self.lease = Some(Lease { instance: instance.clone(), until: *lease_until });
             }
             DeliveryEvent::Stopped { reason, revision, targets, never_left } => {
-                self.stop(*revision, targets, *reason, Some(*never_left));
+                self.stop(*revision, targets, *reason, Some(*never_left), at);
             }
         }
     }
 
-    fn stop(&mut self, up_to: u64, only: &[Target], why: StopReason, never_left: Option<bool>) {
+    fn stop(
+        &mut self,
+        up_to: u64,
+        only: &[Target],
+        why: StopReason,
+        never_left: Option<bool>,
+        at: Millis,
+    ) {
         for (target, lane) in &mut self.lanes {
             if !only.is_empty() && !only.contains(target) {
                 continue;
             }
             for delivery in lane.iter_mut().filter(|d| d.revision <= up_to && !d.ended()) {
-                if delivery.progress == Progress::Planned && never_left != Some(true) {
-                    delivery.maybe_arrived = true;
+                if never_left != Some(true) {
+                    delivery.maybe_arrived = delivery.may_have_arrived(at, ABOUT_TO_LEAVE_MS);
                 }
                 delivery.progress = Progress::Stopped(why);
             }
@@ -190,6 +215,9 @@ impl Lanes {
             .get_mut(&receipt.target)
             .and_then(|lane| lane.iter_mut().find(|d| d.revision == receipt.revision))
         else {
+            if self.early.len() < EARLY_MAX {
+                self.early.push(receipt.clone());
+            }
             return;
         };
         if receipt.attempt <= delivery.attempts {
@@ -217,11 +245,12 @@ impl Lanes {
         }
     }
 
-    /// Targets that have certainly not been reached by anything of this alert.
-    pub fn not_reached(&self, now: Millis) -> impl Iterator<Item = &Target> {
+    /// Targets that have certainly not been reached by anything of this alert, nor will be by
+    /// what leaves within `margin_ms`.
+    pub fn not_reached(&self, now: Millis, margin_ms: i64) -> impl Iterator<Item = &Target> {
         self.lanes
             .iter()
-            .filter(move |(_, lane)| !lane.iter().any(|d| d.may_have_arrived(now)))
+            .filter(move |(_, lane)| !lane.iter().any(|d| d.may_have_arrived(now, margin_ms)))
             .map(|(target, _)| target)
     }
 
@@ -235,6 +264,12 @@ impl Lanes {
         self.iter().filter(|(_, delivery)| !delivery.ended())
     }
 
+    /// Whether something is still to be tried for this target.
+    #[must_use]
+    pub fn has_open(&self, target: &Target) -> bool {
+        self.lanes.get(target).is_some_and(|lane| lane.iter().any(|delivery| !delivery.ended()))
+    }
+
     /// How many targets were ever planned for.
     #[must_use]
     pub fn targets(&self) -> usize {
@@ -246,6 +281,10 @@ impl Lanes {
     pub fn get(&self, target: &Target, revision: u64) -> Option<&LaneDelivery> {
         self.lanes.get(target)?.iter().find(|delivery| delivery.revision == revision)
     }
+}
+
+fn one_delivery() -> Vec<LaneDelivery> {
+    Vec::with_capacity(1)
 }
 
 #[cfg(test)]
@@ -304,7 +343,8 @@ mod tests {
         lanes.receive(&receipt(3, 1, Outcome::Unknown, Some(50_000)));
         lanes.receive(&receipt(4, 1, Outcome::Gone, None));
         lanes.receive(&receipt(5, 1, Outcome::NotReached, Some(10_400)));
-        let not_reached: Vec<_> = lanes.not_reached(Millis(10_000)).cloned().collect();
+        let not_reached: Vec<_> =
+            lanes.not_reached(Millis(10_000), ABOUT_TO_LEAVE_MS).cloned().collect();
         // 0 may be under way, and the retry of 5 may have left already.
         assert_eq!(not_reached, [target(2), target(4)]);
     }
@@ -320,6 +360,42 @@ mod tests {
         // What was in flight is still taken in.
         lanes.receive(&receipt(1, 1, Outcome::Delivered, None));
         assert_eq!(lanes.get(&target(1), 1).unwrap().state(), "delivered");
+    }
+
+    #[test]
+    fn receipts_may_come_before_their_plan() {
+        let mut lanes = Lanes::default();
+        lanes.apply(&planned(1, News::Issued, &[0]), Millis(0));
+        lanes.receive(&Receipt { revision: 2, ..receipt(0, 1, Outcome::Delivered, None) });
+        lanes.receive(&receipt(1, 1, Outcome::Delivered, None));
+        lanes.apply(&planned(1, News::Issued, &[1]), Millis(0));
+        lanes.apply(&planned(2, News::Cancelled, &[0, 1]), Millis(9));
+        assert_eq!(lanes.get(&target(1), 1).unwrap().state(), "delivered");
+        assert_eq!(lanes.get(&target(0), 2).unwrap().state(), "delivered");
+    }
+
+    #[test]
+    fn a_plan_that_comes_after_a_newer_one_is_over() {
+        let mut lanes = Lanes::default();
+        lanes.apply(&planned(2, News::Cancelled, &[]), Millis(0));
+        lanes.apply(&planned(1, News::Issued, &[0]), Millis(1));
+        assert_eq!(lanes.open().count(), 0);
+        assert_eq!(lanes.not_reached(Millis(9), 0).count(), 0);
+    }
+
+    #[test]
+    fn a_retry_under_way_when_it_is_stopped_may_arrive() {
+        let mut lanes = Lanes::default();
+        lanes.apply(&planned(1, News::Issued, &[0]), Millis(0));
+        lanes.receive(&receipt(0, 1, Outcome::NotReached, Some(2_000)));
+        let stop = DeliveryEvent::Stopped {
+            reason: StopReason::Refused,
+            revision: 1,
+            targets: vec![],
+            never_left: false,
+        };
+        lanes.apply(&stop, Millis(2_100));
+        assert_eq!(lanes.not_reached(Millis(9_000), ABOUT_TO_LEAVE_MS).count(), 0);
     }
 
     #[test]

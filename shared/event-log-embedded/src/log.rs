@@ -57,7 +57,7 @@ impl EmbeddedLog {
         if !sealed_was_there && log.end() > 0 {
             return Err(OpenError::SealedGone { dir: sealed_dir, records: log.end() });
         }
-        let sealed = open_journal(&sealed_dir, options.of_journal())?;
+        let sealed = open_journal(&sealed_dir, options.of_sealed_journal())?;
         let index = recover(&log, &sealed, dir)?;
         let (sender, moved) = mpsc::sync_channel(1);
         let journals = (log, sealed);

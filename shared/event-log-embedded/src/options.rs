@@ -25,7 +25,7 @@ pub struct EmbeddedOptions {
 impl Default for EmbeddedOptions {
     fn default() -> Self {
         Self {
-            hold: Duration::from_micros(500),
+            hold: Duration::from_micros(900),
             segment_bytes: 16 << 20,
             reserve: None,
             given_back: Duration::from_millis(GIVEN_BACK_MS),
@@ -44,11 +44,21 @@ impl EmbeddedOptions {
         self
     }
 
-    /// The options of either journal.
+    /// The options of the journal of records.
     pub(crate) fn of_journal(&self) -> Options {
+        self.of_either(self.hold)
+    }
+
+    /// The options of the journal of sealed parts: they come with the command alone, so that
+    /// their sync waits for nobody, and runs while it is decided.
+    pub(crate) fn of_sealed_journal(&self) -> Options {
+        self.of_either(Duration::ZERO)
+    }
+
+    fn of_either(&self, hold: Duration) -> Options {
         Options {
             segment_bytes: self.segment_bytes,
-            hold: self.hold,
+            hold,
             reserve: self.reserve.clone(),
             ..Options::default()
         }

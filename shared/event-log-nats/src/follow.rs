@@ -124,6 +124,7 @@ pub(crate) async fn follow(
         ahead,
         place: from,
         end,
+        told: false,
         steps,
         orders: orders.clone(),
         stop: stop.clone(),
@@ -138,8 +139,7 @@ async fn fits(inner: &Inner, class: Class, cursor: Cursor) -> Result<bool, Unrea
     Ok(raw.is_some_and(|raw| hash_of(&raw.payload) == cursor.hash))
 }
 
-/// The end of the stream; `None` where it cannot be read or is not there yet: a follower then
-/// counts as caught up, so that services come up.
+/// The end of the stream; `None` where it cannot be read or is not there yet.
 async fn last_sequence(inner: &Inner, class: Class) -> Option<u64> {
     let stream = inner.broker.context.get_stream(Stream::Of(class).name());
     let stream = tokio::time::timeout(HEARTBEAT, stream).await.ok()?.ok()?;
@@ -154,8 +154,10 @@ struct Course {
     ahead: Ahead,
     /// The last record handed to a projection.
     place: Option<Cursor>,
-    /// Where the log ended as following began; `None` once that has been passed.
+    /// Where the log ended when it was first read; `None` before, and once it has been passed.
     end: Option<u64>,
+    /// Whether the follower was told that it has caught up.
+    told: bool,
     steps: mpsc::Sender<Result<Step, FollowError>>,
     orders: Option<mpsc::UnboundedSender<Order>>,
     stop: CancellationToken,
@@ -180,9 +182,6 @@ type Completed = (Result<Arc<Recorded>, Unread>, u64);
 impl Course {
     async fn run(mut self) {
         let mut pause = PAUSE_MIN;
-        if self.end.is_none() && self.step(Step::CaughtUp).await.is_err() {
-            return;
-        }
         loop {
             let began = tokio::time::Instant::now();
             let ended = self.pass().await;
@@ -223,6 +222,12 @@ impl Course {
             return Err(Ended::DoesNotFit);
         }
         let consumer = self.consumer().await?;
+        // A broker that was away at the start has an end too, and only behind it is what is
+        // known the whole.
+        if self.end.is_none() && !self.told {
+            let end = last_sequence(&inner, self.class).await;
+            self.end = Some(end.ok_or_else(|| Ended::Trouble("no end of the stream".to_owned()))?);
+        }
         let passed = self.end.is_some_and(|end| self.place.is_some_and(|at| at.position >= end));
         if consumer.cached_info().num_pending == 0 || passed {
             self.caught_up().await?;
@@ -374,7 +379,10 @@ impl Course {
 
     async fn caught_up(&mut self) -> Result<(), Ended> {
         match self.end.take() {
-            Some(_) => self.step(Step::CaughtUp).await,
+            Some(_) => {
+                self.told = true;
+                self.step(Step::CaughtUp).await
+            }
             None => Ok(()),
         }
     }

@@ -178,13 +178,15 @@ where
         Self { log, entities: Mutex::new(HashMap::new()) }
     }
 
-    /// The entity as it stands in the log.
+    /// The entity as it stands in the log, loaded anew: another instance may have decided since,
+    /// and nothing guards what is only read.
     ///
     /// # Errors
     /// The log cannot be reached, or the entity is held.
-    pub async fn state(&self, key: &Key) -> Result<D, ExecuteError> {
+    pub async fn state(&self, key: &Key) -> Result<Folded<D>, ExecuteError> {
         let mut slot = self.slot(&key.entity).lock_owned().await;
-        Ok(self.folded(&mut slot, key, false).await?.state.clone())
+        *slot = None;
+        Ok(self.folded(&mut slot, key, false).await?.clone())
     }
 
     /// Decides one thing.

@@ -46,6 +46,9 @@ pub enum ClerkError {
     /// Not known to be written: ask again.
     #[error("not stored: {0}")]
     Unavailable(String),
+    /// On this machine's disk, not yet sent to the broker.
+    #[error("held here, not yet sent")]
+    Held,
 }
 
 impl From<ExecuteError> for ClerkError {
@@ -126,8 +129,14 @@ impl Clerk {
         let body = Body::RevokeToken(v1::RevokeToken { id: id.to_owned() });
         let entity = EntityName::token(id);
         let draft = draft(RecordId(Uuid::now_v7()), entity, Home::NATION, &actor, now, body);
-        self.write(vec![draft], now).await?;
-        Ok(())
+        match self.write(vec![draft], now).await {
+            // At this process it works at once, also while the broker is away.
+            Err(ClerkError::Held) => {
+                self.directory.revoke_here(id);
+                Err(ClerkError::Held)
+            }
+            written => written.map(|_| ()),
+        }
     }
 
     /// Records the groups that are new or differ; the same file again writes nothing. Answers
@@ -224,8 +233,12 @@ impl Clerk {
         let records: Vec<Record> = drafts.into_iter().map(Draft::record).collect();
         let appended = self.log.append(records.clone()).await?;
         // Over a broker that is away a command is held; the directory does not wait for that.
-        if self.log.durable(appended.at, PATIENCE).await != Durable::Stored {
-            return Err(ClerkError::Unavailable("the log does not store".to_owned()));
+        match self.log.durable(appended.at, PATIENCE).await {
+            Durable::Stored => {}
+            Durable::HeldHere => return Err(ClerkError::Held),
+            Durable::Unknown => {
+                return Err(ClerkError::Unavailable("the log does not store".to_owned()));
+            }
         }
         // A repeat is decided as the first record under its id says.
         let first =

@@ -87,6 +87,14 @@ impl Directory {
         }
     }
 
+    /// Refuses a token from now on; see `SharedDirectory::revoke_here`.
+    pub(crate) fn revoke_here(&mut self, token: &str) {
+        self.revoked.insert(token.to_owned());
+        if let Some(token) = self.tokens.get_mut(token) {
+            token.revoked = true;
+        }
+    }
+
     /// The groups of a commune, sorted by id.
     #[must_use]
     pub fn groups_of(&self, commune: CommuneCode) -> &[Arc<Group>] {

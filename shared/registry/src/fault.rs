@@ -1,5 +1,6 @@
 //! What is wrong with a file that an operator gave: line, field and reason of each fault.
 
+use domain::text::NotText;
 use std::{fmt, fs::File, io, io::Read, path::Path};
 
 /// The most faults that one reading reports; reading stops there.
@@ -12,7 +13,7 @@ pub struct Fault {
     pub line: usize,
     /// The field, as `neighbours[2]` or `channels[0].url`; empty where the whole line is at fault.
     pub field: String,
-    /// Why, for the operator. Names no secret.
+    /// Why, for the operator, in Vietnamese and then in English. Names no secret.
     pub reason: String,
 }
 
@@ -90,6 +91,20 @@ fn read_bytes(path: &Path, bytes_max: u64) -> io::Result<Vec<u8>> {
         return Err(io::Error::other(format!("larger than {bytes_max} bytes")));
     }
     Ok(bytes)
+}
+
+/// Why a text is not taken, as the operator is told.
+pub(crate) fn not_text(not: NotText) -> String {
+    match not {
+        NotText::Blank => format!("không được để trống / {not}"),
+        NotText::Control => format!("không được có ký tự điều khiển / {not}"),
+        NotText::TooLong { chars_max } => format!("không được quá {chars_max} ký tự / {not}"),
+    }
+}
+
+/// Why a word is not taken: the words that are.
+pub(crate) fn none_of(words: &str) -> String {
+    format!("phải là một trong: {words} / is none of {words}")
 }
 
 /// Gathers faults while a file is read.

@@ -10,7 +10,7 @@ use std::{
 use base64::{Engine, prelude::BASE64_STANDARD};
 use domain::{
     directory::{ChannelFacts, ChannelUse, GroupFacts},
-    ids::{ChannelId, GroupId, Home, ProvinceCode},
+    ids::{ChannelId, GroupId, Home, NotAnId, ProvinceCode},
     text::{Shape, plain},
     values::GroupKind,
 };
@@ -21,10 +21,11 @@ use wire::{
 };
 
 use crate::{
-    fault::{Collector, Faults, ReadError, read},
+    fault::{Collector, Faults, ReadError, none_of, not_text, read},
     group::{Address, content_sha256},
     lines::{OnlyObject, numbered, parse, present},
-    map::Map,
+    map::{Map, not_in_map},
+    map_line::{not_a_commune, not_a_province},
 };
 
 /// The most characters of a group's name.
@@ -182,7 +183,9 @@ pub fn parse_groups(bytes: &[u8], map: &Map) -> Result<Vec<GroupEntry>, Faults> 
     let mut seen: HashMap<String, usize> = HashMap::new();
     for (number, text) in lines {
         if number > GROUPS_MAX {
-            faults.add(number, "", format!("a file has at most {GROUPS_MAX} groups"));
+            let most = GROUPS_MAX;
+            let reason = format!("tệp có tối đa {most} nhóm / a file has at most {most} groups");
+            faults.add(number, "", reason);
         }
         if faults.is_full() {
             break;
@@ -192,7 +195,10 @@ pub fn parse_groups(bytes: &[u8], map: &Map) -> Result<Vec<GroupEntry>, Faults> 
             Ok(line) => {
                 match seen.get(&line.id) {
                     Some(first) => {
-                        let reason = format!("{} stands in line {first} already", line.id);
+                        let id = &line.id;
+                        let reason = format!(
+                            "{id} đã có ở dòng {first} / {id} stands in line {first} already"
+                        );
                         faults.add(number, "id", reason);
                     }
                     None => {
@@ -219,12 +225,13 @@ impl Reading<'_> {
     }
 
     fn group(&mut self, line: GroupLine, map: &Map) -> Option<GroupEntry> {
-        let id = self.note("id", line.id.parse::<GroupId>());
+        let id = self.note("id", line.id.parse::<GroupId>().map_err(not_a_group));
         let home = self.home(line.commune.as_deref(), line.province.as_deref(), map);
-        let name = self.note("name", plain(&line.name, Shape::Line, NAME_CHARS_MAX));
+        let name =
+            self.note("name", plain(&line.name, Shape::Line, NAME_CHARS_MAX).map_err(not_text));
         let kind = self.note("kind", line.kind.parse().map_err(|_| kinds()));
         if line.members > MEMBERS_MAX {
-            self.faults.add(self.number, "members", format!("are more than {MEMBERS_MAX}"));
+            self.faults.add(self.number, "members", more_than(MEMBERS_MAX));
         }
         let channels = self.channels(line.channels);
         Some(GroupEntry {
@@ -242,9 +249,14 @@ impl Reading<'_> {
         let (field, home) = match (commune, province) {
             (Some(code), None) => ("commune", commune_home(code, map)),
             (None, Some(code)) => ("province", province_home(code, map)),
-            (None, None) => ("commune", Err("missing field `commune` (or `province`)".to_owned())),
+            (None, None) => (
+                "commune",
+                Err("thiếu trường này / missing field `commune` (or `province`)".to_owned()),
+            ),
             (Some(_), Some(_)) => {
-                ("province", Err("a group belongs to a commune or to a province".to_owned()))
+                let reason = "nhóm thuộc một xã hoặc một tỉnh / \
+                              a group belongs to a commune or to a province";
+                ("province", Err(reason.to_owned()))
             }
         };
         self.note(field, home)
@@ -253,11 +265,12 @@ impl Reading<'_> {
     fn channels(&mut self, lines: Vec<OnlyObject<ChannelLine>>) -> Vec<ChannelEntry> {
         let count = lines.len();
         if count == 0 {
-            let reason = "a group needs at least one channel, or no alert reaches it";
+            let reason = "nhóm cần ít nhất một kênh thì mới nhận được tin / \
+                          a group needs at least one channel, or no alert reaches it";
             self.faults.add(self.number, "channels", reason);
         }
         if count > CHANNELS_MAX {
-            self.faults.add(self.number, "channels", format!("are more than {CHANNELS_MAX}"));
+            self.faults.add(self.number, "channels", more_than(CHANNELS_MAX));
             return Vec::new();
         }
         let mut ids = BTreeSet::new();
@@ -269,14 +282,17 @@ impl Reading<'_> {
             let default_id = format!("{}-{ordinal}", line.channel_type);
             let Some(channel) = self.channel(place, line, &default_id) else { continue };
             if !ids.insert(channel.id.clone()) {
-                let reason = format!("{} is the id of an earlier channel", channel.id);
+                let id = &channel.id;
+                let reason =
+                    format!("{id} là mã của kênh ở trên / {id} is the id of an earlier channel");
                 self.faults.add(self.number, format!("channels[{place}].id"), reason);
             }
             channels.push(channel);
         }
         let waits = |channel: &ChannelEntry| channel.used != ChannelUse::Always;
         if !channels.is_empty() && channels.len() == count && channels.iter().all(waits) {
-            let reason = "one channel must have use `always`: a fallback follows something";
+            let reason = "phải có một kênh use `always` để kênh dự phòng theo sau / \
+                          one channel must have use `always`: a fallback follows something";
             self.faults.add(self.number, "channels", reason);
         }
         channels
@@ -290,7 +306,8 @@ impl Reading<'_> {
     ) -> Option<ChannelEntry> {
         let field = |name: &str| format!("channels[{place}].{name}");
         let channel_type = self.note(&field("type"), channel_type(&line.channel_type))?;
-        let id = line.id.as_deref().unwrap_or(default_id).parse::<ChannelId>();
+        let id =
+            line.id.as_deref().unwrap_or(default_id).parse::<ChannelId>().map_err(not_a_channel);
         let id = self.note(&field("id"), id);
         let used = used(line.used.as_deref(), line.after_s);
         let used = used.map_err(|(name, reason)| self.faults.add(self.number, field(name), reason));
@@ -302,25 +319,37 @@ impl Reading<'_> {
 }
 
 fn commune_home(code: &str, map: &Map) -> Result<Home, String> {
-    let commune = code.parse().map_err(|reason| format!("`{code}` is {reason}"))?;
-    map.home(commune).ok_or_else(|| format!("{code} is not in the map"))
+    let commune = code.parse().map_err(|_| not_a_commune(code))?;
+    map.home(commune).ok_or_else(|| not_in_map(code))
 }
 
 fn province_home(code: &str, map: &Map) -> Result<Home, String> {
-    let province: ProvinceCode = code.parse().map_err(|reason| format!("`{code}` is {reason}"))?;
+    let province: ProvinceCode = code.parse().map_err(|_| not_a_province(code))?;
     let known = map.province_name(province).map(|_| Home::of_province(province));
-    known.ok_or_else(|| format!("{code} is not in the map"))
+    known.ok_or_else(|| not_in_map(code))
+}
+
+fn not_a_group(not: NotAnId) -> String {
+    format!("không phải mã nhóm: 1 đến 64 ký tự A-Z a-z 0-9 - _ : / {not}")
+}
+
+fn not_a_channel(not: NotAnId) -> String {
+    format!("không phải mã kênh: 1 đến 32 ký tự A-Z a-z 0-9 - _ : / {not}")
+}
+
+fn more_than(most: impl std::fmt::Display) -> String {
+    format!("nhiều hơn {most} / are more than {most}")
 }
 
 fn kinds() -> String {
     let words: Vec<_> = GroupKind::ALL.iter().map(|kind| kind.as_str()).collect();
-    format!("is none of {}", words.join(", "))
+    none_of(&words.join(", "))
 }
 
-fn channel_type(text: &str) -> Result<ChannelType, &'static str> {
+fn channel_type(text: &str) -> Result<ChannelType, String> {
     match text {
         "webhook" => Ok(ChannelType::Webhook),
-        _ => Err("is none of webhook"),
+        _ => Err(none_of("webhook")),
     }
 }
 
@@ -328,35 +357,46 @@ fn used(used: Option<&str>, after_s: Option<u32>) -> Result<ChannelUse, (&'stati
     match (used, after_s) {
         (None | Some("always"), None) => Ok(ChannelUse::Always),
         (None | Some("always"), Some(_)) => {
-            Err(("after_s", "goes with use `fallback` only".to_owned()))
+            Err(("after_s", "chỉ đi với use `fallback` / goes with use `fallback` only".to_owned()))
         }
         (Some("fallback"), Some(after_s)) if (1..=AFTER_S_MAX).contains(&after_s) => {
             Ok(ChannelUse::Fallback { after_s })
         }
         (Some("fallback"), Some(_)) => {
-            Err(("after_s", format!("is not between 1 and {AFTER_S_MAX}")))
+            let most = AFTER_S_MAX;
+            let reason = format!("phải từ 1 đến {most} / is not between 1 and {most}");
+            Err(("after_s", reason))
         }
         (Some("fallback"), None) => {
-            Err(("after_s", "missing field `after_s`: use `fallback` needs it".to_owned()))
+            let reason = "thiếu trường này, use `fallback` cần có / \
+                          missing field `after_s`: use `fallback` needs it";
+            Err(("after_s", reason.to_owned()))
         }
-        (Some(_), _) => Err(("use", "is none of always, fallback".to_owned())),
+        (Some(_), _) => Err(("use", none_of("always, fallback"))),
     }
 }
 
 /// The text of a reason must not repeat the URL: it may hold a capability.
 fn url(url: Option<&str>) -> Result<&str, String> {
-    let url = url.ok_or("missing field `url`: a webhook needs one")?;
+    let url =
+        url.ok_or("thiếu trường này, webhook cần có / missing field `url`: a webhook needs one")?;
     let rest = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://"));
-    let rest = rest.ok_or("does not begin with http:// or https://")?;
+    let rest = rest.ok_or(
+        "không bắt đầu bằng http:// hay https:// / does not begin with http:// or https://",
+    )?;
     if url.len() > URL_BYTES_MAX {
-        return Err(format!("is longer than {URL_BYTES_MAX} bytes"));
+        return Err(format!("dài hơn {URL_BYTES_MAX} byte / is longer than {URL_BYTES_MAX} bytes"));
     }
     if !url.bytes().all(|byte| byte.is_ascii_graphic()) {
-        return Err("has a character that is not printable ASCII".to_owned());
+        return Err("có ký tự không phải ASCII in được / \
+                    has a character that is not printable ASCII"
+            .to_owned());
     }
     let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
     if authority.contains('@') {
-        return Err("has a user in it; webhooks are signed with the secret".to_owned());
+        return Err("có tên người dùng; webhook được ký bằng secret / \
+                    has a user in it; webhooks are signed with the secret"
+            .to_owned());
     }
     // A literal IPv6 address has colons of its own, inside brackets.
     let (host, port) = match authority.strip_prefix('[') {
@@ -364,21 +404,33 @@ fn url(url: Option<&str>) -> Result<&str, String> {
         None => authority.split_at(authority.find(':').unwrap_or(authority.len())),
     };
     if host.is_empty() || host.contains('\\') {
-        return Err("names no host".to_owned());
+        return Err("không có tên máy / names no host".to_owned());
     }
     let port_fits = match port.strip_prefix(':') {
         Some(digits) => digits.parse::<u16>().is_ok_and(|port| port > 0),
         None => port.is_empty(),
     };
-    if port_fits { Ok(url) } else { Err("has a port that is none".to_owned()) }
+    if port_fits {
+        Ok(url)
+    } else {
+        Err("có cổng không hợp lệ / has a port that is none".to_owned())
+    }
 }
 
 fn secret(secret: Option<&str>) -> Result<&str, String> {
-    let secret = secret.ok_or("missing field `secret`: a webhook needs one")?;
-    let text = secret.strip_prefix("whsec_").ok_or("does not begin with whsec_")?;
-    let bytes = BASE64_STANDARD.decode(text).map_err(|_| "is not whsec_ and base64")?;
+    let secret = secret
+        .ok_or("thiếu trường này, webhook cần có / missing field `secret`: a webhook needs one")?;
+    let text = secret
+        .strip_prefix("whsec_")
+        .ok_or("không bắt đầu bằng whsec_ / does not begin with whsec_")?;
+    let bytes = BASE64_STANDARD
+        .decode(text)
+        .map_err(|_| "không phải whsec_ và base64 / is not whsec_ and base64")?;
     if !SECRET_BYTES.contains(&bytes.len()) {
-        return Err(format!("has {} bytes and not 24 to 64", bytes.len()));
+        let count = bytes.len();
+        return Err(format!(
+            "có {count} byte, phải từ 24 đến 64 / has {count} bytes and not 24 to 64"
+        ));
     }
     Ok(secret)
 }

@@ -21,14 +21,19 @@ pub(crate) fn numbered<'a>(
     if std::str::from_utf8(body).is_err() {
         for (place, line) in body.split(|byte| *byte == b'\n').enumerate() {
             if let Err(wrong) = std::str::from_utf8(line) {
-                let reason = format!("is not UTF-8 (byte {} of the line)", wrong.valid_up_to() + 1);
+                let reason = format!(
+                    "không phải UTF-8 / is not UTF-8 (byte {} of the line)",
+                    wrong.valid_up_to() + 1
+                );
                 faults.add(place + 1, "", reason);
             }
         }
     } else if body.is_empty() {
-        faults.add(1, "", "the file is empty");
+        faults.add(1, "", "tệp trống / the file is empty");
     } else if body.starts_with(b"\xEF\xBB\xBF") {
-        faults.add(1, "", "begins with a byte order mark; save the file as UTF-8 without one");
+        let reason = "bắt đầu bằng BOM; hãy lưu tệp dạng UTF-8 không có BOM / \
+                      begins with a byte order mark; save the file as UTF-8 without one";
+        faults.add(1, "", reason);
     }
     let text = std::str::from_utf8(body).unwrap_or_default();
     text.split('\n').enumerate().map(|(place, line)| (place + 1, line))
@@ -39,9 +44,11 @@ pub(crate) fn parse<'a, T: Deserialize<'a>>(number: usize, line: &'a str) -> Res
     // The path of a field costs time that only a faulty line needs to spend.
     let line = serde_json::from_str::<OnlyObject<T>>(line).map_err(|error| {
         match locate::<OnlyObject<T>>(line) {
-            _ if line.trim().is_empty() => fault(number, String::new(), "the line is empty"),
+            _ if line.trim().is_empty() => {
+                fault(number, String::new(), "dòng trống / the line is empty")
+            }
             Some((field, reason)) => fault(number, field, &reason),
-            None => fault(number, String::new(), &without_place(&error)),
+            None => fault(number, String::new(), &told(&without_place(&error))),
         }
     })?;
     Ok(line.0)
@@ -58,11 +65,11 @@ fn locate<'a, T: Deserialize<'a>>(line: &'a str) -> Option<(String, String)> {
     let path = error.path().to_string();
     let cause = error.into_inner();
     if cause.is_syntax() || cause.is_eof() {
-        return Some((String::new(), format!("is not JSON: {cause}")));
+        return Some((String::new(), format!("không phải JSON / is not JSON: {cause}")));
     }
     let reason = without_place(&cause);
     let path = if path == "." { String::new() } else { path };
-    Some((with_named_field(path, &reason), reason))
+    Some((with_named_field(path, &reason), told(&reason)))
 }
 
 /// The path, with the field in it that serde names in its message only.
@@ -76,6 +83,21 @@ fn with_named_field(path: String, reason: &str) -> String {
         Some(name) if path == name || path.ends_with(&format!(".{name}")) => path,
         Some(name) => format!("{path}.{name}"),
     }
+}
+
+/// A message of serde after its Vietnamese gist.
+fn told(message: &str) -> String {
+    let gists = [
+        ("unknown field", "không có trường này"),
+        ("missing field", "thiếu trường này"),
+        ("duplicate field", "bị ghi hai lần"),
+        ("invalid type", "sai kiểu"),
+        ("invalid value", "sai giá trị"),
+        ("invalid length", "sai độ dài"),
+        ("unknown variant", "không có giá trị này"),
+    ];
+    let gist = gists.iter().find(|(start, _)| message.starts_with(start));
+    format!("{} / {message}", gist.map_or("không đọc được", |(_, gist)| gist))
 }
 
 /// The message without serde's "at line 1 column 7": the line there is always 1.

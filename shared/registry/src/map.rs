@@ -59,7 +59,10 @@ impl FromStr for CommuneKind {
     type Err = &'static str;
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let known = Self::ALL.into_iter().find(|kind| kind.as_str() == text);
-        known.ok_or("is none of xã, phường, thị trấn, đặc khu")
+        known.ok_or(
+            "phải là một trong: xã, phường, thị trấn, đặc khu / \
+                      is none of xã, phường, thị trấn, đặc khu",
+        )
     }
 }
 
@@ -127,7 +130,10 @@ impl Map {
         faults.check()?;
         for (number, text) in lines {
             if sound.len() >= COMMUNES_MAX {
-                faults.add(number, "", format!("a map has at most {COMMUNES_MAX} communes"));
+                let most = COMMUNES_MAX;
+                let reason =
+                    format!("bản đồ có tối đa {most} xã / a map has at most {most} communes");
+                faults.add(number, "", reason);
             }
             if faults.is_full() {
                 break;
@@ -230,7 +236,9 @@ fn check_doubles(sorted: &[Sound<'_>], faults: &mut Collector) {
         if let [first, second] = pair
             && first.facts.code == second.facts.code
         {
-            let reason = format!("{} stands in line {} already", first.facts.code, first.number);
+            let (code, line) = (first.facts.code, first.number);
+            let reason =
+                format!("{code} đã có ở dòng {line} / {code} stands in line {line} already");
             faults.add(second.number, "code", reason);
         }
     }
@@ -245,22 +253,27 @@ fn check_borders(sorted: &[Sound<'_>], faults: &mut Collector) {
         let (code, neighbours) = (entry.facts.code, &entry.facts.neighbours);
         for (place, neighbour) in neighbours.iter().enumerate() {
             let reason = if *neighbour == code {
-                "a commune does not border itself".to_owned()
+                "xã không giáp chính mình / a commune does not border itself".to_owned()
             } else if neighbours.iter().take(place).any(|earlier| earlier == neighbour) {
-                format!("{neighbour} is named twice")
+                format!("{neighbour} bị ghi hai lần / {neighbour} is named twice")
             } else {
                 match find(*neighbour) {
-                    None => format!("{neighbour} is not in the map"),
+                    None => not_in_map(neighbour.as_str()),
                     Some(other) if other.facts.neighbours.contains(&code) => continue,
-                    Some(other) => format!(
-                        "one-sided border: {neighbour} (line {}) does not name {code} back",
-                        other.number
+                    Some(Sound { number: line, .. }) => format!(
+                        "giáp một chiều: {neighbour} (dòng {line}) không kê lại {code} / \
+                         one-sided border: {neighbour} (line {line}) does not name {code} back"
                     ),
                 }
             };
             faults.add(entry.number, format!("neighbours[{place}]"), reason);
         }
     }
+}
+
+/// What a code that the map does not have is told.
+pub(crate) fn not_in_map(code: &str) -> String {
+    format!("{code} không có trong bản đồ / {code} is not in the map")
 }
 
 fn provinces(sorted: &[Sound<'_>], faults: &mut Collector) -> BTreeMap<ProvinceCode, Province> {
@@ -272,7 +285,9 @@ fn provinces(sorted: &[Sound<'_>], faults: &mut Collector) -> BTreeMap<ProvinceC
             Province { name: name.into(), communes: Vec::new() }
         });
         if &*province.name != name {
-            let reason = format!("{} is called {} elsewhere", facts.province, province.name);
+            let (code, known) = (facts.province, &province.name);
+            let reason =
+                format!("ở dòng khác {code} tên là {known} / {code} is called {known} elsewhere");
             faults.add(*number, "province", reason);
         }
         province.communes.push(facts.code);

@@ -9,7 +9,7 @@ use serde::Deserialize;
 
 use crate::{
     canonical::{Object, array, number, text},
-    fault::Collector,
+    fault::{Collector, none_of, not_text},
     lines::{OnlyObject, Text, present},
     map::CommuneKind,
 };
@@ -97,7 +97,11 @@ impl Line<'_> {
             faults.note(number, "pt", one_of(pt.as_str(), &["centroid", "surface"]));
         }
         if let Some(area) = self.area_geo_km2 {
-            faults.note(number, "area_geo_km2", within(area, AREA_KM2, "not an area in km²"));
+            faults.note(
+                number,
+                "area_geo_km2",
+                within(area, AREA_KM2, ("diện tích theo km²", "an area in km²")),
+            );
         }
         if let Some(OnlyObject(polygon)) = &self.polygon {
             faults.note(number, "polygon", polygon.check());
@@ -114,31 +118,46 @@ impl Line<'_> {
     fn check_place(&self, number: usize, faults: &mut Collector) {
         let (lat, lon) = (self.lat, self.lon);
         if is_within(lat, LON) && is_within(lon, LAT) {
-            faults.add(number, "lat", format!("lat {lat} and lon {lon} are swapped"));
+            let reason =
+                format!("lat {lat} và lon {lon} bị đảo / lat {lat} and lon {lon} are swapped");
+            faults.add(number, "lat", reason);
             return;
         }
-        faults.note(number, "lat", within(lat, LAT, "not a latitude in Việt Nam"));
-        faults.note(number, "lon", within(lon, LON, "not a longitude in Việt Nam"));
+        faults.note(
+            number,
+            "lat",
+            within(lat, LAT, ("vĩ độ ở Việt Nam", "a latitude in Việt Nam")),
+        );
+        faults.note(
+            number,
+            "lon",
+            within(lon, LON, ("kinh độ ở Việt Nam", "a longitude in Việt Nam")),
+        );
     }
 
     fn check_validity(&self, number: usize, faults: &mut Collector) {
         let days = [("valid_from", &self.valid_from), ("valid_to", &self.valid_to)];
         for (field, day) in days {
             if day.as_ref().is_some_and(|day| !is_date(day.as_str())) {
-                faults.add(number, field, "is not a date, as 2025-07-01");
+                faults.add(
+                    number,
+                    field,
+                    "không phải ngày, như 2025-07-01 / is not a date, as 2025-07-01",
+                );
             }
         }
         // Dates of this form stand in their order as texts.
         if let (Some(from), Some(to)) = (&self.valid_from, &self.valid_to)
             && from.as_str() > to.as_str()
         {
-            faults.add(number, "valid_to", "is earlier than valid_from");
+            faults.add(number, "valid_to", "sớm hơn valid_from / is earlier than valid_from");
         }
     }
 
     fn neighbours(&self, number: usize, faults: &mut Collector) -> Vec<CommuneCode> {
         if self.neighbours.len() > NEIGHBOURS_MAX {
-            faults.add(number, "neighbours", format!("are more than {NEIGHBOURS_MAX}"));
+            let most = NEIGHBOURS_MAX;
+            faults.add(number, "neighbours", format!("nhiều hơn {most} / are more than {most}"));
             return Vec::new();
         }
         let mut codes = Vec::with_capacity(self.neighbours.len());
@@ -193,14 +212,16 @@ impl Geometry {
             }
         };
         if has_empty {
-            return Err("has a polygon without a ring");
+            return Err("có đa giác không có vòng / has a polygon without a ring");
         }
         if self.rings().any(|ring| ring.len() < 4 || ring.first() != ring.last()) {
-            return Err("has a ring that is not closed or has fewer than four points");
+            return Err("có vòng không khép kín hoặc ít hơn bốn điểm / \
+                        has a ring that is not closed or has fewer than four points");
         }
         let mut points = self.rings().flatten();
         if points.any(|[lon, lat]| !is_within(*lon, LON) || !is_within(*lat, LAT)) {
-            return Err("has a point outside Việt Nam; a point is longitude, latitude");
+            return Err("có điểm ngoài Việt Nam; điểm là kinh độ, vĩ độ / \
+                        has a point outside Việt Nam; a point is longitude, latitude");
         }
         Ok(())
     }
@@ -227,26 +248,42 @@ fn write_ring(out: &mut String, ring: &Ring) {
 /// `00000` is kept for what belongs to no commune.
 fn commune(code: &Text<'_>) -> Result<CommuneCode, String> {
     match code.as_str() {
-        "00000" => Err("00000 is no commune".to_owned()),
-        code => code.parse().map_err(|reason| format!("`{code}` is {reason}")),
+        "00000" => Err("00000 không phải xã / 00000 is no commune".to_owned()),
+        code => code.parse().map_err(|_| not_a_commune(code)),
     }
 }
 
 /// `00` is kept for what belongs to the nation.
 fn province(code: &Text<'_>) -> Result<ProvinceCode, String> {
     match code.as_str() {
-        "00" => Err("00 is no province".to_owned()),
-        code => code.parse().map_err(|reason| format!("`{code}` is {reason}")),
+        "00" => Err("00 không phải tỉnh / 00 is no province".to_owned()),
+        code => code.parse().map_err(|_| not_a_province(code)),
     }
+}
+
+/// What a text that is no commune's code is told.
+pub(crate) fn not_a_commune(code: &str) -> String {
+    format!(
+        "`{code}` không phải mã xã gồm năm chữ số / `{code}` is not a commune code of five digits"
+    )
+}
+
+/// What a text that is no province's code is told.
+pub(crate) fn not_a_province(code: &str) -> String {
+    format!(
+        "`{code}` không phải mã tỉnh gồm hai chữ số / `{code}` is not a province code of two digits"
+    )
 }
 
 /// A name stands in the map as it is kept: its spelling is part of the map's hash.
 pub(crate) fn check_name(text: &str) -> Result<(), String> {
-    let name = plain(text, Shape::Line, NAME_CHARS_MAX).map_err(|reason| reason.to_string())?;
+    let name = plain(text, Shape::Line, NAME_CHARS_MAX).map_err(not_text)?;
     if name == text {
         return Ok(());
     }
-    Err("must be in Unicode normalisation form C, without spaces around it".to_owned())
+    let reason = "phải ở dạng chuẩn Unicode NFC, không có dấu cách hai đầu / \
+                  must be in Unicode normalisation form C, without spaces around it";
+    Err(reason.to_owned())
 }
 
 fn check_ascii(text: &str) -> Result<(), String> {
@@ -254,25 +291,33 @@ fn check_ascii(text: &str) -> Result<(), String> {
     if is_line && !text.is_empty() && text.trim() == text && text.len() <= NAME_CHARS_MAX {
         return Ok(());
     }
-    Err(format!("is not a line of ASCII of at most {NAME_CHARS_MAX} characters"))
+    let most = NAME_CHARS_MAX;
+    Err(format!(
+        "không phải một dòng ASCII tối đa {most} ký tự / \
+         is not a line of ASCII of at most {most} characters"
+    ))
 }
 
 fn one_of(text: &str, known: &[&str]) -> Result<(), String> {
     if known.contains(&text) {
         return Ok(());
     }
-    Err(format!("is none of {}", known.join(", ")))
+    Err(none_of(&known.join(", ")))
 }
 
 fn is_within(value: f64, (least, most): (f64, f64)) -> bool {
     (least..=most).contains(&value)
 }
 
-fn within(value: f64, bounds: (f64, f64), reason: &str) -> Result<(), String> {
+/// `what` names the quantity in Vietnamese and in English.
+fn within(value: f64, bounds: (f64, f64), what: (&str, &str)) -> Result<(), String> {
     if is_within(value, bounds) {
         return Ok(());
     }
-    Err(format!("{value} is {reason} ({} to {})", bounds.0, bounds.1))
+    let ((vi, en), (least, most)) = (what, bounds);
+    Err(format!(
+        "{value} không phải {vi} ({least} đến {most}) / {value} is not {en} ({least} to {most})"
+    ))
 }
 
 /// A day of the Gregorian calendar as `YYYY-MM-DD`.

@@ -23,6 +23,11 @@ impl SharedDirectory {
         self.0.write().unwrap_or_else(PoisonError::into_inner).apply(recorded)
     }
 
+    /// Refuses a token from now on, in this process; the record follows when it can.
+    pub fn revoke_here(&self, token: &str) {
+        self.0.write().unwrap_or_else(PoisonError::into_inner).revoke_here(token);
+    }
+
     /// Begins anew, where the log turned out to be another one.
     pub fn clear(&self) {
         *self.0.write().unwrap_or_else(PoisonError::into_inner) = Directory::default();

@@ -102,6 +102,7 @@ fn a_wrong_field_of_a_group_is_named_with_its_line() {
         let found = fault(|line| line[field] = value.clone());
         assert_eq!(found.field, named, "{field} = {value}: {found}");
         assert!(found.reason.contains(reason), "{field} = {value}: {found}");
+        assert!(found.reason.contains(" / "), "{field} = {value}: {found}");
     }
 }
 
@@ -129,6 +130,7 @@ fn a_wrong_field_of_a_channel_is_named_with_its_place() {
         let found = fault(|line| line["channels"][0][field] = value.clone());
         assert_eq!(found.field, named, "{field} = {value}: {found}");
         assert!(found.reason.contains(reason), "{field} = {value}: {found}");
+        assert!(found.reason.contains(" / "), "{field} = {value}: {found}");
     }
 }
 
@@ -178,5 +180,5 @@ fn files_are_read_and_named() {
     assert_eq!(read_groups(&path, &map()).unwrap().len(), 1);
     std::fs::write(&path, "").unwrap();
     let error = read_groups(&path, &map()).unwrap_err().to_string();
-    assert!(error.ends_with("groups.jsonl:\nline 1: the file is empty"), "{error}");
+    assert!(error.ends_with("groups.jsonl:\nline 1: tệp trống / the file is empty"), "{error}");
 }

@@ -173,6 +173,7 @@ fn a_wrong_field_is_named_with_its_line() {
         let found = fault(field, value);
         assert_eq!(found.field, named, "{field} = {value}: {found}");
         assert!(found.reason.contains(reason), "{field} = {value}: {found}");
+        assert!(found.reason.contains(" / "), "{field} = {value}: {found}");
     }
 }
 
@@ -181,7 +182,7 @@ fn a_province_has_a_name() {
     let blank = [("province", "\" \"")];
     let found = faults(lines(&blank, &blank));
     assert_eq!(found.len(), 1);
-    assert_eq!(found[0].to_string(), "line 1, province: must not be blank");
+    assert_eq!(found[0].to_string(), "line 1, province: không được để trống / must not be blank");
 }
 
 #[test]
@@ -196,7 +197,8 @@ fn swapped_coordinates_are_called_so() {
     let found = faults(lines(&[], &[("lat", "107.5"), ("lon", "11.5")]));
     assert_eq!(found.len(), 1);
     assert_eq!((found[0].line, found[0].field.as_str()), (2, "lat"));
-    assert_eq!(found[0].to_string(), "line 2, lat: lat 107.5 and lon 11.5 are swapped");
+    let told = "lat 107.5 và lon 11.5 bị đảo / lat 107.5 and lon 11.5 are swapped";
+    assert_eq!(found[0].reason, told);
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! Plans, leases, stops and receipts on the wire.
 
+use std::sync::Arc;
+
 use domain::{
     delivery::{Delivery, DeliveryCommand, DeliveryEvent, Plan, Target},
     ids::Millis,
@@ -18,20 +20,34 @@ fn target_said(target: &Target) -> v1::Target {
     v1::Target {
         group: target.group.to_string(),
         channel: target.channel.to_string(),
-        r#type: target.channel_type.clone(),
+        r#type: target.channel_type.to_string(),
     }
 }
 
-fn target_recalled(target: &v1::Target) -> Result<Target, NotDecodable> {
+/// A target; shares the names of its channel with the target before it where they are the same,
+/// as they nearly always are: a plan has thousands.
+fn target_recalled(target: &v1::Target, before: Option<&Target>) -> Result<Target, NotDecodable> {
+    let same_channel = before.filter(|before| before.channel.as_str() == target.channel);
+    let same_type = before.filter(|before| *before.channel_type == *target.r#type);
     Ok(Target {
         group: target.group.parse().map_err(|_| NotDecodable("a group"))?,
-        channel: target.channel.parse().map_err(|_| NotDecodable("a channel"))?,
-        channel_type: target.r#type.clone(),
+        channel: match same_channel {
+            Some(before) => before.channel.clone(),
+            None => target.channel.parse().map_err(|_| NotDecodable("a channel"))?,
+        },
+        channel_type: match same_type {
+            Some(before) => Arc::clone(&before.channel_type),
+            None => target.r#type.as_str().into(),
+        },
     })
 }
 
 fn targets_recalled(targets: &[v1::Target]) -> Result<Vec<Target>, NotDecodable> {
-    targets.iter().map(target_recalled).collect()
+    let mut recalled: Vec<Target> = Vec::with_capacity(targets.len());
+    for target in targets {
+        recalled.push(target_recalled(target, recalled.last())?);
+    }
+    Ok(recalled)
 }
 
 /// A receipt on the wire.
@@ -55,8 +71,16 @@ pub fn receipt_said(receipt: &Receipt) -> v1::Receipt {
 /// # Errors
 /// Something of it is newer than this program.
 pub fn receipt_recalled(receipt: &v1::Receipt) -> Result<Receipt, NotDecodable> {
+    receipt_behind(receipt, None)
+}
+
+fn receipt_behind(
+    receipt: &v1::Receipt,
+    before: Option<&Receipt>,
+) -> Result<Receipt, NotDecodable> {
+    let target = receipt.target.as_ref().ok_or(NotDecodable("a target"))?;
     Ok(Receipt {
-        target: target_recalled(receipt.target.as_ref().ok_or(NotDecodable("a target"))?)?,
+        target: target_recalled(target, before.map(|before| &before.target))?,
         revision: receipt.revision,
         attempt: receipt.attempt,
         outcome: outcome_recalled(receipt.outcome)?,
@@ -153,7 +177,11 @@ impl Spoken for Receipts {
     fn recall(event: &Event) -> Result<Vec<Receipt>, NotDecodable> {
         match event {
             Event::ReceiptsRecorded(recorded) => {
-                recorded.receipts.iter().map(receipt_recalled).collect()
+                let mut recalled: Vec<Receipt> = Vec::with_capacity(recorded.receipts.len());
+                for receipt in &recorded.receipts {
+                    recalled.push(receipt_behind(receipt, recalled.last())?);
+                }
+                Ok(recalled)
             }
             _ => Err(NotDecodable("receipts")),
         }

@@ -4,6 +4,7 @@
 
 pub mod actor;
 pub mod alert;
+pub mod commit;
 pub mod delivery;
 pub mod directory;
 pub mod relay;

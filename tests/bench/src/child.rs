@@ -120,6 +120,14 @@ impl Served {
         memory_mib(self.process.id().context("the child has ended")?)
     }
 
+    /// How long its threads have run on a processor so far.
+    ///
+    /// # Errors
+    /// It has ended.
+    pub fn cpu(&self) -> Result<Duration> {
+        cpu(self.process.id().context("the child has ended")?)
+    }
+
     /// Ends it: it drains, as on SIGTERM.
     ///
     /// # Errors
@@ -131,6 +139,18 @@ impl Served {
         anyhow::ensure!(status.success(), "the child ended with {status}");
         Ok(())
     }
+}
+
+/// How long the threads of a process have run on a processor so far. A machine that does other
+/// things too does not change it much.
+fn cpu(pid: u32) -> Result<Duration> {
+    let mut ns = 0;
+    for task in fs::read_dir(Path::new("/proc").join(pid.to_string()).join("task"))? {
+        // A thread may have ended meanwhile.
+        let times = fs::read_to_string(task?.path().join("schedstat")).unwrap_or_default();
+        ns += times.split(' ').next().and_then(|ran| ran.parse().ok()).unwrap_or(0);
+    }
+    Ok(Duration::from_nanos(ns))
 }
 
 /// The resident memory of a process now, and the most it had, in MiB.

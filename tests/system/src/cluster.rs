@@ -79,6 +79,12 @@ impl Cluster {
         self.officer.borrow().clone()
     }
 
+    /// The token of that officer.
+    #[must_use]
+    pub fn token(&self) -> &str {
+        &self.token
+    }
+
     /// Follows where the officer finds intake, for who raises while it is killed.
     #[must_use]
     pub fn follow_officer(&self) -> watch::Receiver<Client> {

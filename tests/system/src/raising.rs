@@ -5,6 +5,7 @@ use std::{collections::BTreeSet, time::Duration};
 use anyhow::{Result, bail, ensure};
 use serde_json::Value;
 use support::{Client, eventually};
+use tokio::sync::watch;
 
 use crate::people::lost_child;
 
@@ -76,12 +77,16 @@ pub fn planned(what: &str, count: usize) -> Vec<Tried> {
     (0..count).map(one).collect()
 }
 
-/// Raises one after another until one is not accepted, or all are raised. Returns those that were
-/// tried; the last may be in the log or not.
+/// Raises one after another until one is not accepted, or all are raised; `progress` counts those
+/// that are accepted. Returns those that were tried; the last may be in the log or not.
 ///
 /// # Errors
 /// An answer is none of those to a raise.
-pub async fn raise_until_cut(client: &Client, planned: Vec<Tried>) -> Result<Vec<Tried>> {
+pub async fn raise_until_cut(
+    client: &Client,
+    planned: Vec<Tried>,
+    progress: &watch::Sender<usize>,
+) -> Result<Vec<Tried>> {
     let mut tried = Vec::new();
     for mut one in planned {
         let ended = one.raise(client).await?;
@@ -89,6 +94,7 @@ pub async fn raise_until_cut(client: &Client, planned: Vec<Tried>) -> Result<Vec
         if ended != Ended::Accepted {
             break;
         }
+        progress.send_modify(|count| *count += 1);
     }
     Ok(tried)
 }

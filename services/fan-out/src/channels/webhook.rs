@@ -282,6 +282,10 @@ fn retry_after_s(value: &HeaderValue, now_s: i64) -> Option<u32> {
         let at = jiff::fmt::rfc2822::parse(text).ok()?;
         u64::try_from(at.timestamp().as_second().saturating_sub(now_s)).unwrap_or(0)
     };
+    // "At once" is no wish for a time: the schedule holds then.
+    if wanted_s == 0 {
+        return None;
+    }
     u32::try_from(wanted_s.clamp(*RETRY_AFTER_S.start(), *RETRY_AFTER_S.end())).ok()
 }
 

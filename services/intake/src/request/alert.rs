@@ -13,7 +13,7 @@ use wire::v1::{AlertText, PhotoRef};
 
 use super::{
     BadRequest, Draft, EdgeKnown,
-    faults::Faults,
+    faults::{Faults, told},
     json::Object,
     raw::{RawAlert, RawLastSeen, RawPerson, RawPhoto},
     reach::{on_map, reach},
@@ -100,7 +100,9 @@ fn words(faults: &mut Faults, raw: &RawAlert, text: &mut AlertText) {
     // Unlike the optional texts, a headline that was sent empty is told to be blank.
     text.headline = faults
         .required("headline", raw.headline.as_deref())
-        .and_then(|line| faults.note("headline", plain(line, Shape::Line, HEADLINE_CHARS_MAX)))
+        .and_then(|line| {
+            faults.note("headline", plain(line, Shape::Line, HEADLINE_CHARS_MAX).map_err(told))
+        })
         .unwrap_or_default();
     let description = raw.description.as_deref();
     text.description = faults.text("description", description, Shape::Lines, DESCRIPTION_CHARS_MAX);
@@ -113,7 +115,7 @@ fn words(faults: &mut Faults, raw: &RawAlert, text: &mut AlertText) {
 fn past(faults: &mut Faults, field: &str, given: Option<&str>, now: Millis) -> Option<Millis> {
     let at = faults.note(field, time::parse(given?))?;
     if at > now.plus_ms(FUTURE_TOLERANCE_MS_MAX) {
-        faults.add(field, "must not be in the future");
+        faults.add(field, "không được ở tương lai / must not be in the future");
     }
     Some(at)
 }
@@ -121,9 +123,10 @@ fn past(faults: &mut Faults, field: &str, given: Option<&str>, now: Millis) -> O
 fn expiry(given: &str, now: Millis) -> Result<Millis, String> {
     let at = time::parse(given)?;
     if at <= now {
-        Err("must be in the future".to_owned())
+        Err("phải ở tương lai / must be in the future".to_owned())
     } else if at > now.plus_ms(EXPIRES_AHEAD_DAYS_MAX * DAY_MS) {
-        Err(format!("must be at most {EXPIRES_AHEAD_DAYS_MAX} days ahead"))
+        let most = EXPIRES_AHEAD_DAYS_MAX;
+        Err(format!("không được quá {most} ngày tới / must be at most {most} days ahead"))
     } else {
         Ok(at)
     }
@@ -138,7 +141,9 @@ fn last_seen(
 ) -> Option<LastSeen> {
     let Some(Object(raw)) = raw else {
         if let Some(kind) = kind.filter(|kind| kind.needs_last_seen()) {
-            faults.add("last_seen", format!("is required for kind {}", kind.as_str()));
+            let kind = kind.as_str();
+            let reason = format!("bắt buộc với loại {kind} / is required for kind {kind}");
+            faults.add("last_seen", reason);
         }
         return None;
     };
@@ -146,7 +151,9 @@ fn last_seen(
     let given = raw.place.as_deref().filter(|place| !place.is_empty());
     text.place = faults.text("last_seen.place", given, Shape::Line, LINE_CHARS_MAX);
     if given.is_none() && raw.lat.is_none() && raw.lon.is_none() {
-        faults.add("last_seen", "needs a place, or lat and lon, or both");
+        let reason = "cần place, hoặc lat và lon, hoặc cả hai / \
+                      needs a place, or lat and lon, or both";
+        faults.add("last_seen", reason);
     }
     let point = point(faults, raw.lat, raw.lon).map(|(lat, lon)| {
         (text.lat, text.lon) = (Some(lat), Some(lon));
@@ -163,7 +170,8 @@ fn point(faults: &mut Faults, lat: Option<f64>, lon: Option<f64>) -> Option<(f64
         (None, None) => return None,
     };
     if is_within(lat, SWAPPED.0) && is_within(lon, SWAPPED.1) {
-        faults.add("last_seen.lat", "latitude and longitude seem swapped");
+        let reason = "hình như đảo vĩ độ với kinh độ / latitude and longitude seem swapped";
+        faults.add("last_seen.lat", reason);
         return None;
     }
     let lat = faults.note("last_seen.lat", degrees(lat, LAT));
@@ -178,7 +186,12 @@ fn is_within(value: f64, (least, most): (f64, f64)) -> bool {
 
 fn degrees(value: f64, bounds: (f64, f64)) -> Result<f64, String> {
     let (least, most) = bounds;
-    let outside = || format!("lies outside Viet Nam: must be from {least} to {most} degrees");
+    let outside = || {
+        format!(
+            "nằm ngoài Việt Nam: phải từ {least} đến {most} độ / \
+             lies outside Viet Nam: must be from {least} to {most} degrees"
+        )
+    };
     if is_within(value, bounds) { Ok(value) } else { Err(outside()) }
 }
 
@@ -190,7 +203,8 @@ fn millideg(degrees: f64) -> i32 {
 fn person(faults: &mut Faults, raw: &RawPerson, text: &mut AlertText) -> PersonFacts {
     let age = |age: i64| u8::try_from(age).ok().filter(|age| *age <= AGE_YEARS_MAX);
     let age_years = raw.age.and_then(|given| {
-        let range = format!("must be from 0 to {AGE_YEARS_MAX}");
+        let most = AGE_YEARS_MAX;
+        let range = format!("phải từ 0 đến {most} / must be from 0 to {most}");
         faults.note("person.age", age(given).ok_or(range))
     });
     let sex =
@@ -206,7 +220,8 @@ fn person(faults: &mut Faults, raw: &RawPerson, text: &mut AlertText) -> PersonF
 
 fn photos(faults: &mut Faults, raw: &[Object<RawPhoto>]) -> Vec<PhotoRef> {
     if raw.len() > PHOTOS_MAX {
-        faults.add("photos", format!("must be at most {PHOTOS_MAX}"));
+        let most = PHOTOS_MAX;
+        faults.add("photos", format!("không được quá {most} / must be at most {most}"));
         return Vec::new();
     }
     let mut photos = Vec::with_capacity(raw.len());
@@ -214,7 +229,11 @@ fn photos(faults: &mut Faults, raw: &[Object<RawPhoto>]) -> Vec<PhotoRef> {
         let field = format!("photos[{place}].id");
         let id = faults.required(&field, raw.id.as_deref()).unwrap_or_default();
         if raw.id.is_some() && !is_photo_id(id) {
-            let reason = format!("must have 1 to {PHOTO_ID_BYTES_MAX} of A-Z a-z 0-9 _ -");
+            let most = PHOTO_ID_BYTES_MAX;
+            let reason = format!(
+                "phải có 1 đến {most} ký tự A-Z a-z 0-9 _ - / \
+                 must have 1 to {most} of A-Z a-z 0-9 _ -"
+            );
             faults.add(field, reason);
         }
         let field = format!("photos[{place}].legal_basis");
@@ -240,7 +259,8 @@ fn legal_basis(
 ) -> Option<String> {
     let given = given.filter(|line| !line.is_empty());
     if given.is_none() && kind == Some(AlertKind::Suspect) {
-        faults.add("legal_basis", "is required for kind suspect");
+        let reason = "bắt buộc với loại suspect / is required for kind suspect";
+        faults.add("legal_basis", reason);
     }
     text.legal_basis = faults.text("legal_basis", given, Shape::Line, LINE_CHARS_MAX);
     given.map(|_| {

@@ -32,7 +32,7 @@ pub fn revision(given: u64) -> Result<u64, BadRequest> {
         return Ok(given);
     }
     let mut faults = Faults::default();
-    faults.add("revision", "must be at least 1");
+    faults.add("revision", "phải từ 1 trở lên / must be at least 1");
     Err(faults.refused())
 }
 

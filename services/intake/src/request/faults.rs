@@ -2,9 +2,23 @@
 
 use std::fmt::Display;
 
-use domain::text::{Shape, plain};
+use domain::text::{NotText, Shape, plain};
 
 use super::{BadRequest, FieldError};
+
+/// Why a text is not taken, as people are told.
+pub(super) fn told(not: NotText) -> String {
+    match not {
+        NotText::Blank => format!("không được để trống / {not}"),
+        NotText::Control => format!("không được có ký tự điều khiển / {not}"),
+        NotText::TooLong { chars_max } => format!("không được quá {chars_max} ký tự / {not}"),
+    }
+}
+
+/// Why a word is not taken: the words that are.
+pub(crate) fn one_of(allowed: &str) -> String {
+    format!("phải là một trong: {allowed} / must be one of: {allowed}")
+}
 
 /// What is wrong so far, in the order of the interface's fields.
 #[derive(Debug, Default)]
@@ -27,7 +41,7 @@ impl Faults {
     /// The value, which must have been given.
     pub(super) fn required<T>(&mut self, field: &str, value: Option<T>) -> Option<T> {
         if value.is_none() {
-            self.add(field, "is required");
+            self.add(field, "bắt buộc phải có / is required");
         }
         value
     }
@@ -43,7 +57,7 @@ impl Faults {
         let found = all.iter().copied().find(|word| name(*word) == value);
         if found.is_none() {
             let allowed = all.iter().map(|word| name(*word)).collect::<Vec<_>>().join(", ");
-            self.add(field, format!("must be one of: {allowed}"));
+            self.add(field, one_of(&allowed));
         }
         found
     }
@@ -58,7 +72,7 @@ impl Faults {
     ) -> String {
         value
             .filter(|text| !text.is_empty())
-            .and_then(|text| self.note(field, plain(text, shape, chars_max)))
+            .and_then(|text| self.note(field, plain(text, shape, chars_max).map_err(told)))
             .unwrap_or_default()
     }
 

@@ -19,7 +19,8 @@ const FIELD_CHARS_MAX: usize = 200;
 /// Reads a body as one object with the fields of `T`.
 pub(super) fn parse<'de, T: Deserialize<'de>>(body: &'de [u8]) -> Result<T, BadRequest> {
     let text = std::str::from_utf8(body).map_err(|error| {
-        let reason = format!("is not UTF-8 from byte offset {}", error.valid_up_to());
+        let at = error.valid_up_to();
+        let reason = format!("không phải UTF-8 từ byte {at} / is not UTF-8 from byte offset {at}");
         BadRequest::NotUtf8(FieldError { field: String::new(), reason })
     })?;
     let mut json = serde_json::Deserializer::from_str(text);
@@ -30,7 +31,7 @@ pub(super) fn parse<'de, T: Deserialize<'de>>(body: &'de [u8]) -> Result<T, BadR
 }
 
 fn malformed(error: &serde_json::Error) -> BadRequest {
-    let reason = format!("is not JSON: {error}");
+    let reason = format!("không phải JSON / is not JSON: {error}");
     BadRequest::MalformedJson(FieldError { field: String::new(), reason })
 }
 
@@ -41,9 +42,9 @@ fn refusal(path: &str, error: &serde_json::Error) -> BadRequest {
     let message = error.to_string();
     let path = if path == "." { "" } else { path };
     let (field, reason) = if message.starts_with("unknown field `") {
-        (path.to_owned(), "unknown field")
+        (path.to_owned(), "không có trường này / unknown field")
     } else if let Some(rest) = message.strip_prefix("duplicate field `") {
-        (child(path, rest.split('`').next().unwrap_or_default()), "is given twice")
+        (child(path, rest.split('`').next().unwrap_or_default()), "bị ghi hai lần / is given twice")
     } else {
         (path.to_owned(), wrong_type(&message))
     };
@@ -60,12 +61,12 @@ fn child(path: &str, name: &str) -> String {
 fn wrong_type(message: &str) -> &'static str {
     let message = message.rsplit_once(" at line ").map_or(message, |(message, _)| message);
     match message.rsplit_once(", expected ").map(|(_, expected)| expected) {
-        Some("a string") => "must be a string",
-        Some("f64") => "must be a number",
-        Some("i64") => "must be a whole number",
-        Some("a sequence") => "must be an array",
-        Some("an object") => "must be an object",
-        _ => "has the wrong type",
+        Some("a string") => "phải là chuỗi / must be a string",
+        Some("f64") => "phải là số / must be a number",
+        Some("i64") => "phải là số nguyên / must be a whole number",
+        Some("a sequence") => "phải là mảng / must be an array",
+        Some("an object") => "phải là đối tượng / must be an object",
+        _ => "sai kiểu / has the wrong type",
     }
 }
 

@@ -244,7 +244,7 @@ fn times_are_behind_or_ahead_of_now() {
         ("reported_at", "2026-11-21T17:40:00", "must be an RFC 3339 time with its offset"),
         ("last_seen.at", "2026-11-21T17:47:01+07:00", "must not be in the future"),
         ("last_seen.at", "17:30", "must be an RFC 3339 time"),
-        ("expires", "2026-11-21T17:45:00+07:00", "must be in the future"),
+        ("expires", "2026-11-21T17:45:00+07:00", "phải ở tương lai / must be in the future"),
         ("expires", "2025-11-22T17:30:00+07:00", "must be in the future"),
         ("expires", "2026-12-21T17:45:01+07:00", "must be at most 30 days ahead"),
         ("expires", "tomorrow", "must be an RFC 3339 time"),
@@ -439,7 +439,7 @@ fn a_note_is_optional_unless_it_is_required() {
     for body in ["", " \n", "{}", r#"{"note":null}"#, r#"{"note":""}"#] {
         assert_eq!(note(body.as_bytes(), false), Ok(None), "{body}");
         let refused = note(body.as_bytes(), true).unwrap_err();
-        assert_eq!(fault(&refused), ("note", "is required"), "{body}");
+        assert_eq!(fault(&refused), ("note", "bắt buộc phải có / is required"), "{body}");
     }
     let lines = Some("đã thấy\nở chợ".to_owned());
     assert_eq!(note(r#"{"note":" đã thấy\nở chợ "}"#.as_bytes(), true), Ok(lines));

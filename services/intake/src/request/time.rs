@@ -4,7 +4,8 @@ use domain::ids::Millis;
 use jiff::{Timestamp, tz::Offset};
 
 /// What a time that cannot be read is told.
-const NOT_A_TIME: &str = "must be an RFC 3339 time with its offset, as 2026-11-21T17:30:00+07:00";
+const NOT_A_TIME: &str = "phải là thời điểm RFC 3339 kèm múi giờ, như 2026-11-21T17:30:00+07:00 / \
+     must be an RFC 3339 time with its offset, as 2026-11-21T17:30:00+07:00";
 /// Việt Nam's civil time, the whole year.
 const HANOI: Offset = Offset::constant(7);
 

@@ -2,8 +2,9 @@
 
 use std::{collections::BTreeSet, time::UNIX_EPOCH};
 
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
 use futures::future::try_join_all;
+use support::Client;
 use system::{
     SOON,
     history::History,
@@ -11,11 +12,12 @@ use system::{
     raising::{Ended, accepted, planned, raise_until_cut},
     town::{HOME, NEIGHBOUR, Town},
 };
+use tokio::sync::watch;
 
-const ROUNDS: u64 = 4;
+const ROUNDS: u64 = 5;
 const OFFICERS: usize = 3;
-/// A round is cut at one of so many calls to the sink.
-const CALLS_MAX: u64 = 30;
+/// A round is cut at one of so many answers, or calls to the sink.
+const MOMENTS: u64 = 20;
 
 #[tokio::test]
 async fn a_killed_server_keeps_what_it_accepted() -> Result<()> {
@@ -27,24 +29,28 @@ async fn a_killed_server_keeps_what_it_accepted() -> Result<()> {
 
     let mut tried = Vec::new();
     for round in 0..ROUNDS {
-        let officer = support::Client::new(keng.http())?.with_token(&token);
+        let officer = Client::new(keng.http())?.with_token(&token);
+        let (progress, mut accepted) = watch::channel(0);
         let raising = try_join_all((0..OFFICERS).map(|n| {
             let many = planned(&format!("round-{round}-officer-{n}"), 100);
-            raise_until_cut(&officer, many)
+            raise_until_cut(&officer, many, &progress)
         }));
-        let calls = town.sink.seen().count() + usize::try_from(moment(seed, round))?;
+        let moment = moment(seed, round);
         let killing = async {
-            town.sink.wait_for(calls, SOON).await?;
+            // Half of the rounds are cut at an answer, half at a call.
+            let answers = if round % 2 == 0 { moment } else { 1 };
+            accepted.wait_for(|count| *count >= answers).await.context("nobody raises")?;
+            if round % 2 == 1 {
+                town.sink.wait_for(town.sink.seen().count() + moment, SOON).await?;
+            }
             keng.kill9().await
         };
         let (raised, ()) = tokio::try_join!(raising, killing)?;
-        let raised = raised.concat();
-        ensure!(!accepted(&raised).is_empty(), "nothing was accepted in round {round}");
-        tried.extend(raised);
+        tried.extend(raised.concat());
         keng.restart().await?;
     }
 
-    let officer = support::Client::new(keng.http())?.with_token(&token);
+    let officer = Client::new(keng.http())?.with_token(&token);
     let promised = accepted(&tried);
     for one in &mut tried {
         let ended = one.raise(&officer).await?;
@@ -67,9 +73,9 @@ async fn a_killed_server_keeps_what_it_accepted() -> Result<()> {
     Ok(())
 }
 
-/// After so many calls the round is cut; another number in each round and each run.
-fn moment(seed: u64, round: u64) -> u64 {
+/// After so many answers or calls the round is cut; another number in each round and each run.
+fn moment(seed: u64, round: u64) -> usize {
     // The multiplier of Knuth's MMIX; its high bits are the good ones.
     let mixed = (seed + round).wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
-    1 + (mixed >> 33) % CALLS_MAX
+    usize::try_from(1 + (mixed >> 33) % MOMENTS).unwrap_or(1)
 }

@@ -12,6 +12,7 @@ use system::{
     raising::{accepted, planned, raise_until_cut},
     town::{HOME, NEIGHBOUR, Town},
 };
+use tokio::sync::watch;
 
 /// The bound of a drain is 10 s.
 const DRAINED_WITHIN: Duration = Duration::from_secs(13);
@@ -22,9 +23,11 @@ async fn a_stopped_server_loses_nothing() -> Result<()> {
     let mut keng = town.up(&[]).await?;
     let token = keng.token("an", "officer", Some(HOME)).await?;
     let officer = Client::new(keng.http())?.with_token(&token);
-    let raising = try_join_all(
-        (0..3).map(|n| raise_until_cut(&officer, planned(&format!("officer-{n}"), 300))),
-    );
+    let (progress, _) = watch::channel(0);
+    let raising = try_join_all((0..3).map(|n| {
+        let many = planned(&format!("officer-{n}"), 300);
+        raise_until_cut(&officer, many, &progress)
+    }));
     let stopping = async {
         town.sink.wait_for(12, SOON).await?;
         let began = Instant::now();

@@ -23,17 +23,17 @@ async fn who_comes_back_after_a_restart_misses_nothing() -> Result<()> {
     };
 
     let mut stream = watcher.stream(NEIGHBOUR, None).await?;
-    let first = raise(&officer, "một").await?;
+    let first = raise(&officer, "first").await?;
     let event = stream.wait_for(SOON, |event| event.kind == "alert").await?;
     ensure!(text(&event.json(), "/id") == first && !event.id.is_empty(), "{event:?}");
     let last = event.id.clone();
     drop(stream);
 
-    let mut missed = BTreeSet::from([raise(&officer, "hai").await?]);
+    let mut missed = BTreeSet::from([raise(&officer, "second").await?]);
     keng.kill9().await?;
     keng.restart().await?;
     let (officer, watcher) = (officer.at(keng.http()), watcher.at(keng.http()));
-    missed.insert(raise(&officer, "ba").await?);
+    missed.insert(raise(&officer, "third").await?);
 
     let mut stream = watcher.stream(NEIGHBOUR, Some(&last)).await?;
     let mut seen = BTreeSet::new();
@@ -44,7 +44,7 @@ async fn who_comes_back_after_a_restart_misses_nothing() -> Result<()> {
         ensure!(missed.contains(&id), "told again, or another's: {event:?}");
         seen.insert(id);
     }
-    let live = raise(&officer, "bốn").await?;
+    let live = raise(&officer, "fourth").await?;
     let event = stream.wait_for(SOON, |event| event.kind == "alert").await?;
     ensure!(text(&event.json(), "/id") == live, "{event:?}");
     Ok(())
@@ -62,8 +62,8 @@ async fn a_terminal_shows_an_alert() -> Result<()> {
     let mut count = 0;
     let line = support::eventually(SOON, async || {
         count += 1;
-        let what = format!("ở bến xe {count}");
-        officer.raise(&lost_child(&what), &what).await?.expect(201)?;
+        let alert = lost_child(&format!("ở bến xe {count}"));
+        officer.raise(&alert, &format!("key-{count}")).await?.expect(201)?;
         let lines = terminal.lines.all();
         lines.into_iter().find(|line| line.contains("bến xe")).context("nothing shown")
     });
