@@ -148,7 +148,12 @@ impl Planning {
                 records = 0;
             }
             records += more;
+            // Planning for hundreds takes milliseconds, in which the officer's answer would wait.
+            let many = targets.len() > TARGETS_PER_RECORD_MAX;
             asks.push(self.ask(telling, commune, targets, now));
+            if many {
+                tokio::task::yield_now().await;
+            }
         }
         ats.extend(self.append(asks).await?);
         let since = self.host.clock.now().since_ms(telling.at);

@@ -24,8 +24,6 @@ use crate::{
 /// An attempt that takes longer no longer counts among those in flight, so that slow targets
 /// delay no other.
 const SLOW_AFTER: Duration = Duration::from_millis(50);
-/// What follows up is not put off for longer than this by whoever is told.
-const RETRY_AFTER_S_MAX: u32 = 600;
 const LOOK_AGAIN_MS: i64 = 1_000;
 /// What cannot be sent for want of words or an address is looked at again so often.
 const WANTING_MS: i64 = 5_000;
@@ -85,10 +83,7 @@ impl Desk {
         let next = match attempted.outcome {
             Outcome::Delivered | Outcome::Gone => None,
             Outcome::NotReached | Outcome::Unknown => {
-                let closing = attempt.news.follows_up();
-                let at_most = if closing { RETRY_AFTER_S_MAX } else { u32::MAX };
-                let after_s = attempted.retry_after_s.map(|after_s| after_s.min(at_most));
-                next_attempt(attempt.number, ended, after_s, attempt.give_up_at)
+                next_attempt(attempt.number, ended, attempted.retry_after_s, attempt.give_up_at)
             }
         };
         self.measures.attempted(&attempt, attempted, ended);

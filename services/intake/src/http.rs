@@ -46,9 +46,17 @@ use crate::{
 const BODY_BYTES_MAX: usize = 256 << 10;
 /// A larger body is read to its end up to this, so that the answer arrives.
 const DRAINED_BYTES_MAX: usize = 16 << 20;
-/// Every word that [`Row::state`] can say.
-const STATES: &[&str] =
-    &["deciding", "awaiting-approval", "active", "resolved", "cancelled", "expired", "refused"];
+/// Every word that an answer's `state` can have, in the order of the interface.
+const STATES: &[&str] = &[
+    "deciding",
+    "held",
+    "awaiting-approval",
+    "active",
+    "resolved",
+    "cancelled",
+    "expired",
+    "refused",
+];
 /// What a page's beginning that is no id is told.
 pub(crate) const NO_ALERT_ID: &str = "không phải mã của tin báo / is not an alert's id";
 /// What a stream's beginning that is no id is told.
@@ -414,7 +422,11 @@ mod tests {
             assert_eq!(known_words(&filter(Some(state), Some("hazard"))), Ok(()));
         }
         for (wrong, field, allowed) in [
-            (filter(Some("open"), None), "state", "must be one of: deciding, awaiting-approval"),
+            (
+                filter(Some("open"), None),
+                "state",
+                "must be one of: deciding, held, awaiting-approval",
+            ),
             (filter(None, Some("")), "kind", "must be one of: lost-child, found-child"),
         ] {
             let problem = known_words(&wrong).unwrap_err();

@@ -26,7 +26,8 @@ fn record(class: Class, entity: &str) -> Record {
         key: Key { class, home: Home::NATION, entity: entity.parse().unwrap() },
         kind: if command { Kind::Command } else { Kind::Commit { version: 1 } },
         open: Bytes::from_static(b"open"),
-        sealed: Some(Bytes::from_static(b"sealed")),
+        // Decisions and plans seal nothing: what is sealed came with the command.
+        sealed: command.then(|| Bytes::from_static(b"sealed")),
     }
 }
 

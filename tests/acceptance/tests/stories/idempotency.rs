@@ -85,6 +85,7 @@ async fn acts_are_commands_of_their_own() -> Result<()> {
     let call = async |body: &str, key: Option<&str>| {
         day.post_bytes(&an, &cancel, body.as_bytes().to_vec(), key).await
     };
+    day.expect(posted("g-1", &["issued"])).await?;
     // Another path, so another command: the key of the raise may be used again.
     call(r#"{"note":"Báo nhầm."}"#, Some("k")).await?.expect(200)?;
     let again = call(r#"{"note":"Báo nhầm."}"#, Some("k")).await?.expect(200)?;

@@ -42,7 +42,8 @@ async fn reading_follows_the_table() -> Result<()> {
         (format!("/v1/alerts/{alert}"), [200, 200, 200, 404, 200, 200, 403, 403, 401]),
         (format!("/v1/alerts/{alert}/deliveries"), [200, 200, 200, 404, 200, 200, 403, 403, 401]),
         ("/v1/alerts".to_owned(), [200, 200, 200, 200, 200, 200, 403, 403, 401]),
-        (format!("/v1/alerts?commune={HERE}"), [200, 200, 403, 403, 200, 403, 403, 403, 401]),
+        // A filter shows nothing that is not there without it.
+        (format!("/v1/alerts?commune={HERE}"), [200, 200, 200, 200, 200, 200, 403, 403, 401]),
         (format!("/v1/stream?commune={HERE}"), [0, 0, 403, 403, 0, 403, 403, 403, 401]),
         ("/v1/audit/records".to_owned(), [403, 403, 403, 403, 403, 403, 200, 403, 401]),
         ("/v1/tokens".to_owned(), [403, 403, 403, 403, 403, 403, 403, 200, 401]),
