@@ -17,7 +17,8 @@ use wire::v1::{self, intake_service_server::IntakeService};
 
 use crate::{
     Intake,
-    application::{Act, Filter, Request, Shown},
+    acts::Act,
+    application::{Filter, Request, Shown},
     http::{NO_ALERT_ID, NO_EVENT_ID, commune_of, invalid, known_words, scope_of, seen},
     idempotency::{IdempotencyKey, request_sha256},
     refused::{bad_request, not_found},

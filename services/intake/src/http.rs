@@ -32,7 +32,8 @@ use serde_json::{Value, json};
 
 use crate::{
     Intake,
-    application::{Act, Filter, Request, Shown},
+    acts::Act,
+    application::{Filter, Request, Shown},
     idempotency::{IDEMPOTENCY_KEY, IdempotencyKey, request_sha256},
     notices::Seen,
     refused::{bad_request, not_found, other_bytes},

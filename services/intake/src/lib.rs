@@ -4,6 +4,7 @@
 //! "accepted". It decides nothing: it waits a bounded time for the decision, and otherwise says
 //! plainly that it is being decided. HTTP and gRPC share the application.
 
+mod acts;
 mod application;
 mod board;
 mod following;

@@ -87,7 +87,8 @@ async fn story(running: &Running) -> Result<(), Failed> {
         "Ai cũng kiểm tra được / anyone can verify: http://{http}/v1/verify/{}",
         text("code")
     ));
-    line(&format!("Xem lại / replay: keng replay --data keng-demo --alert {}", text("id")));
+    let data = running.data.display();
+    line(&format!("Xem lại / replay: keng replay --data {data} --alert {}", text("id")));
     line("Dừng bằng Ctrl-C / stop with Ctrl-C");
     Ok(())
 }
@@ -179,7 +180,7 @@ async fn client(
     Client::of_person(&ServerArgs {
         server: Some(format!("http://{}", running.http)),
         bearer: Some(token),
-        data: "keng-demo".into(),
+        data: running.data.clone(),
     })
 }
 

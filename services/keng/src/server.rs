@@ -30,6 +30,7 @@ pub(crate) struct Running {
     pub(crate) host: Host,
     pub(crate) http: std::net::SocketAddr,
     pub(crate) audit: Option<Audit>,
+    pub(crate) data: std::path::PathBuf,
 }
 
 /// `keng up`.
@@ -51,9 +52,6 @@ async fn run(service: Service, options: ServerOptions, kind: Kind) -> Result<u8,
     let drain = Drain::new(health.clone());
     metrics.keep_up(&drain);
     drain.listen().map_err(|error| Failed::Trouble(error.into()))?;
-    let bound = serving::bind(settings.http, settings.grpc).await?;
-    let (http, grpc) = (bound.http_addr, bound.grpc_addr);
-
     let log = open_log(&settings, &opened, service.as_str(), &health, &drain).await?;
     health.set("log", Ok(()));
     let reserve = settings.disk_reserve_bytes;
@@ -71,15 +69,7 @@ async fn run(service: Service, options: ServerOptions, kind: Kind) -> Result<u8,
         disk: Some(disk),
         local: opened.local.clone(),
     });
-    let services = start(service, &settings, &host, &opened, http)?;
-    let everywhere = operators::router(health.clone(), metrics)
-        .merge(feeds::open_api())
-        .merge(admin::router().with_state(host.clone()));
-    let people = everywhere.clone().merge(services.people());
-    let local = everywhere.merge(services.local());
-    let routes = services.grpc()?;
-    serving::serve(bound, people, local, routes, (&opened.data, &health, &drain))?;
-
+    // Another map than the one in force is a wrong configuration: no port is bound then.
     let stop = drain.token();
     tokio::select! {
         () = host.caught_up() => {}
@@ -93,12 +83,29 @@ async fn run(service: Service, options: ServerOptions, kind: Kind) -> Result<u8,
         let why = "bản đồ khác với bản đồ đang dùng / the map differs from the one in force";
         return Err(open::wrong("--registry", why));
     }
+    let bound = serving::bind(settings.http, settings.grpc).await?;
+    let (http, grpc) = (bound.http_addr, bound.grpc_addr);
+    let services = start(service, &settings, &host, &opened, http)?;
+    let everywhere = operators::router(health.clone(), metrics)
+        .merge(feeds::open_api())
+        .merge(admin::router().with_state(host.clone()));
+    let people = everywhere.clone().merge(services.people());
+    let local = everywhere.merge(services.local());
+    let routes = services.grpc()?;
+    serving::serve(bound, people, local, routes, (&opened.data, &health, &drain))?;
+
+    tokio::select! {
+        () = host.caught_up() => {}
+        () = log.unreadable() => {}
+        () = stop.cancelled() => {}
+    }
     write_directory(&host, opened.groups).await?;
     if !stop.is_cancelled() {
         feeds::line(&format!("ready http=http://{http} grpc=http://{grpc}"));
     }
     if kind == Kind::Demo {
-        let running = Running { host: host.clone(), http, audit: services.audit.clone() };
+        let (audit, data) = (services.audit.clone(), settings.data.clone());
+        let running = Running { host: host.clone(), http, audit, data };
         let story = demo::run(running);
         drain.spawn("demo", story);
     }

@@ -1,0 +1,180 @@
+//! Acts: what can be asked of an alert that is there, and the command that each is.
+
+use bytes::Bytes;
+use chassis::{Problem, auth::forbidden};
+use domain::{
+    ids::{AlertId, CommuneCode, EntityName, Home, Millis},
+    relay::Answer,
+    rights::Asker,
+};
+use event_log::command::Draft;
+use wire::{
+    actor::person,
+    seal::{salt, seal},
+    spoken::home_said,
+    v1::{self, command::Body, sealed_content::Content},
+};
+
+use crate::{
+    application::{Request, VALIDITY_MS},
+    refused::{not_found, not_stored},
+    row::Row,
+};
+
+/// What can be asked of an alert that is there.
+#[derive(Debug, Clone)]
+pub(crate) enum Act {
+    Approve { revision: u64 },
+    Cancel { note: Option<String> },
+    Resolve { note: Option<String> },
+    Acknowledge { commune: Option<CommuneCode>, note: Option<String> },
+    Refuse { commune: Option<CommuneCode>, note: Option<String> },
+}
+
+/// What an act asks to be so.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Wanted {
+    State(&'static str),
+    Answer(Answer),
+}
+
+impl Act {
+    /// What it asks to be so; an approval asks for more than a state.
+    pub(crate) fn wanted(&self) -> Option<Wanted> {
+        match self {
+            Self::Approve { .. } => None,
+            Self::Cancel { .. } => Some(Wanted::State("cancelled")),
+            Self::Resolve { .. } => Some(Wanted::State("resolved")),
+            Self::Acknowledge { .. } => Some(Wanted::Answer(Answer::Acknowledge)),
+            Self::Refuse { .. } => Some(Wanted::Answer(Answer::Refuse)),
+        }
+    }
+}
+
+/// Whether it is so already, as far as the board knows.
+pub(crate) fn is_so(row: &Row, wanted: Wanted, home: Home) -> bool {
+    match wanted {
+        Wanted::State(state) => row.state() == state,
+        Wanted::Answer(wanted) => {
+            let relay = row.relays.get(&home.commune);
+            relay.and_then(|relay| relay.answer).is_some_and(|(answer, _)| answer == wanted)
+        }
+    }
+}
+
+/// A command on its way into the log.
+pub(crate) struct Command {
+    pub(crate) request: Request,
+    pub(crate) entity: EntityName,
+    pub(crate) home: Home,
+    pub(crate) alert: AlertId,
+    pub(crate) valid_until: Option<Millis>,
+    pub(crate) content: Option<Content>,
+    pub(crate) sealed_fields: Vec<String>,
+    pub(crate) body: Body,
+}
+
+impl Command {
+    /// Its record, about to be written.
+    pub(crate) fn draft(self, asker: &Asker, now: Millis) -> Result<Draft, Problem> {
+        let content = v1::SealedContent {
+            request_sha256: Bytes::copy_from_slice(&self.request.sha256),
+            content: self.content,
+        };
+        let salt = salt().map_err(|why| {
+            tracing::error!(%why, "no randomness");
+            not_stored()
+        })?;
+        Ok(Draft {
+            id: self.request.command,
+            entity: self.entity,
+            home: self.home,
+            actor: person(asker),
+            at: now,
+            correlation: Bytes::copy_from_slice(self.alert.0.as_bytes()),
+            causation: Bytes::new(),
+            valid_until: self.valid_until,
+            sealing: Some(seal(&content, salt)),
+            sealed_fields: self.sealed_fields,
+            body: self.body,
+        })
+    }
+}
+
+/// The command that an act is; checks the asker's right to it.
+pub(crate) fn command_of(
+    asker: &Asker,
+    request: Request,
+    row: &Row,
+    act: Act,
+    now: Millis,
+) -> Result<Command, Problem> {
+    let alert = row.id;
+    let own = || -> Result<(EntityName, Home), Problem> {
+        if !asker.standing.acts_for(row.home) {
+            return Err(forbidden());
+        }
+        Ok((EntityName::alert(alert), row.home))
+    };
+    let answering = |commune: Option<CommuneCode>| -> Result<(EntityName, Home), Problem> {
+        let home = answering_commune(asker, row, commune)?;
+        Ok((EntityName::relay(alert, home.commune), home))
+    };
+    let alert_bytes = Bytes::copy_from_slice(alert.0.as_bytes());
+    let alert_home = Some(home_said(row.home));
+    let ((entity, home), note, body) = match act {
+        Act::Approve { revision } => {
+            if !asker.standing.approves_for(row.home) {
+                return Err(forbidden());
+            }
+            (own()?, None, Body::ApproveAlert(v1::ApproveAlert { revision }))
+        }
+        Act::Cancel { note } => (own()?, note, Body::CancelAlert(v1::CancelAlert {})),
+        Act::Resolve { note } => (own()?, note, Body::ResolveAlert(v1::ResolveAlert {})),
+        Act::Acknowledge { commune, note } => {
+            let body = v1::AcknowledgeRelay { alert: alert_bytes, alert_home };
+            (answering(commune)?, note, Body::AcknowledgeRelay(body))
+        }
+        Act::Refuse { commune, note } => {
+            let body = v1::RefuseRelay { alert: alert_bytes, alert_home };
+            (answering(commune)?, note, Body::RefuseRelay(body))
+        }
+    };
+    // An approval puts an alert in force, so it is stale after a while; an end never is.
+    let approves = matches!(body, Body::ApproveAlert(_));
+    Ok(Command {
+        request,
+        entity,
+        home,
+        alert,
+        valid_until: approves.then(|| now.plus_ms(VALIDITY_MS)),
+        sealed_fields: note.iter().map(|_| "note".to_owned()).collect(),
+        content: note.map(|note| Content::Note(v1::NoteText { note })),
+        body,
+    })
+}
+
+/// The commune that the asker answers for: the own one, or for a province the one named.
+fn answering_commune(
+    asker: &Asker,
+    row: &Row,
+    named: Option<CommuneCode>,
+) -> Result<Home, Problem> {
+    let wanted = named.or(asker.standing.commune());
+    let mut own: Vec<Home> = row
+        .relays
+        .values()
+        .map(|relay| relay.reached.home)
+        .filter(|home| asker.standing.acts_for(*home))
+        .filter(|home| wanted.is_none_or(|wanted| wanted == home.commune))
+        .collect();
+    match (own.pop(), own.is_empty()) {
+        (Some(home), true) => Ok(home),
+        (Some(_), false) => {
+            let detail = "Hãy chọn xã trả lời. / Name the commune that answers.";
+            let status = axum::http::StatusCode::BAD_REQUEST;
+            Err(Problem::new(status, "invalid-fields", detail).with_field("commune", "is required"))
+        }
+        (None, _) => Err(not_found()),
+    }
+}
