@@ -40,6 +40,8 @@ pub(crate) struct Book {
     pub(crate) plan: RecordId,
     /// Targets whose attempt is under way, or ended and not yet in the log: revision and attempt.
     pub(crate) in_flight: BTreeMap<Target, (u64, u32)>,
+    /// Its newest records: nothing that was taken from this book leaves before they are durable.
+    pub(crate) newest: BTreeMap<Class, At>,
     /// Something of its history cannot be read by this program: nothing is sent on half of it.
     pub(crate) held: bool,
 }
@@ -120,6 +122,7 @@ impl Books {
                 lanes: Lanes::default(),
                 plan: recorded.id,
                 in_flight: BTreeMap::new(),
+                newest: BTreeMap::new(),
                 held,
             });
             book.plan = recorded.id;
@@ -127,18 +130,21 @@ impl Books {
                 book.lanes.receive(&receipt);
             }
         }
-        shelf.books.get_mut(&id)?.lanes.apply(event, at);
+        let book = shelf.books.get_mut(&id)?;
+        book.newest.insert(Class::Delivery, place_of(recorded));
+        book.lanes.apply(event, at);
         Some(id)
     }
 
     /// Takes receipts in; answers whether something is still to be tried for one of their
     /// targets: what failed, or a later revision that waited for its turn.
-    fn received(&self, id: BookId, receipts: &[Receipt]) -> bool {
+    fn received(&self, id: BookId, receipts: &[Receipt], place: At) -> bool {
         let mut shelf = self.lock();
         let Some(book) = shelf.books.get_mut(&id) else {
             shelf.early.entry(id).or_default().extend(receipts.iter().cloned());
             return false;
         };
+        book.newest.insert(Class::Receipt, place);
         for receipt in receipts {
             let ended = (receipt.revision, receipt.attempt);
             if book.in_flight.get(&receipt.target).is_some_and(|under_way| *under_way <= ended) {
@@ -148,6 +154,10 @@ impl Books {
         }
         receipts.iter().any(|receipt| book.lanes.has_open(&receipt.target))
     }
+}
+
+fn place_of(recorded: &Recorded) -> At {
+    At { class: recorded.key.class, position: recorded.position, id: recorded.id }
 }
 
 fn book_id(entity: &EntityName) -> Option<BookId> {
@@ -171,12 +181,12 @@ impl Following {
     }
 
     fn event(&self, recorded: &Recorded, event: &Event, at: Millis) -> Result<(), NotDecodable> {
-        let after = At { class: self.class, position: recorded.position, id: recorded.id };
+        let after = place_of(recorded);
         let touched = if self.class == Class::Delivery {
             self.books.planned(recorded, &Delivery::recall(event)?, at)
         } else {
             let receipts = Receipts::recall(event)?;
-            book_id(&recorded.key.entity).filter(|id| self.books.received(*id, &receipts))
+            book_id(&recorded.key.entity).filter(|id| self.books.received(*id, &receipts, after))
         };
         if let Some(book) = touched {
             self.desk.look_at(Job { book, after: Some(after) });

@@ -25,6 +25,8 @@ use crate::{
 /// delay no other.
 const SLOW_AFTER: Duration = Duration::from_millis(50);
 const LOOK_AGAIN_MS: i64 = 1_000;
+/// The directory follows the class that the alert came in, so it is nearly there.
+const DIRECTORY_PATIENCE: Duration = Duration::from_secs(5);
 /// What cannot be sent for want of words or an address is looked at again so often.
 const WANTING_MS: i64 = 5_000;
 
@@ -135,7 +137,9 @@ impl Desk {
         };
         // Groups are recorded in the class of alerts: one that is unknown may be yet to be read.
         let channel = &attempt.target.channel;
-        if *self.host.directory_seen.borrow() < ready.position {
+        let mut seen = self.host.directory_seen.clone();
+        let seen = seen.wait_for(|seen| *seen >= ready.position);
+        if tokio::time::timeout(DIRECTORY_PATIENCE, seen).await.is_err() {
             return Ok(None);
         }
         let group = self.host.directory.read().group(&attempt.target.group).cloned();
@@ -206,6 +210,11 @@ impl Desk {
     fn leave_be(&self, attempt: &Attempt) {
         if let Some(book) = self.books.lock().get_mut(&attempt.book) {
             book.in_flight.remove(&attempt.target);
+        }
+        // What has ended meanwhile makes room for the next revision, which goes at once.
+        if self.still_open(attempt).is_none() {
+            self.look_again(attempt.book, Millis(0));
+            return;
         }
         // Rounded up, so that a book is looked at once for all its targets.
         let again = self.host.clock.now().plus_ms(LOOK_AGAIN_MS).0 / LOOK_AGAIN_MS + 1;

@@ -155,7 +155,7 @@ impl Desk {
         });
     }
 
-    /// Nothing leaves before the record of its intent is durable.
+    /// Waits until the record that asked for a look is durable, and those that came in a row.
     async fn durable(&self, place: (BookId, Class)) {
         loop {
             let Some(after) = self.awaited().get(&place).copied() else { return };
@@ -186,7 +186,16 @@ impl Desk {
         if !self.hold_lease(id).await {
             return;
         }
-        let attempts = self.take(id, due);
+        let (attempts, newest) = self.take(id, due);
+        // Nothing leaves before the record of its intent is durable.
+        for at in newest {
+            while self.host.log.durable(at, DURABLE_PATIENCE).await != Durable::Stored {
+                if self.host.drain.token().is_cancelled() {
+                    return;
+                }
+                tracing::warn!("waiting for the log before sending");
+            }
+        }
         // Retries have places of their own: however many targets hang, what is told for the first
         // time, a cancel included, does not wait for them.
         let (first, retries): (Vec<_>, Vec<_>) =
@@ -253,11 +262,13 @@ impl Desk {
         due
     }
 
-    /// Marks as under way what still is as it was.
-    fn take(&self, id: BookId, due: Vec<Attempt>) -> Vec<Attempt> {
+    /// Marks as under way what still is as it was; also answers with the records that must be
+    /// durable before it leaves.
+    fn take(&self, id: BookId, due: Vec<Attempt>) -> (Vec<Attempt>, Vec<At>) {
         let mut books = self.books.lock();
-        let Some(book) = books.get_mut(&id) else { return vec![] };
-        due.into_iter().filter(|attempt| take_one(book, attempt)).collect()
+        let Some(book) = books.get_mut(&id) else { return (vec![], vec![]) };
+        let newest = book.newest.values().copied().collect();
+        (due.into_iter().filter(|attempt| take_one(book, attempt)).collect(), newest)
     }
 
     /// Looks at a book again at `at`.
