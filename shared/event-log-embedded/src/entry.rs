@@ -4,7 +4,7 @@ use bytes::Bytes;
 use domain::ids::{Home, RecordId};
 use event_log::{Class, Key, Kind, Position, Record, Recorded, Seal};
 use prost::Message;
-use wire::v1::{RecordClass, StoredRecord, StoredSealed};
+use wire::v1::{StoredRecord, StoredSealed};
 
 /// Why an entry is not one of ours.
 #[derive(Debug, thiserror::Error)]
@@ -35,7 +35,7 @@ fn encode_one(record: &Record) -> Entries {
     let entity = record.key.entity.as_str();
     let stored = StoredRecord {
         id: id.clone(),
-        class: class_to_wire(record.key.class).into(),
+        class: Class::said(record.key.class).into(),
         province: record.key.home.province.to_string(),
         commune: record.key.home.commune.to_string(),
         entity: entity.to_owned(),
@@ -70,7 +70,7 @@ impl Stored {
     /// Decodes an entry; what it holds points into `bytes`.
     pub(crate) fn decode(bytes: Bytes) -> Result<Self, NotAnEntry> {
         let stored = StoredRecord::decode(bytes)?;
-        let class = class_from_wire(stored.class()).ok_or(NotAnEntry::Field("class"))?;
+        let class = Class::recalled(stored.class()).ok_or(NotAnEntry::Field("class"))?;
         let home = Home {
             province: stored.province.parse().map_err(|_| NotAnEntry::Field("province"))?,
             commune: stored.commune.parse().map_err(|_| NotAnEntry::Field("commune"))?,
@@ -105,27 +105,6 @@ pub(crate) fn decode_sealed(bytes: Bytes) -> Result<(RecordId, Bytes), NotAnEntr
     let stored = StoredSealed::decode(bytes)?;
     let id = RecordId::from_slice(&stored.record).ok_or(NotAnEntry::Field("record"))?;
     Ok((id, stored.sealed))
-}
-
-fn class_to_wire(class: Class) -> RecordClass {
-    match class {
-        Class::Command => RecordClass::Command,
-        Class::Alert => RecordClass::Alert,
-        Class::Delivery => RecordClass::Delivery,
-        Class::Receipt => RecordClass::Receipt,
-        Class::News => RecordClass::News,
-    }
-}
-
-fn class_from_wire(class: RecordClass) -> Option<Class> {
-    match class {
-        RecordClass::Unspecified => None,
-        RecordClass::Command => Some(Class::Command),
-        RecordClass::Alert => Some(Class::Alert),
-        RecordClass::Delivery => Some(Class::Delivery),
-        RecordClass::Receipt => Some(Class::Receipt),
-        RecordClass::News => Some(Class::News),
-    }
 }
 
 #[cfg(test)]

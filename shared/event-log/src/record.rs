@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 use domain::ids::{EntityName, Home, RecordId};
+use wire::v1::RecordClass;
 
 /// The most bytes that the open part, or the sealed part, of a record may have.
 pub const RECORD_BYTES_MAX: usize = 60_000;
@@ -38,6 +39,31 @@ impl Class {
             Self::Delivery => "delivery",
             Self::Receipt => "receipt",
             Self::News => "news",
+        }
+    }
+
+    /// The class as a journal keeps it.
+    #[must_use]
+    pub fn said(self) -> RecordClass {
+        match self {
+            Self::Command => RecordClass::Command,
+            Self::Alert => RecordClass::Alert,
+            Self::Delivery => RecordClass::Delivery,
+            Self::Receipt => RecordClass::Receipt,
+            Self::News => RecordClass::News,
+        }
+    }
+
+    /// The class that a journal kept; `None` where it says none.
+    #[must_use]
+    pub fn recalled(class: RecordClass) -> Option<Self> {
+        match class {
+            RecordClass::Unspecified => None,
+            RecordClass::Command => Some(Self::Command),
+            RecordClass::Alert => Some(Self::Alert),
+            RecordClass::Delivery => Some(Self::Delivery),
+            RecordClass::Receipt => Some(Self::Receipt),
+            RecordClass::News => Some(Self::News),
         }
     }
 }

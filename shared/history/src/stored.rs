@@ -4,10 +4,7 @@
 
 use domain::ids::{Home, RecordId};
 use event_log::{Class, Key, Kind, Position, Recorded, Seal};
-use wire::{
-    spoken::id_bytes,
-    v1::{RecordClass, StoredRecord},
-};
+use wire::{spoken::id_bytes, v1::StoredRecord};
 
 /// A field of it is no value of ours.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -19,7 +16,7 @@ pub struct NotARecord(pub &'static str);
 pub fn stored(recorded: &Recorded) -> StoredRecord {
     StoredRecord {
         id: id_bytes(recorded.id.0),
-        class: class_said(recorded.key.class).into(),
+        class: Class::said(recorded.key.class).into(),
         province: recorded.key.home.province.to_string(),
         commune: recorded.key.home.commune.to_string(),
         entity: recorded.key.entity.to_string(),
@@ -37,7 +34,7 @@ pub fn stored(recorded: &Recorded) -> StoredRecord {
 /// # Errors
 /// [`NotARecord`]: another program wrote it.
 pub fn recorded(stored: StoredRecord, position: Position) -> Result<Recorded, NotARecord> {
-    let class = class_recalled(stored.class()).ok_or(NotARecord("class"))?;
+    let class = Class::recalled(stored.class()).ok_or(NotARecord("class"))?;
     let home = Home {
         province: stored.province.parse().map_err(|_| NotARecord("province"))?,
         commune: stored.commune.parse().map_err(|_| NotARecord("commune"))?,
@@ -55,25 +52,4 @@ pub fn recorded(stored: StoredRecord, position: Position) -> Result<Recorded, No
         open: stored.open,
         seal: if stored.has_sealed { Seal::Missing } else { Seal::None },
     })
-}
-
-fn class_said(class: Class) -> RecordClass {
-    match class {
-        Class::Command => RecordClass::Command,
-        Class::Alert => RecordClass::Alert,
-        Class::Delivery => RecordClass::Delivery,
-        Class::Receipt => RecordClass::Receipt,
-        Class::News => RecordClass::News,
-    }
-}
-
-fn class_recalled(class: RecordClass) -> Option<Class> {
-    match class {
-        RecordClass::Unspecified => None,
-        RecordClass::Command => Some(Class::Command),
-        RecordClass::Alert => Some(Class::Alert),
-        RecordClass::Delivery => Some(Class::Delivery),
-        RecordClass::Receipt => Some(Class::Receipt),
-        RecordClass::News => Some(Class::News),
-    }
 }
