@@ -8,10 +8,12 @@ use std::{
 use bytes::Bytes;
 use chassis::Host;
 use domain::{
-    alert::{Alert, AlertKnown, NotDone},
+    alert::{Alert, AlertKnown, Closing, NotDone},
+    freeze::{Freeze, FreezeKnown},
     ids::{EntityName, Millis, RecordId},
-    reach::Borders,
-    relay::{Relay, RelayKnown},
+    matching::decision::{Match, MatchKnown},
+    reach::{Borders, corridors::Corridors},
+    relay::protocol::RelayProtocol,
 };
 use event_log::{
     At, Class, Key, Recorded,
@@ -22,15 +24,21 @@ use futures::future::BoxFuture;
 use prost::Message;
 use wire::{
     Spoken,
+    matching::match_sides,
     relay::relay_subject,
     v1::{self, command::Body},
 };
 
+use crate::relaying::Subject;
+
 /// Decides commands.
 pub(crate) struct Deciding {
-    host: Host,
+    pub(crate) host: Host,
     alerts: Shell<Alert>,
-    relays: Shell<Relay>,
+    corridors: Arc<Corridors>,
+    pub(crate) relays: Shell<RelayProtocol>,
+    freezes: Shell<Freeze>,
+    matches: Shell<Match>,
     /// Commands that this program cannot read, each reported once.
     set_aside: Mutex<BTreeSet<RecordId>>,
 }
@@ -39,7 +47,10 @@ impl Deciding {
     pub(crate) fn new(host: Host) -> Self {
         Self {
             alerts: Shell::new(Arc::clone(&host.log)),
+            corridors: Arc::new(corridors()),
             relays: Shell::new(Arc::clone(&host.log)),
+            freezes: Shell::new(Arc::clone(&host.log)),
+            matches: Shell::new(Arc::clone(&host.log)),
             set_aside: Mutex::default(),
             host,
         }
@@ -52,7 +63,13 @@ impl Deciding {
         // A service's command was written when it was due: a clock that is behind, or was set
         // back, does not make it too early.
         let now = match command.body.as_ref() {
-            Some(Body::ExpireAlert(_)) => self.host.clock.now().max(Millis(command.written_at_ms)),
+            Some(
+                Body::ExpireAlert(_)
+                | Body::GrowAlert(_)
+                | Body::MissAlertReview(_)
+                | Body::NearAlertExpiry(_)
+                | Body::EndFreeze(_),
+            ) => self.host.clock.now().max(Millis(command.written_at_ms)),
             _ => self.host.clock.now(),
         };
         match command.body.as_ref() {
@@ -62,18 +79,46 @@ impl Deciding {
                 | Body::CancelAlert(_)
                 | Body::ResolveAlert(_)
                 | Body::ExpireAlert(_)
-                | Body::RelayAlertFurther(_),
+                | Body::RelayAlertFurther(_)
+                | Body::DeclineAlert(_)
+                | Body::ReviewAlert(_)
+                | Body::ChangeAlert(_)
+                | Body::WidenAlert(_)
+                | Body::HoldAlert(_)
+                | Body::ReleaseAlert(_)
+                | Body::SightAlert(_)
+                | Body::ReopenAlert(_)
+                | Body::GrowAlert(_)
+                | Body::TakeAlertOnward(_)
+                | Body::MissAlertReview(_)
+                | Body::NearAlertExpiry(_),
             ) => self.decide_alert(recorded, &command, now).await,
-            Some(Body::AcknowledgeRelay(_) | Body::RefuseRelay(_)) => {
-                self.decide_relay(recorded, &command, now).await
-            }
+            Some(
+                Body::AcknowledgeRelay(_)
+                | Body::RefuseRelay(_)
+                | Body::EscalateRelay(_)
+                | Body::InstructRelay(_)
+                | Body::RelayOnward(_),
+            ) => self.decide_relay(recorded, &command, now).await,
             Some(
                 Body::RecordOfficer(_)
                 | Body::RecordGroup(_)
                 | Body::MakeToken(_)
                 | Body::RevokeToken(_)
-                | Body::AdoptMap(_),
+                | Body::AdoptMap(_)
+                | Body::RecordContact(_)
+                | Body::RecordRoster(_)
+                | Body::AdoptDirectory(_),
             ) => self.host.clerk.decide(recorded, &command, now).await,
+            Some(
+                Body::AskFreeze(_)
+                | Body::ConfirmFreeze(_)
+                | Body::LiftFreeze(_)
+                | Body::EndFreeze(_),
+            ) => self.decide_freeze(recorded, &command, now).await,
+            Some(Body::ProposeMatch(_) | Body::ConfirmMatch(_) | Body::DismissMatch(_)) => {
+                self.decide_match(recorded, &command, now).await
+            }
             None => Err(held("a command that this program does not know".to_owned())),
         }
     }
@@ -85,14 +130,20 @@ impl Deciding {
         now: Millis,
     ) -> Result<Option<At>, ExecuteError> {
         let fresh = matches!(command.body, Some(Body::RaiseAlert(_)));
+        let raises = match &command.body {
+            Some(Body::ReleaseAlert(release)) => release.facts.is_some(),
+            _ => fresh,
+        };
         let ask = self.ask::<Alert>(recorded, command, now, fresh)?;
         // Intake takes acts on alerts alone whose raise it has seen, so the raise is only late: a
         // cancel that is decided before it would be refused for ever.
-        if !fresh && self.alerts.state(&ask.key).await?.version == 0 {
+        if !raises && self.alerts.state(&ask.key).await?.version == 0 {
             return Err(ExecuteError::Unavailable("its raise is not decided yet".to_owned()));
         }
         let map: Arc<dyn Borders> = Arc::clone(&self.host.map) as _;
-        let known = AlertKnown { now, map };
+        let corridors = Arc::clone(&self.corridors);
+        let policy = self.host.policies.of(recorded.key.home.commune);
+        let known = AlertKnown { now, map, corridors, policy };
         let decided = self.alerts.execute(ask, |_, _| known.clone()).await?;
         count("alert", &decided);
         let since_written = now.since_ms(Millis(command.written_at_ms));
@@ -101,6 +152,41 @@ impl Deciding {
         if decided.refusal == Some(NotDone::Stale.into()) {
             tracing::warn!(entity = %recorded.key.entity, "a command was held too long: stale");
         }
+        Ok(decided.at)
+    }
+
+    async fn decide_freeze(
+        &self,
+        recorded: &Recorded,
+        command: &v1::Command,
+        now: Millis,
+    ) -> Result<Option<At>, ExecuteError> {
+        let ask = self.ask::<Freeze>(recorded, command, now, false)?;
+        let decided = self.freezes.execute(ask, |_, _| FreezeKnown { now }).await?;
+        count("freeze", &decided);
+        Ok(decided.at)
+    }
+
+    async fn decide_match(
+        &self,
+        recorded: &Recorded,
+        command: &v1::Command,
+        now: Millis,
+    ) -> Result<Option<At>, ExecuteError> {
+        let held = |why: wire::NotDecodable| ExecuteError::Held {
+            entity: recorded.key.entity.clone(),
+            why: why.to_string(),
+        };
+        let mut cancelled = false;
+        for (alert, home) in match_sides(command).map_err(held)? {
+            let key = Key { class: Class::Alert, home, entity: EntityName::alert(alert) };
+            let alert = self.alerts.state(&key).await?.state;
+            cancelled |= matches!(alert, Alert::Closed { how: Closing::Cancelled, .. });
+        }
+        let ask = self.ask::<Match>(recorded, command, now, false)?;
+        let known = MatchKnown { now, cancelled };
+        let decided = self.matches.execute(ask, |_, _| known).await?;
+        count("match", &decided);
         Ok(decided.at)
     }
 
@@ -115,15 +201,13 @@ impl Deciding {
             why: why.to_string(),
         };
         let (alert, home, commune) = relay_subject(command).map_err(held)?;
-        let key = Key { class: Class::Alert, home, entity: EntityName::alert(alert) };
-        let alert = self.alerts.state(&key).await?.state;
-        let known = RelayKnown {
-            now,
-            named: alert.communes().iter().any(|reached| reached.home.commune == commune),
-            closed: matches!(alert, Alert::Closed { .. }),
-        };
-        let ask = self.ask::<Relay>(recorded, command, now, false)?;
-        let decided = self.relays.execute(ask, |_, _| known).await?;
+        let subject = Subject { alert, home, commune };
+        let alert = self.alerts.state(&subject.alert_key()).await?.state;
+        let ask = self.ask::<RelayProtocol>(recorded, command, now, false)?;
+        let asked = self.with_asked(ask.command, recorded.key.home, now);
+        let known = self.relay_known(subject, &alert, &asked, now).await?;
+        let ask = Ask { command: asked, ..ask };
+        let decided = self.relays.execute(ask, |_, _| known.clone()).await?;
         count("relay", &decided);
         Ok(decided.at)
     }
@@ -182,6 +266,14 @@ impl React for Deciding {
             }
         })
     }
+}
+
+/// Stations and rides. A test parses the same file, so that the default is never met.
+fn corridors() -> Corridors {
+    registry::corridors::builtin().unwrap_or_else(|why| {
+        tracing::error!(%why, "the built-in corridors cannot be read");
+        Corridors::default()
+    })
 }
 
 fn count<E>(kind: &'static str, decided: &Decided<E>) {

@@ -11,7 +11,8 @@ use std::{
 use bytes::Bytes;
 use chassis::{Host, host::ReadModel};
 use domain::{
-    alert::{Alert, AlertEvent},
+    alert::{Alert, AlertEvent, Closing, NearExpiry, Review},
+    decider::Decider,
     ids::{AlertId, EntityName, Home, Millis, RecordId},
 };
 use event_log::{AppendError, Recorded, command::Draft, follower::Cursor, projection::Project};
@@ -27,11 +28,11 @@ const RETRY: Duration = Duration::from_secs(1);
 /// Commands of each kind that are given at once.
 const COMMANDS_MAX: usize = 128;
 
-/// What is due, and when. Expiries are kept by time, and by alert so that they can be taken back.
+/// What is due, and when: the live alerts, folded, and when each is to be looked at.
 #[derive(Default)]
 struct Due {
-    expiries: BTreeSet<(Millis, AlertId)>,
     alerts: BTreeMap<AlertId, Waiting>,
+    times: BTreeSet<(Millis, AlertId)>,
     /// Alerts with communes that a further commit must name.
     further: BTreeSet<AlertId>,
     live: bool,
@@ -39,9 +40,10 @@ struct Due {
 
 struct Waiting {
     home: Home,
-    expires_at: Millis,
-    to_follow: usize,
-    steps: u32,
+    alert: Alert,
+    near_expiry: NearExpiry,
+    /// When something of it is due.
+    at: Option<Millis>,
 }
 
 #[derive(Default)]
@@ -77,49 +79,34 @@ pub(crate) fn timers(host: &Host) -> (Timers, Ticking) {
 }
 
 impl Due {
-    fn apply(&mut self, alert: AlertId, home: Home, event: &AlertEvent) {
-        match event {
-            AlertEvent::ApprovalAsked { facts, .. } => {
-                self.wait(alert, home, facts.expires_at, 0);
-            }
-            AlertEvent::Issued { facts, to_follow, .. } => {
-                self.wait(alert, home, facts.expires_at, to_follow.len());
-            }
-            AlertEvent::RelayedFurther { step, communes } => {
-                if let Some(waiting) = self.alerts.get_mut(&alert) {
-                    waiting.steps = *step;
-                    waiting.to_follow = waiting.to_follow.saturating_sub(communes.len());
-                    if waiting.to_follow == 0 {
-                        self.further.remove(&alert);
-                    }
-                }
-            }
-            AlertEvent::Cancelled { .. }
-            | AlertEvent::Resolved { .. }
-            | AlertEvent::Expired { .. } => self.forget(alert),
-            AlertEvent::Approved { .. } => {}
+    /// Takes in an event that was recorded at `decided_at`.
+    fn apply(&mut self, id: AlertId, home: Home, event: &AlertEvent, decided_at: Millis) {
+        let (alert, mut near_expiry, at) = match self.alerts.remove(&id) {
+            Some(waiting) => (waiting.alert, waiting.near_expiry, waiting.at),
+            None => (Alert::default(), NearExpiry::default(), None),
+        };
+        if let Some(at) = at {
+            self.times.remove(&(at, id));
         }
-    }
-
-    fn wait(&mut self, alert: AlertId, home: Home, expires_at: Millis, to_follow: usize) {
-        self.forget(alert);
-        self.expiries.insert((expires_at, alert));
-        if to_follow > 0 {
-            self.further.insert(alert);
+        self.further.remove(&id);
+        let alert = alert.evolve(event);
+        near_expiry.stands(&alert, decided_at);
+        let at = alert.due_at().into_iter().chain(near_expiry.due_at()).min();
+        // What was resolved may be opened again; everything else that is over stays over.
+        let may_come_back = matches!(alert, Alert::Closed { how: Closing::Resolved, .. });
+        if at.is_none() && !may_come_back {
+            return;
         }
-        self.alerts.insert(alert, Waiting { home, expires_at, to_follow, steps: 0 });
-    }
-
-    fn forget(&mut self, alert: AlertId) {
-        if let Some(waiting) = self.alerts.remove(&alert) {
-            self.expiries.remove(&(waiting.expires_at, alert));
-            self.further.remove(&alert);
+        self.times.extend(at.map(|at| (at, id)));
+        if further(&alert).is_some() {
+            self.further.insert(id);
         }
+        self.alerts.insert(id, Waiting { home, alert, near_expiry, at });
     }
 
     /// When something is due next; never before the history has been read.
     fn next(&self) -> Option<Millis> {
-        self.expiries.first().map(|(at, _)| *at).filter(|_| self.live)
+        self.times.first().map(|(at, _)| *at).filter(|_| self.live)
     }
 
     /// The commands that are due now.
@@ -127,26 +114,62 @@ impl Due {
         if !self.live {
             return vec![];
         }
-        let due = self.expiries.iter().take_while(|(at, _)| *at <= now);
-        let expired = due.take(COMMANDS_MAX).map(|(at, alert)| {
-            let purpose = format!("expire/{alert}/{}", at.0);
-            let body = Body::ExpireAlert(v1::ExpireAlert { expires_at_ms: at.0 });
-            (*alert, purpose, body)
+        let due = self.times.iter().take_while(|(at, _)| *at <= now).take(COMMANDS_MAX);
+        let due = due.filter_map(|(_, id)| self.alerts.get_key_value(id));
+        let timed = due.flat_map(|(id, waiting)| {
+            let asks = asks(*id, waiting, now).into_iter();
+            asks.map(|(purpose, body)| draft(*id, waiting.home, &purpose, now, body))
         });
-        let further = self.further.iter().filter_map(|alert| {
-            let step = self.alerts.get(alert)?.steps + 1;
-            let purpose = format!("relay/{alert}/{step}");
+        let further = self.further.iter().take(COMMANDS_MAX).filter_map(|id| {
+            let waiting = self.alerts.get(id)?;
+            let (step, holds) = further(&waiting.alert)?;
+            let purpose = format!("relay/{id}/{step}/{holds}");
             let body = Body::RelayAlertFurther(v1::RelayAlertFurther { step });
-            Some((*alert, purpose, body))
+            Some(draft(*id, waiting.home, &purpose, now, body))
         });
-        expired
-            .chain(further.take(COMMANDS_MAX))
-            .filter_map(|(alert, purpose, body)| {
-                let home = self.alerts.get(&alert)?.home;
-                Some(draft(alert, home, &purpose, now, body))
-            })
-            .collect()
+        timed.chain(further).collect()
     }
+}
+
+/// The step that names further communes, and how often the alert was put on hold.
+fn further(alert: &Alert) -> Option<(u32, u32)> {
+    match alert {
+        Alert::Active(live) if !live.to_follow.is_empty() && !live.on_hold => {
+            Some((live.steps + 1, live.holds))
+        }
+        _ => None,
+    }
+}
+
+/// What is asked of an alert now, each with its purpose. What was asked while an alert was on hold
+/// did nothing: afterwards it is asked anew, under another purpose.
+fn asks(id: AlertId, waiting: &Waiting, now: Millis) -> Vec<(String, Body)> {
+    let alert = &waiting.alert;
+    let mut asks = Vec::new();
+    if let Some(at) = alert.expires_at().filter(|at| *at <= now) {
+        let body = Body::ExpireAlert(v1::ExpireAlert { expires_at_ms: at.0 });
+        asks.push((format!("expire/{id}/{}", at.0), body));
+    }
+    let Alert::Active(live) = alert else { return asks };
+    let expires_at = live.content.facts.expires_at;
+    if waiting.near_expiry.due_at().is_some_and(|at| at <= now) && now < expires_at {
+        let body = Body::NearAlertExpiry(v1::NearAlertExpiry { expires_at_ms: expires_at.0 });
+        // An alert may come back to an expiry that it had before: that one is asked about anew.
+        let revision = live.content.revision;
+        asks.push((format!("near-expiry/{id}/{revision}/{}", expires_at.0), body));
+    }
+    if live.next.at.is_some_and(|at| at <= now) && !live.on_hold {
+        let step = live.grown + 1;
+        let body = Body::GrowAlert(v1::GrowAlert { step });
+        asks.push((format!("widen/{id}/{step}/{}", live.holds), body));
+    }
+    if let Review::Owed { due, missed: false, .. } = &live.review
+        && *due <= now
+    {
+        let body = Body::MissAlertReview(v1::MissAlertReview { due_ms: due.0 });
+        asks.push((format!("review/{id}/{}", due.0), body));
+    }
+    asks
 }
 
 fn draft(alert: AlertId, home: Home, purpose: &str, now: Millis, body: Body) -> Draft {
@@ -178,11 +201,12 @@ impl Project for Timers {
         };
         // What cannot be decoded is reported where it is decided upon.
         let Ok(commit) = v1::Commit::decode(recorded.open.clone()) else { return };
+        let decided_at = Millis(commit.decided_at_ms);
         let Ok(events) = events_of(commit) else { return };
         let mut due = self.shared.due();
         for event in events {
             if let Ok(event) = Alert::recall(&event) {
-                due.apply(alert, recorded.key.home, &event);
+                due.apply(alert, recorded.key.home, &event, decided_at);
             }
         }
         drop(due);

@@ -80,7 +80,9 @@ impl Book {
     }
 
     pub(crate) fn index(&mut self, position: u64, recorded: &Recorded) {
-        if let Some(alert) = recorded.key.entity.alert_id() {
+        let entity = &recorded.key.entity;
+        // A match is of both its alerts.
+        for alert in entity.alert_id().into_iter().chain(entity.matched().into_iter().flatten()) {
             self.of_alert.entry(alert).or_default().push(position);
         }
     }

@@ -26,6 +26,9 @@ const BATCH_BYTES_MAX: usize = 4 << 20;
 const LATE_MS: u64 = 60_000;
 const LATE_EVERY: Duration = Duration::from_secs(10);
 const PATIENCE: Duration = Duration::from_secs(5);
+/// Once it has caught up, the audit lets so much time pass before it takes what has come: while an
+/// alert is on its way to thousands, the processors are needed elsewhere.
+const BEHIND: Duration = Duration::from_millis(250);
 
 /// Why the audit stopped.
 #[derive(Debug, thiserror::Error)]
@@ -81,7 +84,11 @@ impl Writing {
     }
 
     async fn follow(&mut self) -> Result<(), Trouble> {
+        let mut live = false;
         while let Some(first) = self.next().await {
+            if live {
+                tokio::select! { () = self.stop.cancelled() => {}, () = sleep(BEHIND) => {} }
+            }
             let (batch, then) = self.gather(first);
             self.show_lag(batch.len());
             if !self.durable(&batch).await || !self.room().await {
@@ -92,7 +99,10 @@ impl Writing {
             // While catching up nothing above may have waited; others have work to do, too.
             tokio::task::yield_now().await;
             match then {
-                Some(Met::CaughtUp) => self.read.caught_up(),
+                Some(Met::CaughtUp) => {
+                    live = true;
+                    self.read.caught_up();
+                }
                 Some(Met::Anew(class)) => self.begin_anew(class),
                 Some(Met::Record(_) | Met::Trouble(_)) | None => {}
             }

@@ -22,7 +22,10 @@ use wire::{
     v1::{self, event::Event},
 };
 
-use crate::send::{Desk, Job};
+use crate::{
+    READ,
+    send::{Desk, Job},
+};
 
 /// One alert in one commune.
 pub(crate) type BookId = (AlertId, CommuneCode);
@@ -39,9 +42,15 @@ pub(crate) struct Book {
     /// The last plan: what receipts are caused by.
     pub(crate) plan: RecordId,
     /// Targets whose attempt is under way, or ended and not yet in the log: revision and attempt.
-    pub(crate) in_flight: BTreeMap<Target, (u64, u32)>,
+    pub(crate) in_flight: HashMap<Target, (u64, u32)>,
+    /// Rises with everything that may concern what is under way: a plan, a stop, another's
+    /// receipt. What was taken while it stood as it stands now is still as it was.
+    pub(crate) changes: u64,
     /// Its newest records: nothing that was taken from this book leaves before they are durable.
     pub(crate) newest: BTreeMap<Class, At>,
+    /// Up to this revision another process may have made attempts that left no receipt: the one
+    /// that planned them, or this instance before it was killed.
+    pub(crate) inherited: u64,
     /// Something of its history cannot be read by this program: nothing is sent on half of it.
     pub(crate) held: bool,
 }
@@ -89,7 +98,10 @@ impl Books {
     fn hold(&self, id: BookId) {
         let mut shelf = self.lock();
         match shelf.books.get_mut(&id) {
-            Some(book) => book.held = true,
+            Some(book) => {
+                book.held = true;
+                book.changes += 1;
+            }
             None => {
                 shelf.held_early.insert(id);
             }
@@ -110,7 +122,12 @@ impl Books {
         self.lock().get(&id).map_or(0, |book| book.lanes.targets())
     }
 
-    fn planned(&self, recorded: &Recorded, event: &DeliveryEvent, at: Millis) -> Option<BookId> {
+    fn planned(
+        &self,
+        recorded: &Recorded,
+        (event, at): (&DeliveryEvent, Millis),
+        is_ours: impl Fn(&str) -> bool,
+    ) -> Option<BookId> {
         let id = book_id(&recorded.key.entity)?;
         let mut shelf = self.lock();
         let shelf = &mut *shelf;
@@ -121,18 +138,32 @@ impl Books {
                 alert_home: plan.alert_home,
                 lanes: Lanes::default(),
                 plan: recorded.id,
-                in_flight: BTreeMap::new(),
+                in_flight: HashMap::new(),
+                changes: 0,
+                inherited: 0,
                 newest: BTreeMap::new(),
                 held,
             });
             book.plan = recorded.id;
+            if !is_ours(&plan.instance) {
+                book.inherited = book.inherited.max(plan.revision);
+            }
             for receipt in shelf.early.remove(&id).unwrap_or_default() {
                 book.lanes.receive(&receipt);
             }
         }
         let book = shelf.books.get_mut(&id)?;
+        if let DeliveryEvent::LeaseTaken { instance, .. } = event
+            && !is_ours(instance)
+        {
+            let newest = book.lanes.iter().map(|(_, delivery)| delivery.revision).max();
+            book.inherited = book.inherited.max(newest.unwrap_or(0));
+        }
         book.newest.insert(Class::Delivery, place_of(recorded));
         book.lanes.apply(event, at);
+        if !matches!(event, DeliveryEvent::LeaseTaken { .. }) {
+            book.changes += 1;
+        }
         Some(id)
     }
 
@@ -147,8 +178,15 @@ impl Books {
         book.newest.insert(Class::Receipt, place);
         for receipt in receipts {
             let ended = (receipt.revision, receipt.attempt);
-            if book.in_flight.get(&receipt.target).is_some_and(|under_way| *under_way <= ended) {
-                book.in_flight.remove(&receipt.target);
+            match book.in_flight.get(&receipt.target) {
+                Some(under_way) if *under_way <= ended => {
+                    book.in_flight.remove(&receipt.target);
+                    // Most alerts have nothing under way for most of their life.
+                    if book.in_flight.is_empty() {
+                        book.in_flight = HashMap::new();
+                    }
+                }
+                _ => book.changes += 1,
             }
             book.lanes.receive(receipt);
         }
@@ -183,7 +221,10 @@ impl Following {
     fn event(&self, recorded: &Recorded, event: &Event, at: Millis) -> Result<(), NotDecodable> {
         let after = place_of(recorded);
         let touched = if self.class == Class::Delivery {
-            self.books.planned(recorded, &Delivery::recall(event)?, at)
+            let planned_here = |instance: &str| {
+                *instance == *self.desk.host.instance && self.desk.host.is_caught_up(&READ)
+            };
+            self.books.planned(recorded, (&Delivery::recall(event)?, at), planned_here)
         } else {
             let receipts = Receipts::recall(event)?;
             book_id(&recorded.key.entity).filter(|id| self.books.received(*id, &receipts, after))

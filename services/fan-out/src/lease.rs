@@ -87,10 +87,13 @@ impl Desk {
         }
     }
 
-    fn holds(&self, id: BookId, now: Millis) -> bool {
-        let books = self.books.lock();
-        let lease = books.get(&id).and_then(|book| book.lanes.lease.as_ref());
-        lease.is_some_and(|lease| {
+    pub(crate) fn holds(&self, id: BookId, now: Millis) -> bool {
+        self.books.lock().get(&id).is_some_and(|book| self.is_held_here(book, now))
+    }
+
+    /// Whether this instance holds the lease of a book, for long enough to begin something.
+    pub(crate) fn is_held_here(&self, book: &Book, now: Millis) -> bool {
+        book.lanes.lease.as_ref().is_some_and(|lease| {
             *lease.instance == *self.host.instance && lease.until > now.plus_ms(RENEW_MS)
         })
     }

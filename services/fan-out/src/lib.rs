@@ -10,6 +10,7 @@ mod post;
 mod receive;
 mod send;
 mod sheets;
+mod turn;
 
 pub mod channels;
 pub mod render;

@@ -2,21 +2,21 @@
 //!
 //! The plan is the record of the first attempt: nothing leaves before it is durable.
 
-use std::{sync::Arc, time::Duration};
+use std::{borrow::Cow, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use chassis::Host;
 use domain::{
-    alert::{AlertEvent, AlertFacts},
+    alert::{Alert, AlertEvent, AlertFacts, ChangeHow, Live},
     delivery::{
-        Delivery, DeliveryCommand, DeliveryKnown, Plan, StopReason, TARGETS_PER_RECORD_MAX, Target,
-        may_be_told,
+        Audience, Delivery, DeliveryCommand, DeliveryKnown, Plan, StopReason,
+        TARGETS_PER_RECORD_MAX, Target, may_be_told,
     },
     directory::ChannelUse,
     ids::{AlertId, EntityName, Home, Millis, RecordId},
     lane::ABOUT_TO_LEAVE_MS,
     reach::{CommuneReached, ReachReason, ReachRequest},
-    relay::{Answer, Relay},
+    relay::Answer,
     schedule::give_up_at,
     values::News,
 };
@@ -28,11 +28,12 @@ use event_log::{
 use futures::future::BoxFuture;
 use prost::Message;
 use registry::Group;
-use wire::{Spoken, commit::events_of, relay::relay_subject, v1};
+use wire::{commit::events_of, relay::relay_subject, v1};
 
 use crate::{
     book::Books,
     sheets::{History, NoSheet, alert_events, history},
+    turn::{Turn, answer_of},
 };
 
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -44,21 +45,26 @@ const PLANNED_AT_ONCE_MAX: usize = 12;
 
 /// Plans deliveries.
 pub(crate) struct Planning {
-    host: Host,
+    pub(crate) host: Host,
     books: Books,
-    shell: Shell<Delivery>,
+    pub(crate) shell: Shell<Delivery>,
 }
 
 /// News of an alert that is to be planned for.
-struct Telling<'a> {
-    alert: AlertId,
-    alert_home: Home,
-    revision: u64,
-    news: News,
-    cause: RecordId,
-    at: Millis,
-    facts: &'a AlertFacts,
-    communes: &'a [CommuneReached],
+#[derive(Clone)]
+pub(crate) struct Telling<'a> {
+    pub(crate) alert: AlertId,
+    pub(crate) alert_home: Home,
+    pub(crate) revision: u64,
+    pub(crate) news: News,
+    pub(crate) audience: Audience,
+    /// The record that made the news, and where in its class it stands.
+    pub(crate) cause: (RecordId, u64),
+    pub(crate) at: Millis,
+    /// Whether the alert is in force, so that whoever was not told may be told now.
+    pub(crate) in_force: bool,
+    pub(crate) facts: &'a AlertFacts,
+    pub(crate) communes: &'a [CommuneReached],
 }
 
 impl Planning {
@@ -101,33 +107,78 @@ impl Planning {
         event: &AlertEvent,
         at: Millis,
     ) -> Result<Vec<At>, String> {
-        let (alert_home, cause) = (recorded.key.home, recorded.id);
-        let (news, revision) = match event {
-            AlertEvent::Issued { revision, facts, communes, .. } => {
-                let (news, revision) = (News::Issued, *revision);
-                let telling =
-                    Telling { alert, alert_home, revision, news, cause, at, facts, communes };
-                return self.tell(&telling).await;
-            }
-            AlertEvent::RelayedFurther { .. } => (News::Issued, None),
-            AlertEvent::Cancelled { revision, .. } => (News::Cancelled, Some(*revision)),
-            AlertEvent::Resolved { revision, .. } => (News::Resolved, Some(*revision)),
-            AlertEvent::Expired { revision } => (News::Expired, Some(*revision)),
-            AlertEvent::ApprovalAsked { .. } | AlertEvent::Approved { .. } => return Ok(vec![]),
+        let (alert_home, cause) = (recorded.key.home, (recorded.id, recorded.position));
+        let telling = |(revision, in_force), news, audience, facts, communes| Telling {
+            alert,
+            alert_home,
+            revision,
+            news,
+            audience,
+            cause,
+            at,
+            in_force,
+            facts,
+            communes,
         };
+        if let AlertEvent::Issued { revision, facts, communes, .. } = event {
+            let issued = telling((*revision, true), News::Issued, Audience::Named, facts, communes);
+            return self.tell(&issued).await;
+        }
+        let Some((news, audience, revision)) = told_by(event) else { return Ok(vec![]) };
         let history = self.history(alert, alert_home).await?;
         // What was never issued was told to nobody.
-        let Some((facts, issued)) = history.issued() else { return Ok(vec![]) };
-        let revision = revision.unwrap_or(issued);
-        let communes = match event {
-            AlertEvent::RelayedFurther { communes, .. } => communes,
-            _ => &history.communes,
-        };
-        let telling = Telling { alert, alert_home, revision, news, cause, at, facts, communes };
-        self.tell(&telling).await
+        let Some(live) = history.issued() else { return Ok(vec![]) };
+        let is_over = matches!(history.alert, Alert::Closed { .. });
+        let facts = &live.content.facts;
+        let in_force = !is_over && !live.on_hold;
+        match event {
+            AlertEvent::RelayedFurther { communes, .. } | AlertEvent::Widened { communes, .. } => {
+                // What is over is put to nobody else.
+                if is_over {
+                    return Ok(vec![]);
+                }
+                let revision = live.content.revision;
+                self.tell(&telling((revision, true), news, audience, facts, communes)).await
+            }
+            AlertEvent::Held { .. } => self.hold(recorded, alert, live).await,
+            _ => {
+                let revision = revision.unwrap_or(live.content.revision);
+                // Who was told believes it; who was not hears of what stands, while it stands.
+                let audience = match audience {
+                    Audience::Everybody if is_over || live.on_hold => Audience::MayHaveBeenReached,
+                    audience => audience,
+                };
+                let revision = (revision, in_force);
+                self.tell(&telling(revision, news, audience, facts, &live.communes)).await
+            }
+        }
     }
 
-    async fn history(&self, alert: AlertId, home: Home) -> Result<History, String> {
+    /// What has not left stays here, until it is released.
+    async fn hold(
+        &self,
+        recorded: &Recorded,
+        alert: AlertId,
+        live: &Live,
+    ) -> Result<Vec<At>, String> {
+        let now = self.host.clock.now();
+        let stop = |commune: &CommuneReached| {
+            let stop = DeliveryCommand::Stop {
+                reason: StopReason::Held,
+                revision: live.content.revision,
+                targets: vec![],
+                never_left: false,
+            };
+            observation(alert, commune.home, recorded.id, stop, now, false)
+        };
+        let mut ats = Vec::new();
+        for communes in live.communes.chunks(PLANNED_AT_ONCE_MAX) {
+            ats.extend(self.append(communes.iter().map(stop).collect()).await?);
+        }
+        Ok(ats)
+    }
+
+    pub(crate) async fn history(&self, alert: AlertId, home: Home) -> Result<History, String> {
         history(&self.host, alert, home).await.map_err(|why: NoSheet| why.to_string())
     }
 
@@ -136,9 +187,18 @@ impl Planning {
         let now = self.host.clock.now();
         let mut ats = Vec::new();
         let mut asks = Vec::new();
-        let mut records = 0;
+        let (mut records, mut late) = (0, None);
         for commune in telling.communes {
-            let targets = self.targets(telling, commune);
+            let telling = match self.turn(telling, commune).await? {
+                Turn::Now => Cow::Borrowed(telling),
+                Turn::First => Cow::Owned(telling.first()),
+                Turn::NotYet => continue,
+                Turn::Later(why) => {
+                    late = Some(why);
+                    continue;
+                }
+            };
+            let targets = self.targets(&telling, commune);
             // A follow-up's targets are known when it is decided: the lanes hold as many.
             let likely =
                 targets.len().max(self.books.targets((telling.alert, commune.home.commune)));
@@ -150,7 +210,7 @@ impl Planning {
             records += more;
             // Planning for hundreds takes milliseconds, in which the officer's answer would wait.
             let many = targets.len() > TARGETS_PER_RECORD_MAX;
-            asks.push(self.ask(telling, commune, targets, now));
+            asks.push(self.ask(&telling, commune, targets, now));
             if many {
                 tokio::task::yield_now().await;
             }
@@ -159,11 +219,13 @@ impl Planning {
         let since = self.host.clock.now().since_ms(telling.at);
         metrics::histogram!("keng_stage_seconds", "stage" => "planned")
             .record(Duration::from_millis(since));
-        Ok(ats)
+        // Everybody else is told first.
+        late.map_or(Ok(ats), Err)
     }
 
-    fn targets(&self, telling: &Telling<'_>, commune: &CommuneReached) -> Vec<Target> {
-        if telling.news.follows_up() {
+    pub(crate) fn targets(&self, telling: &Telling<'_>, commune: &CommuneReached) -> Vec<Target> {
+        // An empty plan of what is not in force says that the commune had its turn.
+        if telling.audience != Audience::Named || !telling.in_force {
             return vec![];
         }
         let directory = self.host.directory.read();
@@ -181,7 +243,7 @@ impl Planning {
             .collect()
     }
 
-    fn ask(
+    pub(crate) fn ask(
         &self,
         telling: &Telling<'_>,
         commune: &CommuneReached,
@@ -194,23 +256,24 @@ impl Planning {
             commune: commune.home.commune,
             revision: telling.revision,
             news: telling.news,
-            cause: telling.cause,
+            cause: telling.cause.0,
             instance: self.host.instance.to_string(),
             give_up_at: give_up_at(telling.news, telling.at, telling.facts.expires_at),
+            audience: telling.audience,
             targets,
         };
-        let fresh = telling.news == News::Issued;
+        let fresh = telling.audience == Audience::Named;
         observation(
             telling.alert,
             commune.home,
-            telling.cause,
+            telling.cause.0,
             DeliveryCommand::Plan(plan),
             now,
             fresh,
         )
     }
 
-    async fn append(&self, asks: Vec<Ask<DeliveryCommand>>) -> Result<Vec<At>, String> {
+    pub(crate) async fn append(&self, asks: Vec<Ask<DeliveryCommand>>) -> Result<Vec<At>, String> {
         if asks.is_empty() {
             return Ok(vec![]);
         }
@@ -236,7 +299,7 @@ impl Planning {
     fn known(&self, ask: &Ask<DeliveryCommand>) -> DeliveryKnown {
         let now = self.host.clock.now();
         let not_reached = match &ask.command {
-            DeliveryCommand::Plan(plan) if plan.news.follows_up() => {
+            DeliveryCommand::Plan(plan) if plan.audience != Audience::Named => {
                 self.books.not_reached((plan.alert, plan.commune), now, self.margin_ms())
             }
             _ => std::collections::BTreeSet::new(),
@@ -250,22 +313,26 @@ impl Planning {
         if self.host.lanes == 1 { ABOUT_TO_LEAVE_MS } else { ORDERED_WITHIN_MS }
     }
 
-    /// A commune has answered; a refusal stops what has not left there.
+    /// A commune has answered: a refusal stops what has not left there, and what waited for an
+    /// acknowledgement goes.
     async fn relay_answered(&self, alert: AlertId, recorded: &Recorded) -> Result<Vec<At>, String> {
         let decoded = v1::Commit::decode(recorded.open.clone());
         let Ok(commit) = decoded else { return Err("an answer cannot be decoded".to_owned()) };
-        let command = commit.causation.clone();
+        let (command, at) = (commit.causation.clone(), Millis(commit.decided_at_ms));
         let events = events_of(commit).map_err(|why| why.to_string())?;
-        let refused = events.iter().any(|event| {
-            Relay::recall(event).is_ok_and(|answered| answered.answer == Answer::Refuse)
-        });
-        if !refused {
+        let Some(answer) = events.iter().find_map(answer_of) else { return Ok(vec![]) };
+        let home = recorded.key.home;
+        if answer == Answer::Acknowledge && self.had_its_turn(alert, home).await? {
             return Ok(vec![]);
         }
-        let home = recorded.key.home;
         let alert_home = self.alert_home(recorded, &command).await?;
+        if answer == Answer::Acknowledge {
+            self.directory_has_seen(recorded).await?;
+            return self.acknowledged((alert, alert_home), recorded, at).await;
+        }
         let history = self.history(alert, alert_home).await?;
-        let Some((_, revision)) = history.issued() else { return Ok(vec![]) };
+        let Some(live) = history.issued() else { return Ok(vec![]) };
+        let revision = live.content.revision;
         let stop = DeliveryCommand::Stop {
             reason: StopReason::Refused,
             revision,
@@ -285,6 +352,40 @@ impl Planning {
         let command = v1::Command::decode(command.open.clone()).map_err(|why| why.to_string())?;
         Ok(relay_subject(&command).map_err(|why| why.to_string())?.1)
     }
+}
+
+/// What an event tells whom, and at which revision, where it has one of its own.
+fn told_by(event: &AlertEvent) -> Option<(News, Audience, Option<u64>)> {
+    use Audience::{Everybody, MayHaveBeenReached, Named, NotReached};
+    Some(match event {
+        AlertEvent::RelayedFurther { .. } | AlertEvent::Widened { .. } => {
+            (News::Issued, Named, None)
+        }
+        AlertEvent::Changed { revision, how: ChangeHow::Update, .. }
+        | AlertEvent::Reopened { revision, .. } => (News::Updated, Everybody, Some(*revision)),
+        AlertEvent::Changed { revision, how: ChangeHow::Correct, .. } => {
+            (News::Corrected, Everybody, Some(*revision))
+        }
+        AlertEvent::Held { .. } => (News::Issued, Named, None),
+        AlertEvent::Released { revision, .. } => (News::Issued, NotReached, Some(*revision)),
+        AlertEvent::Cancelled { revision, .. } => {
+            (News::Cancelled, MayHaveBeenReached, Some(*revision))
+        }
+        AlertEvent::Resolved { revision, .. } => {
+            (News::Resolved, MayHaveBeenReached, Some(*revision))
+        }
+        AlertEvent::Expired { revision } => (News::Expired, MayHaveBeenReached, Some(*revision)),
+        AlertEvent::Issued { .. }
+        | AlertEvent::ApprovalAsked { .. }
+        | AlertEvent::ChangeAsked { .. }
+        | AlertEvent::Approved { .. }
+        | AlertEvent::Declined { .. }
+        | AlertEvent::ReviewOwed { .. }
+        | AlertEvent::Reviewed { .. }
+        | AlertEvent::ReviewMissed { .. }
+        | AlertEvent::ExpiryNear { .. }
+        | AlertEvent::Sighted { .. } => return None,
+    })
 }
 
 /// What fan-out asks of a delivery because it observed a record.

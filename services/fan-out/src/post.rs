@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use domain::{
     delivery::{Delivery, DeliveryCommand, DeliveryKnown, StopReason, delivery_id, may_be_told},
-    ids::{EntityName, Home, Millis, RecordId},
+    ids::{EntityName, Millis},
     lane::{Outcome, Receipt},
     schedule::next_attempt,
 };
@@ -17,26 +17,17 @@ use crate::{
     channels::webhook::Attempted,
     plan::observation,
     receive::Seen,
-    send::{Attempt, Desk},
-    sheets::Ready,
+    send::{Attempt, Desk, Taken},
 };
 
 /// An attempt that takes longer no longer counts among those in flight, so that slow targets
 /// delay no other.
 const SLOW_AFTER: Duration = Duration::from_millis(50);
 const LOOK_AGAIN_MS: i64 = 1_000;
+/// A first attempt that is so young follows its plan at once.
+const AT_ONCE_MS: i64 = 1_000;
 /// The directory follows the class that the alert came in, so it is nearly there.
 const DIRECTORY_PATIENCE: Duration = Duration::from_secs(5);
-/// What cannot be sent for want of words or an address is looked at again so often.
-const WANTING_MS: i64 = 5_000;
-
-/// What an attempt needs, all of it looked up at the last moment.
-struct Leaving {
-    ready: Arc<Ready>,
-    group: Arc<Group>,
-    home: Home,
-    plan: RecordId,
-}
 
 impl Desk {
     /// Makes one attempt, and hands over its receipt. Gives the permit back, where it did not
@@ -49,13 +40,8 @@ impl Desk {
         when_slow: impl FnOnce(),
     ) -> Option<OwnedSemaphorePermit> {
         let now = self.host.clock.now();
-        // A long queue may have outlived the lease.
-        if self.host.drain.token().is_cancelled() || !self.hold_lease(attempt.book).await {
-            self.leave_be(&attempt);
-            return Some(permit);
-        }
-        let leaving = match self.last_look(&attempt, now).await {
-            Ok(Some(leaving)) => leaving,
+        let group = match self.last_look(&attempt, now).await {
+            Ok(Some(group)) => group,
             Ok(None) => {
                 self.leave_be(&attempt);
                 return Some(permit);
@@ -70,17 +56,16 @@ impl Desk {
             permit = None;
             when_slow();
         };
-        let attempted = self.call(&attempt, &leaving, now, (slow, when_slow));
-        let attempted = attempted.await;
+        let attempted = self.call(&attempt, &group, now, (slow, when_slow)).await;
         match attempted {
-            Some(attempted) => self.attempted(attempt, &leaving, &attempted).await,
+            Some(attempted) => self.attempted(attempt, &attempted).await,
             None => self.stop(&attempt, StopReason::NoSuchTarget).await,
         }
         permit
     }
 
     /// Hands over what was seen of an attempt.
-    async fn attempted(&self, attempt: Attempt, leaving: &Leaving, attempted: &Attempted) {
+    async fn attempted(&self, attempt: Attempt, attempted: &Attempted) {
         let ended = self.host.clock.now();
         let next = match attempted.outcome {
             Outcome::Delivered | Outcome::Gone => None,
@@ -88,16 +73,22 @@ impl Desk {
                 next_attempt(attempt.number, ended, attempted.retry_after_s, attempt.give_up_at)
             }
         };
+        // Who was killed in the middle of an attempt left no receipt: that this one did not arrive
+        // does not say that none did.
+        let outcome = match attempted.outcome {
+            Outcome::NotReached if attempt.revision <= attempt.taken.inherited => Outcome::Unknown,
+            outcome => outcome,
+        };
         self.measures.attempted(&attempt, attempted, ended);
         let seen = Seen {
-            book: attempt.book,
-            home: leaving.home,
-            plan: leaving.plan,
+            book: attempt.taken.book,
+            home: attempt.taken.home,
+            plan: attempt.taken.plan,
             receipt: Receipt {
                 target: attempt.target,
                 revision: attempt.revision,
                 attempt: attempt.number,
-                outcome: attempted.outcome,
+                outcome,
                 at: ended,
                 took_ms: attempted.took_ms,
                 status: attempted.status,
@@ -109,39 +100,44 @@ impl Desk {
         let _ = self.receipts.send(seen).await;
     }
 
-    /// The last look: what leaves must still be meant to. `Ok(None)`: not now.
+    /// The last look: what leaves must still be meant to, and this instance must hold the lease.
+    /// Answers with the group; `Ok(None)`: not now.
     async fn last_look(
         &self,
         attempt: &Attempt,
         now: Millis,
-    ) -> Result<Option<Leaving>, StopReason> {
-        let Some((alert_home, home, plan)) = self.still_open(attempt) else { return Ok(None) };
+    ) -> Result<Option<Arc<Group>>, StopReason> {
+        if self.stop.is_cancelled() {
+            return Ok(None);
+        }
+        // A long queue may have outlived the lease, or been overtaken by other news.
+        if !self.is_as_it_was(&attempt.taken, now) {
+            let holds = self.hold_lease(attempt.taken.book).await;
+            if !holds || !self.is_open(attempt) {
+                return Ok(None);
+            }
+        }
         if attempt.give_up_at <= now {
             return Err(StopReason::Expired);
         }
-        // A first attempt follows its plan at once. Before a retry the log is asked, so that an
-        // instance that is cut off tells nobody what others have called back meanwhile.
-        if attempt.number > 1 && self.newest_planned(attempt, home).await != Some(attempt.revision)
-        {
+        // A first attempt follows its plan at once. Later than that, and before a retry, the log is
+        // asked, so that an instance that is cut off, behind, or wrong about the time tells nobody
+        // what others have called back meanwhile.
+        let age_ms = now.0.saturating_sub(attempt.planned_at.0);
+        let at_once = attempt.number == 1 && (0..AT_ONCE_MS).contains(&age_ms);
+        if !at_once && self.newest_planned(attempt).await != Some(attempt.revision) {
             return Ok(None);
         }
-        let (alert, _) = attempt.book;
-        let ready = self.sheets.ready(alert, alert_home, attempt.revision, attempt.news).await;
-        let ready = match ready {
-            Ok(ready) => ready,
-            Err(why) => {
-                tracing::error!(%why, %alert, "an alert cannot be rendered");
-                self.look_again(attempt.book, now.plus_ms(WANTING_MS));
+        // Groups are recorded in the class of alerts: one that is unknown may be yet to be read.
+        let ready = &attempt.taken.ready;
+        if *self.host.directory_seen.borrow() < ready.position {
+            let mut seen = self.host.directory_seen.clone();
+            let seen = seen.wait_for(|seen| *seen >= ready.position);
+            if tokio::time::timeout(DIRECTORY_PATIENCE, seen).await.is_err() {
                 return Ok(None);
             }
-        };
-        // Groups are recorded in the class of alerts: one that is unknown may be yet to be read.
-        let channel = &attempt.target.channel;
-        let mut seen = self.host.directory_seen.clone();
-        let seen = seen.wait_for(|seen| *seen >= ready.position);
-        if tokio::time::timeout(DIRECTORY_PATIENCE, seen).await.is_err() {
-            return Ok(None);
         }
+        let channel = &attempt.target.channel;
         let group = self.host.directory.read().group(&attempt.target.group).cloned();
         let Some(group) = group else { return Err(StopReason::NoSuchTarget) };
         if !group.facts.channels.iter().any(|known| known.id == *channel) {
@@ -157,23 +153,36 @@ impl Desk {
         if !may_be_told(ready.status, group.facts.kind, group.facts.exercises) {
             return Err(StopReason::Gate);
         }
-        Ok(Some(Leaving { ready, group, home, plan }))
+        // The look may have taken longer than the lease lasts, or what leaves may have been called
+        // back meanwhile.
+        let now = self.host.clock.now();
+        let still = self.is_as_it_was(&attempt.taken, now)
+            || (self.holds(attempt.taken.book, now) && self.is_open(attempt));
+        Ok(Some(group).filter(|_| still))
+    }
+
+    /// Whether nothing has happened to a book since this was taken from it, and this instance may
+    /// still send for it.
+    fn is_as_it_was(&self, taken: &Taken, now: Millis) -> bool {
+        let books = self.books.lock();
+        let Some(book) = books.get(&taken.book) else { return false };
+        book.changes == taken.changes && self.is_held_here(book, now)
     }
 
     /// The newest revision that was planned for this book, from the log itself.
-    async fn newest_planned(&self, attempt: &Attempt, home: Home) -> Option<u64> {
-        let (alert, commune) = attempt.book;
+    async fn newest_planned(&self, attempt: &Attempt) -> Option<u64> {
+        let (home, (alert, commune)) = (attempt.taken.home, attempt.taken.book);
         let entity = EntityName::delivery(alert, commune);
         let key = Key { class: Class::Delivery, home, entity };
         let history = self.host.log.load(&key, None).await.ok()?;
         Folded::<Delivery>::of(&history).ok().map(|folded| folded.state.revision)
     }
 
-    fn still_open(&self, attempt: &Attempt) -> Option<(Home, Home, RecordId)> {
+    fn is_open(&self, attempt: &Attempt) -> bool {
         let books = self.books.lock();
-        let book = books.get(&attempt.book)?;
-        let delivery = book.lanes.get(&attempt.target, attempt.revision)?;
-        (!delivery.ended()).then_some((book.alert_home, book.home, book.plan))
+        let Some(book) = books.get(&attempt.taken.book) else { return false };
+        let delivery = book.lanes.get(&attempt.target, attempt.revision);
+        !book.held && delivery.is_some_and(|delivery| !delivery.ended())
     }
 
     /// Calls the channel; `None` where the group has no such channel any more. Lets go of the
@@ -181,15 +190,15 @@ impl Desk {
     async fn call(
         &self,
         attempt: &Attempt,
-        leaving: &Leaving,
+        group: &Group,
         now: Millis,
         (slow, when_slow): (&Semaphore, impl FnOnce()),
     ) -> Option<Attempted> {
-        let (alert, commune) = attempt.book;
-        let address = leaving.group.address(&attempt.target.channel)?;
+        let (alert, commune) = attempt.taken.book;
+        let address = group.address(&attempt.target.channel)?;
         let id = delivery_id(alert, attempt.revision, &attempt.target);
         let (group, channel) = (attempt.target.group.as_str(), attempt.target.channel.as_str());
-        let body = leaving.ready.body.for_delivery(&id, group, commune.as_str(), channel);
+        let body = attempt.taken.ready.body.for_delivery(&id, group, commune.as_str(), channel);
         let call = self.webhook.deliver(&address.url, &address.secret, &id, now.0 / 1_000, body);
         tokio::pin!(call);
         tokio::select! {
@@ -208,24 +217,25 @@ impl Desk {
 
     /// Not now: another look comes in a while.
     fn leave_be(&self, attempt: &Attempt) {
-        if let Some(book) = self.books.lock().get_mut(&attempt.book) {
+        if let Some(book) = self.books.lock().get_mut(&attempt.taken.book) {
             book.in_flight.remove(&attempt.target);
         }
         // What has ended meanwhile makes room for the next revision, which goes at once.
-        if self.still_open(attempt).is_none() {
-            self.look_again(attempt.book, Millis(0));
+        if !self.is_open(attempt) {
+            self.look_again(attempt.taken.book, Millis(0));
             return;
         }
         // Rounded up, so that a book is looked at once for all its targets.
         let again = self.host.clock.now().plus_ms(LOOK_AGAIN_MS).0 / LOOK_AGAIN_MS + 1;
-        self.look_again(attempt.book, Millis(again * LOOK_AGAIN_MS));
+        self.look_again(attempt.taken.book, Millis(again * LOOK_AGAIN_MS));
     }
 
     /// Records that what has not left is not to leave.
     async fn stop(&self, attempt: &Attempt, reason: StopReason) {
-        let Some((_, home, plan)) = self.still_open(attempt) else {
+        if !self.is_open(attempt) {
             return self.leave_be(attempt);
-        };
+        }
+        let Taken { book, home, plan, .. } = &*attempt.taken;
         let now = self.host.clock.now();
         let command = DeliveryCommand::Stop {
             reason,
@@ -235,7 +245,7 @@ impl Desk {
             // instance before this one had begun the first and was killed.
             never_left: false,
         };
-        let ask = observation(attempt.book.0, home, plan, command, now, false);
+        let ask = observation(book.0, *home, *plan, command, now, false);
         let known = |_: &Delivery, _: &_| DeliveryKnown { now, not_reached: BTreeSet::new() };
         if let Err(why) = self.deliveries.execute(ask, known).await {
             tracing::warn!(%why, "a delivery cannot be stopped yet");

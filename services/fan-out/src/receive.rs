@@ -22,6 +22,10 @@ use crate::book::BookId;
 /// A receipt waits at most so long before it is recorded.
 const BATCH: Duration = Duration::from_millis(80);
 const RETRY: Duration = Duration::from_millis(500);
+/// The name under which the process runs [`Batching::run`].
+const TASK: &str = "fan-out-receipts";
+/// Attempts under way are waited for so long after all else has ended.
+const LAST_PATIENCE: Duration = Duration::from_secs(2);
 /// Receipts that wait to be recorded; beyond this, attempts wait.
 const RECEIPTS_WAITING_MAX: usize = 8_192;
 
@@ -69,12 +73,22 @@ impl Batching {
             self.take(&mut batch);
             self.record(&mut batch).await;
         }
-        // Attempts that are under way while the process drains are recorded too.
+        // Attempts that are under way while the process drains are recorded too. What hangs is
+        // left: the log has its intent and no receipt, so that the next start tries again.
+        let drain = self.host.drain.clone();
+        let mut left = std::pin::pin!(async move {
+            drain.alone(TASK).await;
+            tokio::time::sleep(LAST_PATIENCE).await;
+        });
         loop {
             tokio::select! {
                 biased;
                 Some(seen) = self.seen.recv() => batch.push(seen),
                 () = self.attempts.wait() => break,
+                () = &mut left => {
+                    tracing::warn!(attempts = self.attempts.len(), "left under way");
+                    break;
+                }
             }
             self.take(&mut batch);
             self.record(&mut batch).await;

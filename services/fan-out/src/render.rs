@@ -8,8 +8,10 @@ use std::fmt;
 use bytes::Bytes;
 use domain::{
     alert::AlertFacts,
+    gate::watermark,
+    guard::mandatory_text,
     ids::{AlertId, Millis},
-    values::{AlertStatus, News},
+    values::{AlertKind, AlertStatus, News},
 };
 use jiff::{Timestamp, tz::Offset};
 use serde_json::Value;
@@ -91,9 +93,9 @@ fn alert(sheet: &Sheet, verify_base: &str) -> Object {
     alert.put("kind", facts.kind.as_str());
     alert.put("status", facts.status.as_str());
     alert.put("commune", facts.home.commune.as_str());
-    alert.put("headline", format!("{}{}", watermark(facts.status), text.headline));
+    alert.put("headline", marked(facts.status, &text.headline));
     alert.put_text("description", &text.description);
-    alert.put_text("instruction", &text.instruction);
+    alert.put_text("instruction", &instruction(facts.kind, &text.instruction));
     alert.put_object("last_seen", last_seen(facts, text));
     alert.put_object("person", person(facts, text));
     alert.put("sent", rfc3339(sheet.sent));
@@ -104,11 +106,16 @@ fn alert(sheet: &Sheet, verify_base: &str) -> Object {
 }
 
 /// R5: who reads no more than the headline must still see that it is not real.
-fn watermark(status: AlertStatus) -> &'static str {
-    match status {
-        AlertStatus::Actual => "",
-        AlertStatus::Exercise => "[DIỄN TẬP] ",
-        AlertStatus::Test => "[THỬ NGHIỆM] ",
+fn marked(status: AlertStatus, headline: &str) -> String {
+    watermark(status).map_or_else(|| headline.to_owned(), |mark| mark.on(headline))
+}
+
+/// What an alert of this kind must carry comes first (R20).
+fn instruction(kind: AlertKind, given: &str) -> String {
+    match (mandatory_text(kind, None), given) {
+        (None, given) => given.to_owned(),
+        (Some(must), "") => must.to_string(),
+        (Some(must), given) => format!("{must}\n{given}"),
     }
 }
 

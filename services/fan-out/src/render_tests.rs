@@ -32,6 +32,7 @@ fn full() -> Sheet {
             legal_basis: Some("stated".to_owned()),
             expires_at: Millis(1_795_343_400_000),
             reach: ReachRequest::Auto,
+            dont_know: vec![],
         },
         text: AlertText {
             headline: "Tìm cháu bé 4 tuổi \"đi lạc\"".to_owned(),
@@ -107,14 +108,33 @@ fn what_is_absent_is_left_out() {
 fn a_drill_says_so_in_its_headline() {
     for (status, headline) in [
         (AlertStatus::Actual, "Thông báo"),
-        (AlertStatus::Exercise, "[DIỄN TẬP] Thông báo"),
-        (AlertStatus::Test, "[THỬ NGHIỆM] Thông báo"),
+        (
+            AlertStatus::Exercise,
+            "[DIỄN TẬP – KHÔNG PHẢI SỰ VIỆC THẬT / EXERCISE – THIS IS NOT REAL] Thông báo",
+        ),
+        (
+            AlertStatus::Test,
+            "[THỬ KỸ THUẬT – KHÔNG PHẢI SỰ VIỆC THẬT / TECHNICAL TEST – THIS IS NOT REAL] Thông báo",
+        ),
     ] {
         let mut sheet = bare();
         sheet.facts.status = status;
         let told: Value = serde_json::from_str(&body(&sheet)).unwrap();
         assert_eq!(told["data"]["alert"]["headline"], headline);
         assert_eq!(told["data"]["alert"]["status"], status.as_str());
+    }
+}
+
+#[test]
+fn a_suspect_is_not_to_be_approached() {
+    let mut sheet = bare();
+    sheet.facts.kind = AlertKind::Suspect;
+    for given in ["", "Gọi trực ban."] {
+        sheet.text.instruction = given.into();
+        let told: Value = serde_json::from_str(&body(&sheet)).unwrap();
+        let instruction = told["data"]["alert"]["instruction"].as_str().unwrap();
+        assert!(instruction.starts_with("Không tiếp cận, không bắt giữ"), "{instruction}");
+        assert!(instruction.contains("Do not approach") && instruction.ends_with(given));
     }
 }
 

@@ -13,13 +13,14 @@ use std::{
 use chassis::Host;
 use domain::{
     delivery::{Delivery, Target},
-    ids::Millis,
+    guard::{Precedence, precedence},
+    ids::{Home, Millis, RecordId},
     lane::LaneDelivery,
-    values::News,
+    values::{AlertStatus, News},
 };
 use event_log::{At, Class, Durable, shell::Shell};
 use tokio::sync::{Notify, Semaphore, mpsc};
-use tokio_util::task::TaskTracker;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
     FanOutOptions, READ,
@@ -27,7 +28,7 @@ use crate::{
     channels::webhook::Webhook,
     post::Measures,
     receive::Seen,
-    sheets::Sheets,
+    sheets::{Ready, Sheets},
 };
 
 /// Attempts that one sender makes before another book has its turn.
@@ -35,10 +36,21 @@ const ATTEMPTS_AT_ONCE_MAX: usize = 8;
 /// How often the leases of what is under way are looked at.
 const LOOK_AT_LEASES: Duration = Duration::from_secs(2);
 const DURABLE_PATIENCE: Duration = Duration::from_secs(10);
+/// What cannot be sent for want of words or an address is looked at again so often.
+const WANTING_MS: i64 = 5_000;
 /// Slow attempts, which no longer count among those in flight.
 const SLOW_MAX: usize = 4_096;
 /// Slow retries.
 const SLOW_RETRIES_MAX: usize = 1_024;
+
+/// Whose first attempts have places of their own.
+const PRECEDENCES: [Precedence; 5] = [
+    Precedence::SuspectCorrected,
+    Precedence::Corrected,
+    Precedence::LifeThreatening,
+    Precedence::Urgent,
+    Precedence::Other,
+];
 
 /// Attempts that several senders make, and the places that they take.
 type Queue = Arc<(Mutex<vec::IntoIter<Attempt>>, Arc<Places>)>;
@@ -65,10 +77,33 @@ pub(crate) struct Job {
     pub(crate) after: Option<At>,
 }
 
-/// One attempt about to be made.
-#[derive(Debug, Clone)]
-pub(crate) struct Attempt {
+/// What the attempts that are taken from a book at one time have in common.
+pub(crate) struct Taken {
     pub(crate) book: BookId,
+    pub(crate) home: Home,
+    /// What receipts are caused by.
+    pub(crate) plan: RecordId,
+    /// How the book stood.
+    pub(crate) changes: u64,
+    pub(crate) ready: Arc<Ready>,
+    /// Up to this revision others may have made attempts that left no receipt.
+    pub(crate) inherited: u64,
+}
+
+/// One attempt that is due.
+#[derive(Debug, Clone)]
+struct Due {
+    target: Target,
+    revision: u64,
+    news: News,
+    number: u32,
+    planned_at: Millis,
+    give_up_at: Millis,
+}
+
+/// One attempt about to be made.
+pub(crate) struct Attempt {
+    pub(crate) taken: Arc<Taken>,
     pub(crate) target: Target,
     pub(crate) revision: u64,
     pub(crate) news: News,
@@ -88,7 +123,8 @@ pub(crate) struct Desk {
     /// The attempts under way.
     attempts: TaskTracker,
     pub(crate) deliveries: Shell<Delivery>,
-    first: Arc<Places>,
+    /// Places for what is told for the first time, by its precedence.
+    first: BTreeMap<Precedence, Arc<Places>>,
     retries: Arc<Places>,
     pub(crate) measures: Measures,
     /// For each book that is about to be looked at: the last record that must be durable first.
@@ -98,6 +134,7 @@ pub(crate) struct Desk {
     due_changed: Notify,
     /// One renewal of a lease at a time.
     pub(crate) leasing: tokio::sync::Mutex<()>,
+    pub(crate) stop: CancellationToken,
 }
 
 impl Desk {
@@ -116,13 +153,16 @@ impl Desk {
             receipts,
             attempts,
             deliveries: Shell::new(Arc::clone(&host.log)),
-            first: Places::new(options.in_flight_max, SLOW_MAX),
+            first: PRECEDENCES
+                .map(|rank| (rank, Places::new(options.in_flight_max, SLOW_MAX)))
+                .into(),
             retries: Places::new(options.in_flight_max / 2 + 1, SLOW_RETRIES_MAX),
             measures: Measures::new(),
             awaited: Mutex::default(),
             due: Mutex::default(),
             due_changed: Notify::new(),
             leasing: tokio::sync::Mutex::new(()),
+            stop: host.drain.token(),
         }
     }
 
@@ -186,7 +226,7 @@ impl Desk {
         if !self.hold_lease(id).await {
             return;
         }
-        let (attempts, newest) = self.take(id, due);
+        let (attempts, newest) = self.take(id, due, now).await;
         // Nothing leaves before the record of its intent is durable.
         for at in newest {
             while self.host.log.durable(at, DURABLE_PATIENCE).await != Durable::Stored {
@@ -197,10 +237,15 @@ impl Desk {
             }
         }
         // Retries have places of their own: however many targets hang, what is told for the first
-        // time, a cancel included, does not wait for them.
-        let (first, retries): (Vec<_>, Vec<_>) =
-            attempts.into_iter().partition(|attempt| attempt.number == 1);
-        for (attempts, places) in [(first, &self.first), (retries, &self.retries)] {
+        // time does not wait for them; nor does what corrects wait for news, and what corrects a
+        // suspect alert for anything (R21).
+        let mut queues: BTreeMap<Option<Precedence>, Vec<Attempt>> = BTreeMap::new();
+        for attempt in attempts {
+            let rank = (attempt.number == 1).then(|| attempt.precedence());
+            queues.entry(rank).or_default().push(attempt);
+        }
+        for (rank, attempts) in queues {
+            let places = rank.and_then(|rank| self.first.get(&rank)).unwrap_or(&self.retries);
             let senders = attempts.len().min(places.in_flight_max);
             let queue = Arc::new((Mutex::new(attempts.into_iter()), Arc::clone(places)));
             for _ in 0..senders {
@@ -243,14 +288,14 @@ impl Desk {
     }
 
     /// What is due now; the rest is looked at again in time.
-    fn due_in(&self, id: BookId, now: Millis) -> Vec<Attempt> {
+    fn due_in(&self, id: BookId, now: Millis) -> Vec<Due> {
         let books = self.books.lock();
         let Some(book) = books.get(&id) else { return vec![] };
         let mut due = Vec::new();
         let mut next: Option<Millis> = None;
         for (target, delivery) in book.open() {
             match delivery.due_at() {
-                Some(at) if at <= now => due.push(attempt(id, target, delivery)),
+                Some(at) if at <= now => due.push(due_of(target, delivery)),
                 Some(at) => next = Some(next.map_or(at, |next| next.min(at))),
                 None => {}
             }
@@ -262,13 +307,43 @@ impl Desk {
         due
     }
 
-    /// Marks as under way what still is as it was; also answers with the records that must be
-    /// durable before it leaves.
-    fn take(&self, id: BookId, due: Vec<Attempt>) -> (Vec<Attempt>, Vec<At>) {
+    /// Marks as under way what still is as it was, and can be rendered; also answers with the
+    /// records that must be durable before it leaves.
+    async fn take(&self, id: BookId, due: Vec<Due>, now: Millis) -> (Vec<Attempt>, Vec<At>) {
+        let (alert, _) = id;
+        let Some(alert_home) = self.books.lock().get(&id).map(|book| book.alert_home) else {
+            return (vec![], vec![]);
+        };
+        // Most often there is one revision.
+        let mut sheets: BTreeMap<u64, Arc<Ready>> = BTreeMap::new();
+        for due in &due {
+            if sheets.contains_key(&due.revision) {
+                continue;
+            }
+            match self.sheets.ready(alert, alert_home, due.revision, due.news).await {
+                Ok(ready) => {
+                    sheets.insert(due.revision, ready);
+                }
+                Err(why) => {
+                    tracing::error!(%why, %alert, "an alert cannot be rendered");
+                    self.look_again(id, now.plus_ms(WANTING_MS));
+                }
+            }
+        }
         let mut books = self.books.lock();
         let Some(book) = books.get_mut(&id) else { return (vec![], vec![]) };
         let newest = book.newest.values().copied().collect();
-        (due.into_iter().filter(|attempt| take_one(book, attempt)).collect(), newest)
+        let taken = |ready| {
+            let Book { home, plan, changes, inherited, .. } = *book;
+            Arc::new(Taken { book: id, home, plan, changes, ready, inherited })
+        };
+        let sheets: BTreeMap<u64, Arc<Taken>> =
+            sheets.into_iter().map(|(revision, ready)| (revision, taken(ready))).collect();
+        let attempts = due.into_iter().filter_map(|due| {
+            let taken = sheets.get(&due.revision)?;
+            take_one(book, &due).then(|| due.attempt(taken))
+        });
+        (attempts.collect(), newest)
     }
 
     /// Looks at a book again at `at`.
@@ -285,11 +360,16 @@ impl Desk {
             () = stop.cancelled() => return,
         }
         let mut leases = tokio::time::interval(LOOK_AT_LEASES);
+        let mut before = self.host.clock.now();
         loop {
             let now = self.host.clock.now();
+            // A clock that was set back would have us wait until it is there again: whatever is to
+            // be looked at is looked at now, and what is not due is put back.
+            let set_back = std::mem::replace(&mut before, now) > now;
+            let up_to = if set_back { Millis(i64::MAX) } else { now.plus_ms(1) };
             let (ready, next) = {
                 let mut due = self.due.lock().unwrap_or_else(PoisonError::into_inner);
-                let later = due.split_off(&(now.plus_ms(1), LEAST));
+                let later = due.split_off(&(up_to, LEAST));
                 let ready = std::mem::replace(&mut *due, later);
                 (ready, due.keys().next().map(|(at, _)| *at))
             };
@@ -315,9 +395,18 @@ impl Desk {
 /// The least book there is, to cut the queue by time.
 const LEAST: BookId = (domain::ids::AlertId(uuid::Uuid::nil()), domain::ids::Home::NATION.commune);
 
-fn attempt(id: BookId, target: &Target, delivery: &LaneDelivery) -> Attempt {
-    Attempt {
-        book: id,
+impl Attempt {
+    fn precedence(&self) -> Precedence {
+        // A drill goes before nothing that is real.
+        match self.taken.ready.status {
+            AlertStatus::Actual => precedence(self.taken.ready.kind, self.news),
+            AlertStatus::Exercise | AlertStatus::Test => Precedence::Other,
+        }
+    }
+}
+
+fn due_of(target: &Target, delivery: &LaneDelivery) -> Due {
+    Due {
         target: target.clone(),
         revision: delivery.revision,
         news: delivery.news,
@@ -327,14 +416,28 @@ fn attempt(id: BookId, target: &Target, delivery: &LaneDelivery) -> Attempt {
     }
 }
 
-fn take_one(book: &mut Book, attempt: &Attempt) -> bool {
+impl Due {
+    fn attempt(self, taken: &Arc<Taken>) -> Attempt {
+        Attempt {
+            taken: Arc::clone(taken),
+            target: self.target,
+            revision: self.revision,
+            news: self.news,
+            number: self.number,
+            planned_at: self.planned_at,
+            give_up_at: self.give_up_at,
+        }
+    }
+}
+
+fn take_one(book: &mut Book, due: &Due) -> bool {
     let same = book
         .lanes
-        .get(&attempt.target, attempt.revision)
-        .is_some_and(|delivery| !delivery.ended() && delivery.attempts + 1 == attempt.number);
-    let free = same && !book.held && !book.in_flight.contains_key(&attempt.target);
+        .get(&due.target, due.revision)
+        .is_some_and(|delivery| !delivery.ended() && delivery.attempts + 1 == due.number);
+    let free = same && !book.held && !book.in_flight.contains_key(&due.target);
     if free {
-        book.in_flight.insert(attempt.target.clone(), (attempt.revision, attempt.number));
+        book.in_flight.insert(due.target.clone(), (due.revision, due.number));
     }
     free
 }

@@ -1,16 +1,16 @@
 //! Sheets: what an alert says, read from its history when it is needed, and kept while it is.
 
 use std::{
-    collections::HashMap,
+    collections::{BTreeMap, HashMap},
     sync::{Arc, Mutex, PoisonError},
 };
 
 use chassis::Host;
 use domain::{
-    alert::{Alert, AlertEvent, AlertFacts},
+    alert::{Alert, AlertEvent, Content, Live},
+    decider::Decider,
     ids::{AlertId, EntityName, Home, Millis, RecordId},
-    reach::CommuneReached,
-    values::News,
+    values::{AlertKind, AlertStatus, News},
 };
 use event_log::{Class, Key, Recorded};
 use prost::Message;
@@ -18,7 +18,7 @@ use wire::{
     Spoken,
     commit::events_of,
     seal,
-    v1::{self, sealed_content::Content},
+    v1::{self, sealed_content},
 };
 
 use crate::render::{Body, Sheet};
@@ -42,25 +42,37 @@ pub(crate) struct Ready {
     pub(crate) body: Body,
     /// Where the alert's newest record stood: the directory must have come as far.
     pub(crate) position: u64,
-    pub(crate) status: domain::values::AlertStatus,
+    pub(crate) status: AlertStatus,
+    pub(crate) kind: AlertKind,
 }
 
 /// Reads and keeps sheets.
 pub(crate) struct Sheets {
     host: Host,
     verify_base: String,
-    ready: Mutex<HashMap<(AlertId, u64), Arc<Ready>>>,
+    /// By news too: who hears of an alert late is told that it was issued.
+    ready: Mutex<HashMap<(AlertId, u64, News), Arc<Ready>>>,
 }
 
 /// An alert's history, as far as fan-out needs it.
 pub(crate) struct History {
-    issued: Option<(AlertEvent, Millis)>,
-    /// The communes it was put to, so far.
-    pub(crate) communes: Vec<CommuneReached>,
+    /// As it stands now.
+    pub(crate) alert: Alert,
+    /// As it stood at each revision.
+    revisions: BTreeMap<u64, Standing>,
+    /// When it was issued.
+    sent: Option<Millis>,
     /// Where its newest record stands.
     position: u64,
-    /// When each revision was recorded.
-    recorded: HashMap<u64, Millis>,
+}
+
+/// An alert at one revision.
+#[derive(Clone)]
+struct Standing {
+    content: Content,
+    state: &'static str,
+    /// When it was recorded.
+    at: Millis,
 }
 
 impl Sheets {
@@ -77,29 +89,28 @@ impl Sheets {
         revision: u64,
         news: News,
     ) -> Result<Arc<Ready>, NoSheet> {
-        if let Some(ready) = self.kept().get(&(alert, revision)) {
+        if let Some(ready) = self.kept().get(&(alert, revision, news)) {
             return Ok(Arc::clone(ready));
         }
         let history = history(&self.host, alert, home).await?;
-        let Some((AlertEvent::Issued { facts, code, content, .. }, sent)) = history.issued else {
+        let (Some(standing), Some(sent)) = (history.at(revision), history.sent) else {
             return Err(NoSheet::Held);
         };
+        let Standing { content: Content { facts, code, content, .. }, state, at } = standing;
         let text = self.text(alert, home, content).await?;
-        let at = history.recorded.get(&revision).copied().unwrap_or(sent);
-        let status = facts.status;
-        let state = state_of(news);
+        let (status, kind) = (facts.status, facts.kind);
         let sheet = Sheet { alert, code, revision, state, facts, text, sent };
         let body = Body::of_alert(news, at, &sheet, &self.verify_base);
-        let ready = Arc::new(Ready { body, position: history.position, status });
+        let ready = Arc::new(Ready { body, position: history.position, status, kind });
         let mut kept = self.kept();
         if kept.len() >= BODIES_MAX {
             kept.clear();
         }
-        kept.insert((alert, revision), Arc::clone(&ready));
+        kept.insert((alert, revision, news), Arc::clone(&ready));
         Ok(ready)
     }
 
-    fn kept(&self) -> std::sync::MutexGuard<'_, HashMap<(AlertId, u64), Arc<Ready>>> {
+    fn kept(&self) -> std::sync::MutexGuard<'_, HashMap<(AlertId, u64, News), Arc<Ready>>> {
         self.ready.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -116,19 +127,9 @@ impl Sheets {
         let open = v1::Command::decode(command.open.clone()).map_err(|_| NoSheet::Held)?;
         let sealed = command.seal.bytes().ok_or(NoSheet::NoWords)?;
         match seal::open(sealed, &open.commitment).map(|sealed| sealed.content) {
-            Ok(Some(Content::Alert(text))) => Ok(text),
+            Ok(Some(sealed_content::Content::Alert(text))) => Ok(text),
             _ => Err(NoSheet::NoWords),
         }
-    }
-}
-
-/// The state's word as the news says it.
-fn state_of(news: News) -> &'static str {
-    match news {
-        News::Issued | News::Updated | News::Corrected => "active",
-        News::Cancelled => "cancelled",
-        News::Resolved => "resolved",
-        News::Expired => "expired",
     }
 }
 
@@ -138,45 +139,37 @@ pub(crate) async fn history(host: &Host, alert: AlertId, home: Home) -> Result<H
     let records = host.log.load(&key, None).await;
     let records = records.map_err(|why| NoSheet::Unavailable(why.to_string()))?;
     let mut history =
-        History { issued: None, communes: vec![], position: 0, recorded: HashMap::new() };
+        History { alert: Alert::default(), revisions: BTreeMap::new(), sent: None, position: 0 };
     for recorded in &records {
         history.position = recorded.position;
         let (events, at) = alert_events(recorded).ok_or(NoSheet::Held)?;
         for event in events {
-            history.apply(event, at);
+            history.apply(&event, at);
         }
     }
     Ok(history)
 }
 
 impl History {
-    fn apply(&mut self, event: AlertEvent, at: Millis) {
-        let revision = match &event {
-            AlertEvent::Issued { revision, communes, .. } => {
-                self.communes.extend(communes.iter().copied());
-                let revision = *revision;
-                self.issued = Some((event, at));
-                revision
-            }
-            AlertEvent::RelayedFurther { communes, .. } => {
-                self.communes.extend(communes.iter().copied());
-                return;
-            }
-            AlertEvent::ApprovalAsked { revision, .. }
-            | AlertEvent::Cancelled { revision, .. }
-            | AlertEvent::Resolved { revision, .. }
-            | AlertEvent::Expired { revision } => *revision,
-            AlertEvent::Approved { .. } => return,
-        };
-        self.recorded.entry(revision).or_insert(at);
+    fn apply(&mut self, event: &AlertEvent, at: Millis) {
+        if matches!(event, AlertEvent::Issued { .. }) {
+            self.sent = self.sent.or(Some(at));
+        }
+        self.alert = std::mem::take(&mut self.alert).evolve(event);
+        let Some(content) = self.alert.content() else { return };
+        let (content, state) = (content.clone(), self.alert.state());
+        let revision = content.revision;
+        self.revisions.entry(revision).or_insert(Standing { content, state, at });
     }
 
-    /// What is open of the alert, and the revision under which it was issued, if it was.
-    pub(crate) fn issued(&self) -> Option<(&AlertFacts, u64)> {
-        match &self.issued {
-            Some((AlertEvent::Issued { facts, revision, .. }, _)) => Some((facts, *revision)),
-            _ => None,
-        }
+    /// What the alert said at a revision.
+    fn at(&self, revision: u64) -> Option<Standing> {
+        self.revisions.range(..=revision).next_back().map(|(_, standing)| standing.clone())
+    }
+
+    /// The alert, if it was ever issued: what was not, was told to nobody.
+    pub(crate) fn issued(&self) -> Option<&Live> {
+        self.sent.and(self.alert.live())
     }
 }
 

@@ -4,6 +4,7 @@ use bytes::Bytes;
 use chassis::{Problem, auth::forbidden};
 use domain::{
     ids::{AlertId, CommuneCode, EntityName, Home, Millis},
+    limits,
     relay::Answer,
     rights::Asker,
 };
@@ -16,8 +17,10 @@ use wire::{
 };
 
 use crate::{
+    alert_acts::{AlertAct, alert_command},
     application::{Request, VALIDITY_MS},
     refused::{not_found, not_stored},
+    relay_acts::{RelayAct, relay_command},
     row::Row,
 };
 
@@ -29,6 +32,8 @@ pub(crate) enum Act {
     Resolve { note: Option<String> },
     Acknowledge { commune: Option<CommuneCode>, note: Option<String> },
     Refuse { commune: Option<CommuneCode>, note: Option<String> },
+    OfAlert(AlertAct),
+    OfRelay(RelayAct),
 }
 
 /// What an act asks to be so.
@@ -39,10 +44,27 @@ pub(crate) enum Wanted {
 }
 
 impl Act {
-    /// What it asks to be so; an approval asks for more than a state.
+    /// What it is to limits and freezes.
+    pub(crate) fn kind(&self) -> limits::Act {
+        match self {
+            Self::Approve { .. } | Self::OfRelay(RelayAct::Onward { .. }) => limits::Act::Extend,
+            Self::OfAlert(act) => act.kind(),
+            Self::Cancel { .. } | Self::Resolve { .. } => limits::Act::TakeBack,
+            Self::Acknowledge { .. } | Self::Refuse { .. } | Self::OfRelay(_) => {
+                limits::Act::Answer
+            }
+        }
+    }
+
+    /// Whether the alert says so already.
+    pub(crate) fn changes_nothing(&self) -> bool {
+        matches!(self, Self::OfAlert(AlertAct::Change { changed, .. }) if changed.is_same)
+    }
+
+    /// What it asks to be so; others ask for more than a state.
     pub(crate) fn wanted(&self) -> Option<Wanted> {
         match self {
-            Self::Approve { .. } => None,
+            Self::Approve { .. } | Self::OfAlert(_) | Self::OfRelay(_) => None,
             Self::Cancel { .. } => Some(Wanted::State("cancelled")),
             Self::Resolve { .. } => Some(Wanted::State("resolved")),
             Self::Acknowledge { .. } => Some(Wanted::Answer(Answer::Acknowledge)),
@@ -57,7 +79,7 @@ pub(crate) fn is_so(row: &Row, wanted: Wanted, home: Home) -> bool {
         Wanted::State(state) => row.state() == state,
         Wanted::Answer(wanted) => {
             let relay = row.relays.get(&home.commune);
-            relay.and_then(|relay| relay.answer).is_some_and(|(answer, _)| answer == wanted)
+            relay.and_then(|relay| relay.story.answer()).is_some_and(|(answer, _)| answer == wanted)
         }
     }
 }
@@ -139,6 +161,8 @@ pub(crate) fn command_of(
             let body = v1::RefuseRelay { alert: alert_bytes, alert_home };
             (answering(commune)?, note, Body::RefuseRelay(body))
         }
+        Act::OfAlert(act) => return alert_command(asker, request, row, act, now),
+        Act::OfRelay(act) => return relay_command(asker, request, row, act, now),
     };
     // An approval puts an alert in force, so it is stale after a while; an end never is.
     let approves = matches!(body, Body::ApproveAlert(_));
@@ -155,7 +179,7 @@ pub(crate) fn command_of(
 }
 
 /// The commune that the asker answers for: the own one, or for a province the one named.
-fn answering_commune(
+pub(crate) fn answering_commune(
     asker: &Asker,
     row: &Row,
     named: Option<CommuneCode>,

@@ -10,10 +10,12 @@ use std::{
 
 use chassis::{Host, Kind, Problem, auth::forbidden};
 use domain::{
+    alert::{AlertFacts, Pending},
     ids::{AlertId, CommuneCode, EntityName, Home, Millis, RecordId},
     rights::Asker,
 };
-use event_log::{AppendError, At, Class, Durable, Key, Recorded};
+use event_log::{AppendError, At, Class, Durable, Key, LoadError, Recorded};
+use futures::{StreamExt, TryStreamExt, stream};
 use prost::Message;
 use tokio::{
     sync::oneshot,
@@ -27,8 +29,11 @@ use wire::{
 use crate::{
     acts::{Act, Command, command_of, is_so},
     board::{Board, Decision},
+    deliveries::{Deliveries, Remembered},
     following::asked,
-    notices::Notices,
+    gone::Gone,
+    guard::Guard,
+    notices::{Notices, Seen},
     refused::{disk_low, not_found, not_stored, only_exercises, other_bytes, refused, starting},
     request,
     row::{Refused, Row},
@@ -37,13 +42,22 @@ use crate::{
 /// How long an answer waits for the decision.
 const DECISION_PATIENCE: Duration = Duration::from_secs(1);
 /// Within this an officer is told that nothing could be stored.
-const STORE_PATIENCE: Duration = Duration::from_millis(4_500);
+pub(crate) const STORE_PATIENCE: Duration = Duration::from_millis(4_500);
 /// Held for longer than this, a raise or an approval is stale.
 pub(crate) const VALIDITY_MS: i64 = 15 * 60 * 1_000;
 /// What must have been read before it can be said that an alert is not there.
 const READ: [&str; 2] = ["board-commands", "board-alerts"];
+/// What must have been read before a stream begins.
+const STREAMED: [&str; 4] =
+    ["board-commands", "board-alerts", "board-deliveries", "board-receipts"];
+/// How often, and at what intervals, it is looked whether the notices have come as far as a stream
+/// had been elsewhere. An id of another log never comes; then things are shown as they stand.
+const NOTICES_LOOKS_MAX: u32 = 100;
+const NOTICES_PATIENCE: Duration = Duration::from_millis(20);
 /// Words kept of alerts that somebody looked at.
 const TEXTS_MAX: usize = 1_000;
+/// Communes whose deliveries are read from the log at once.
+const COMMUNES_AT_ONCE: usize = 16;
 /// Alerts in one page of a list.
 const PAGE_MAX: usize = 100;
 
@@ -52,7 +66,13 @@ pub struct Intake {
     pub(crate) host: Host,
     pub(crate) board: Board,
     pub(crate) notices: Notices,
+    /// The deliveries that live streams show.
+    pub(crate) streamed: Remembered,
     texts: Mutex<HashMap<RecordId, Arc<AlertText>>>,
+    /// Limits and freezes.
+    pub(crate) guard: Guard,
+    /// Channels whose targets are gone.
+    pub(crate) gone: Gone,
 }
 
 /// A request that changes something: its command's id, and the hash of its body.
@@ -75,10 +95,16 @@ pub(crate) struct Shown {
 }
 
 /// What became of a command that was written down.
-enum Written {
+pub(crate) enum Written {
     Decided(Option<Refused>),
     Deciding,
     Held,
+}
+
+/// An alert, and its deliveries in each commune.
+pub(crate) struct AlertDeliveries {
+    pub(crate) row: Row,
+    pub(crate) deliveries: Vec<(CommuneCode, Deliveries)>,
 }
 
 /// Which alerts are listed.
@@ -96,7 +122,10 @@ impl Intake {
             host: host.clone(),
             board: Board::default(),
             notices: Notices::default(),
+            streamed: Remembered::default(),
             texts: Mutex::default(),
+            guard: Guard::new(host),
+            gone: Gone::default(),
         }
     }
 
@@ -122,6 +151,10 @@ impl Intake {
         }
         let facts = wire::alert::facts_said(&draft.facts);
         let now = self.host.clock.now();
+        if !known {
+            let key = Key { class: Class::Command, home, entity: EntityName::alert(alert) };
+            self.admit(asker, &key, request.command, now).await?;
+        }
         let command = Command {
             request,
             entity: EntityName::alert(alert),
@@ -149,17 +182,21 @@ impl Intake {
     ) -> Result<Shown, Problem> {
         let row = self.readable(asker, alert)?;
         let now = self.host.clock.now();
-        let answers = matches!(act, Act::Acknowledge { .. } | Act::Refuse { .. });
-        let wanted = act.wanted();
+        let answers = matches!(act, Act::Acknowledge { .. } | Act::Refuse { .. } | Act::OfRelay(_));
+        let (wanted, kind) = (act.wanted(), act.kind());
+        let changes_nothing = act.changes_nothing();
         let command = command_of(asker, request, &row, act, now)?;
         // What is already so needs no record, unless this is the repeat of one.
-        if wanted.is_some_and(|wanted| is_so(&row, wanted, command.home))
-            && !self.is_written(&command).await
-        {
+        let is_so =
+            changes_nothing || wanted.is_some_and(|wanted| is_so(&row, wanted, command.home));
+        let written = (is_so || answers) && self.is_written(&command).await;
+        if is_so && !written {
             return self.shown(alert, &Written::Decided(None)).await;
         }
+        let key = Key { class: Class::Command, home: command.home, entity: command.entity.clone() };
+        self.admit_act(asker, (kind, row.asked.as_ref()), (&key, request.command), now).await?;
         // Corrections and ends are written while the disk is low; answers are not.
-        if answers && !self.host.raising_allowed() {
+        if answers && !written && !self.host.raising_allowed() {
             return Err(disk_low());
         }
         match self.write(asker, command, now).await? {
@@ -200,24 +237,33 @@ impl Intake {
         Ok((shown, next))
     }
 
-    /// One alert without its words, for what is told of its deliveries.
-    pub(crate) async fn deliveries(&self, asker: &Asker, alert: AlertId) -> Result<Row, Problem> {
-        self.readable(asker, alert)?;
-        let mut row = self.board.whole_row(alert).ok_or_else(not_found)?;
-        self.door_of_all(&row).await?;
+    /// One alert without its words, and its deliveries in each commune.
+    pub(crate) async fn deliveries(
+        &self,
+        asker: &Asker,
+        alert: AlertId,
+    ) -> Result<AlertDeliveries, Problem> {
+        let row = self.readable(asker, alert)?;
+        self.door(&row).await?;
         // The issuing commune sees all; others see what is their own.
-        if !asker.standing.acts_for(row.home) {
-            let homes: Vec<Home> = row.communes().collect();
-            row.lanes.retain(|commune, _| {
-                homes.iter().any(|home| home.commune == *commune && asker.standing.acts_for(*home))
-            });
+        let all = asker.standing.acts_for(row.home);
+        let homes: Vec<Home> =
+            row.communes().filter(|home| all || asker.standing.acts_for(*home)).collect();
+        let read = homes.into_iter().map(|home| async move {
+            let read = Deliveries::load(&self.host, alert, home).await;
+            read.map(|deliveries| (home.commune, deliveries))
+        });
+        let read: Vec<_> =
+            stream::iter(read).buffered(COMMUNES_AT_ONCE).try_collect().await.map_err(unread)?;
+        for (_, deliveries) in &read {
+            self.stored(deliveries.newest.values()).await?;
         }
-        Ok(row)
+        Ok(AlertDeliveries { row, deliveries: read })
     }
 
     /// The alert with this code, for anyone; only what was ever in force.
     pub(crate) async fn verify(&self, code: &str) -> Result<Row, Problem> {
-        let row = self.board.lock().by_code(code).map(Row::without_lanes);
+        let row = self.board.lock().by_code(code).cloned();
         let row = row.filter(|row| row.sent.is_some()).ok_or_else(not_found)?;
         self.door(&row).await?;
         Ok(row)
@@ -241,7 +287,7 @@ impl Intake {
                 let next = found.last().map(|row| row.id);
                 return (found, next);
             }
-            found.push(row.without_lanes());
+            found.push(row.clone());
         }
         (found, None)
     }
@@ -257,10 +303,24 @@ impl Intake {
         self.host.log.load(&key, Some(id)).await.map_or(true, |found| !found.is_empty())
     }
 
-    /// Waits until the board has been read: a stream begins behind history, not within it.
+    /// Waits until the board has been read.
     pub(crate) async fn has_read(&self) -> Result<(), Problem> {
         let read = self.host.caught_up_of(&READ);
         tokio::time::timeout(STORE_PATIENCE, read).await.map_err(|_| starting())
+    }
+
+    /// Waits until a stream can begin behind history, not within it. Another intake may have been
+    /// further ahead: then for a moment until this one has come as far.
+    pub(crate) async fn has_come_to(&self, seen: Option<Seen>) -> Result<(), Problem> {
+        let read = self.host.caught_up_of(&STREAMED);
+        tokio::time::timeout(STORE_PATIENCE, read).await.map_err(|_| starting())?;
+        for _ in 0..NOTICES_LOOKS_MAX {
+            if seen.is_none_or(|seen| self.notices.have_come_to(seen)) {
+                break;
+            }
+            tokio::time::sleep(NOTICES_PATIENCE).await;
+        }
+        Ok(())
     }
 
     /// Whether this request is the one that raised the alert: the same key and the same bytes.
@@ -272,7 +332,7 @@ impl Intake {
     }
 
     /// The row, if the asker may read it. A foreign alert does not exist.
-    fn readable(&self, asker: &Asker, alert: AlertId) -> Result<Row, Problem> {
+    pub(crate) fn readable(&self, asker: &Asker, alert: AlertId) -> Result<Row, Problem> {
         if !asker.standing.reads_alerts() {
             return Err(forbidden());
         }
@@ -290,14 +350,15 @@ impl Intake {
         let held = self.host.outgoing.now();
         let recorded = held.values().find(|held| AlertId::raised_by(held.id) == alert)?;
         let command = v1::Command::decode(recorded.open.clone()).ok()?;
-        let (id, asked) = asked(&command)?;
+        let (id, mut asked) = asked(&command)?;
         let mut row = Row::new(id, recorded.key.home);
+        self.board.lock().dated(id, &mut asked);
         row.asked = Some(asked);
         Some(row)
     }
 
     /// Alerts that are only in this machine's outbox, and fit.
-    fn held_rows(&self, asker: &Asker, filter: &Filter) -> Vec<Row> {
+    pub(crate) fn held_rows(&self, asker: &Asker, filter: &Filter) -> Vec<Row> {
         if filter.state.as_deref().is_some_and(|state| state != "held") {
             return vec![];
         }
@@ -316,17 +377,15 @@ impl Intake {
 
     /// Waits until what is shown of the alert itself is durable. Nothing of its deliveries is
     /// shown with it, so that an answer does not wait for their plan.
-    async fn door(&self, row: &Row) -> Result<(), Problem> {
-        self.opened(row, |class| matches!(class, Class::Command | Class::Alert)).await
+    pub(crate) async fn door(&self, row: &Row) -> Result<(), Problem> {
+        self.stored(row.shown_after.values().chain(&row.related_after)).await
     }
 
-    /// Waits until everything that the row shows is durable.
-    async fn door_of_all(&self, row: &Row) -> Result<(), Problem> {
-        self.opened(row, |_| true).await
-    }
-
-    async fn opened(&self, row: &Row, shows: impl Fn(Class) -> bool) -> Result<(), Problem> {
-        for (_, at) in row.shown_after.iter().filter(|(class, _)| shows(**class)) {
+    pub(crate) async fn stored(
+        &self,
+        ats: impl Iterator<Item = &At> + Send,
+    ) -> Result<(), Problem> {
+        for at in ats {
             if self.host.log.durable(*at, STORE_PATIENCE).await != Durable::Stored {
                 return Err(not_stored());
             }
@@ -334,7 +393,7 @@ impl Intake {
         Ok(())
     }
 
-    async fn shown(&self, alert: AlertId, written: &Written) -> Result<Shown, Problem> {
+    pub(crate) async fn shown(&self, alert: AlertId, written: &Written) -> Result<Shown, Problem> {
         let held = matches!(written, Written::Held);
         let row = self.board.row(alert).or_else(|| self.held_row(alert));
         let row = row.ok_or_else(not_stored)?;
@@ -346,20 +405,34 @@ impl Intake {
         Ok(Shown { held: self.is_held(alert), row, text, pending, request_held: held })
     }
 
+    /// The log has lost commands, and others may have taken their places.
+    pub(crate) fn forget_texts(&self) {
+        self.texts.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+
     /// The alert's words; `None` where they are erased, or not here.
     pub(crate) async fn text(&self, row: &Row) -> Option<Arc<AlertText>> {
-        let content = row.content()?;
+        self.text_of(row, row.content()?).await
+    }
+
+    async fn text_of(&self, row: &Row, content: RecordId) -> Option<Arc<AlertText>> {
         let kept = self.texts.lock().unwrap_or_else(PoisonError::into_inner).get(&content).cloned();
         if kept.is_some() {
             return kept;
         }
         let key = Key { class: Class::Command, home: row.home, entity: EntityName::alert(row.id) };
-        let recorded = match self.host.outgoing.now().get(&content) {
-            Some(held) => Arc::clone(held),
+        let held = self.host.outgoing.now().get(&content).cloned();
+        let is_held = held.is_some();
+        let recorded = match held {
+            Some(held) => held,
             None => self.host.log.load(&key, Some(content)).await.ok()?.first().cloned()?,
         };
         let Some(Content::Alert(text)) = unsealed(&recorded)?.content else { return None };
         let text = Arc::new(text);
+        // What is held here may meet an earlier record under its id, which wins.
+        if is_held {
+            return Some(text);
+        }
         let mut texts = self.texts.lock().unwrap_or_else(PoisonError::into_inner);
         if texts.len() >= TEXTS_MAX {
             texts.clear();
@@ -368,8 +441,15 @@ impl Intake {
         Some(text)
     }
 
+    /// What a change that waits for a second person would say; whoever approves must read it.
+    pub(crate) async fn pending_words(&self, row: &Row) -> Option<(AlertFacts, Arc<AlertText>)> {
+        let (_, pending, _) = row.alert.live()?.pending.as_ref()?;
+        let Pending::Change { facts, content, .. } = pending else { return None };
+        Some((facts.clone(), self.text_of(row, *content).await?))
+    }
+
     /// Writes a command down, and waits a bounded time for its decision.
-    async fn write(
+    pub(crate) async fn write(
         &self,
         asker: &Asker,
         command: Command,
@@ -448,6 +528,11 @@ impl Intake {
     }
 }
 
+fn unread(LoadError::Unavailable(why): LoadError) -> Problem {
+    tracing::warn!(why, "deliveries cannot be read");
+    starting()
+}
+
 fn fits(row: &Row, asker: &Asker, filter: &Filter) -> bool {
     let concerns = |commune: CommuneCode| row.communes().any(|home| home.commune == commune);
     let mut communes = row.communes();
@@ -461,7 +546,7 @@ fn fits(row: &Row, asker: &Asker, filter: &Filter) -> bool {
 }
 
 /// What a record's sealed part says, where it is here.
-fn unsealed(recorded: &Recorded) -> Option<v1::SealedContent> {
+pub(crate) fn unsealed(recorded: &Recorded) -> Option<v1::SealedContent> {
     let command = v1::Command::decode(recorded.open.clone()).ok()?;
     open(recorded.seal.bytes()?, &command.commitment).ok()
 }

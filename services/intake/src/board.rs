@@ -1,20 +1,22 @@
 //! The board: every alert as it stands, and who waits for a decision. A read model of the log.
 //!
-//! The words are not here: they are sealed, and read from the log when somebody looks.
+//! The words are not here: they are sealed, and read from the log when somebody looks. Nor are
+//! deliveries: see `deliveries`.
 
 use std::{
     collections::HashMap,
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
-use domain::{
-    ids::{AlertId, CommuneCode, EntityName, Home, RecordId},
-    lane::Receipt,
-};
+use domain::ids::{AlertId, EntityName, Home, RecordId};
 use event_log::{At, Class};
 use tokio::sync::oneshot;
 
-use crate::row::{Refused, Row};
+use crate::{
+    drills::Drills,
+    match_board::Matches,
+    row::{Refused, Row},
+};
 
 /// What was decided about a command.
 #[derive(Debug, Clone)]
@@ -33,11 +35,13 @@ pub(crate) struct Rows {
     codes: HashMap<String, AlertId>,
     /// The last commit taken in of each entity of an alert.
     versions: HashMap<AlertId, Vec<(EntityName, u64)>>,
+    /// What was proposed of two alerts each.
+    pub(crate) matches: Matches,
     decided: HashMap<RecordId, At>,
     refusals: HashMap<RecordId, Refused>,
     waiting: HashMap<RecordId, Vec<oneshot::Sender<Decision>>>,
-    /// Receipts that came before their plan: between classes there is no order.
-    early: HashMap<(AlertId, CommuneCode), Vec<Receipt>>,
+    /// Who took part in which drill last.
+    pub(crate) drills: Drills,
 }
 
 /// The board of this process.
@@ -49,13 +53,8 @@ impl Board {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The alert as it stands, without its deliveries.
+    /// The alert as it stands.
     pub(crate) fn row(&self, id: AlertId) -> Option<Row> {
-        self.lock().alerts.get(&id).map(Row::without_lanes)
-    }
-
-    /// The alert as it stands, with its deliveries.
-    pub(crate) fn whole_row(&self, id: AlertId) -> Option<Row> {
         self.lock().alerts.get(&id).cloned()
     }
 
@@ -138,20 +137,11 @@ impl Rows {
         }
     }
 
-    /// Keeps receipts until their plan comes.
-    pub(crate) fn early(&mut self, id: (AlertId, CommuneCode), receipts: Vec<Receipt>) {
-        self.early.entry(id).or_default().extend(receipts);
-    }
-
-    /// The receipts that came before this plan.
-    pub(crate) fn take_early(&mut self, id: (AlertId, CommuneCode)) -> Vec<Receipt> {
-        self.early.remove(&id).unwrap_or_default()
-    }
-
     /// Forgets what came from the class of alerts, which comes again from the start. Commands
-    /// and deliveries come again too where their own class does, and change nothing then.
+    /// come again too where their own class does, and change nothing then.
     pub(crate) fn forget_alerts(&mut self) {
         self.versions.clear();
+        self.matches = Matches::default();
         self.decided.clear();
         self.refusals.clear();
         for row in self.alerts.values_mut() {

@@ -5,10 +5,8 @@ use std::sync::Arc;
 use chassis::{Host, host::ReadModel, kept::Kept};
 use domain::{
     alert::Alert,
-    delivery::{Delivery, DeliveryEvent},
     ids::{AlertId, EntityName, Millis, RecordId},
-    receipts::Receipts,
-    relay::Relay,
+    relay::protocol::RelayProtocol,
 };
 use event_log::{At, Class, Recorded, follower::Cursor, projection::Project};
 use prost::Message;
@@ -21,6 +19,8 @@ use wire::{
 use crate::{
     Intake,
     board::{Decision, Rows, place},
+    drills::Drills,
+    match_board,
     notices::{Notice, What},
     row::{Asked, Refused},
 };
@@ -64,21 +64,36 @@ impl Following {
         let at = At { class: self.class, position: recorded.position, id: recorded.id };
         if self.class == Class::Command {
             let Ok(command) = v1::Command::decode(recorded.open.clone()) else { return false };
-            let Some((alert, asked)) = asked(&command) else { return false };
             let mut rows = self.intake.board.lock();
+            let Some((alert, mut asked)) = asked(&command) else { return rows.drilled(&command) };
+            rows.dated(alert, &mut asked);
             let row = rows.row(alert, recorded.key.home);
             row.asked = Some(asked);
             place(row, self.class, at);
             return true;
         }
+        if self.class == Class::Alert && self.intake.guard.freezes.take_in(recorded, at) {
+            return true;
+        }
+        let Some(alert) = recorded.key.entity.alert_id() else {
+            return match_board::take_in(&self.intake, recorded, at);
+        };
+        // Of deliveries it is said that something has changed; what, is read when somebody looks.
+        if self.class != Class::Alert {
+            if self.class == Class::Receipt {
+                self.intake.gone.saw(recorded);
+            }
+            let what = What::Delivery(recorded.key.home);
+            self.intake.notices.tell(Notice { at, alert, what });
+            return false;
+        }
         // What cannot be decoded is alarmed by whoever decides on it.
         let Ok(commit) = v1::Commit::decode(recorded.open.clone()) else { return false };
-        self.commit(recorded, &commit, at);
-        recorded.key.entity.alert_id().is_some()
+        self.commit(recorded, alert, &commit, at);
+        true
     }
 
-    fn commit(&self, recorded: &Recorded, commit: &v1::Commit, at: At) {
-        let Some(alert) = recorded.key.entity.alert_id() else { return };
+    fn commit(&self, recorded: &Recorded, alert: AlertId, commit: &v1::Commit, at: At) {
         let decided_at = Millis(commit.decided_at_ms);
         let mut rows = self.intake.board.lock();
         // Records come again after trouble: what was seen changes nothing.
@@ -88,9 +103,6 @@ impl Following {
         // What cannot be decoded is alarmed by whoever decides on it.
         for event in events_of(commit.clone()).unwrap_or_default() {
             self.event(&mut rows, recorded, alert, &event, decided_at, at);
-        }
-        if self.class != Class::Alert {
-            return;
         }
         let refusal = match &commit.outcome {
             Some(Outcome::Refused(refused)) => {
@@ -126,72 +138,31 @@ impl Following {
     ) {
         let home = recorded.key.home;
         let what = match event {
-            Event::DeliveriesPlanned(_) | Event::LeaseTaken(_) | Event::DeliveriesStopped(_) => {
-                let Ok(event) = Delivery::recall(event) else { return };
-                plan(rows, recorded, alert, &event, decided_at)
-            }
-            Event::ReceiptsRecorded(_) => {
-                let Ok(receipts) = Receipts::recall(event) else { return };
-                // Receipts may come before their plan; the lanes keep them until then.
-                let Some(row) = rows.get_mut(alert) else {
-                    rows.early((alert, home.commune), receipts);
-                    return;
-                };
-                let lanes = Arc::make_mut(row.lanes.entry(home.commune).or_default());
-                receipts.iter().for_each(|receipt| lanes.receive(receipt));
-                let changed = receipts.into_iter().map(|r| (r.target, r.revision)).collect();
-                Some(What::Delivery(home, changed))
-            }
-            Event::RelayAcknowledged(_) | Event::RelayRefused(_) => {
-                let Ok(answered) = Relay::recall(event) else { return };
+            Event::RelayAcknowledged(_)
+            | Event::RelayRefused(_)
+            | Event::RelayEscalated(_)
+            | Event::RelayInstructed(_)
+            | Event::RelayedOnward(_) => {
+                let Ok(event) = RelayProtocol::recall(event) else { return };
                 let Some(row) = rows.get_mut(alert) else { return };
                 if let Some(relay) = row.relays.get_mut(&home.commune) {
-                    relay.answer = Some((answered.answer, decided_at));
+                    relay.story.apply(&event, decided_at);
                 }
-                Some(What::Answer(home))
+                What::Answer(home)
             }
             _ => {
                 let Ok(event) = Alert::recall(event) else { return };
-                rows.row(alert, home).apply(&event, decided_at);
-                Some(What::Alert)
+                let row = rows.row(alert, home);
+                row.apply(&event, decided_at);
+                for (commune, relay) in &mut row.relays {
+                    relay.story.bears(self.intake.host.policies.of(*commune).answer_times);
+                }
+                What::Alert
             }
         };
         let Some(row) = rows.get_mut(alert) else { return };
         place(row, self.class, at);
-        if let Some(what) = what {
-            let home = row.home;
-            self.intake.notices.tell(Notice { at, alert, home, what });
-        }
-    }
-}
-
-fn plan(
-    rows: &mut Rows,
-    recorded: &Recorded,
-    alert: AlertId,
-    event: &DeliveryEvent,
-    at: Millis,
-) -> Option<What> {
-    let home = recorded.key.home;
-    let early = rows.take_early((alert, home.commune));
-    let row = match event {
-        DeliveryEvent::Planned { plan, .. } => rows.row(alert, plan.alert_home),
-        _ => rows.get_mut(alert)?,
-    };
-    let lanes = Arc::make_mut(row.lanes.entry(home.commune).or_default());
-    lanes.apply(event, at);
-    early.iter().for_each(|receipt| lanes.receive(receipt));
-    match event {
-        DeliveryEvent::Planned { plan, .. } if !plan.targets.is_empty() => {
-            let revision = plan.revision;
-            let changed = plan.targets.iter().map(|target| (target.clone(), revision)).collect();
-            Some(What::Delivery(home, changed))
-        }
-        DeliveryEvent::Stopped { targets, revision, .. } if !targets.is_empty() => {
-            let changed = targets.iter().map(|target| (target.clone(), *revision)).collect();
-            Some(What::Delivery(home, changed))
-        }
-        _ => None,
+        self.intake.notices.tell(Notice { at, alert, what });
     }
 }
 
@@ -201,7 +172,10 @@ pub(crate) fn asked(command: &v1::Command) -> Option<(AlertId, Asked)> {
     let content = RecordId::from_slice(&command.id)?;
     let id = AlertId::raised_by(content);
     let facts = wire::alert::facts_recalled(raise.facts.as_ref()?).ok()?;
-    Some((id, Asked { facts, content }))
+    let actor = command.actor.clone().unwrap_or_default();
+    let (by, by_commune) = (actor.officer, actor.commune.parse().ok());
+    let at = Millis(command.written_at_ms);
+    Some((id, Asked { facts, content, by, by_commune, at, last_drill: None }))
 }
 
 impl Project for Following {
@@ -222,10 +196,16 @@ impl Project for Following {
         if let Some(kept) = &mut self.kept {
             kept.begin_anew();
         }
-        if self.class == Class::Alert {
-            self.intake.board.lock().forget_alerts();
-            self.intake.notices.clear();
+        if self.class == Class::Command {
+            self.intake.board.lock().drills = Drills::default();
+            self.intake.forget_texts();
         }
+        if self.class == Class::Alert {
+            self.intake.guard.freezes.clear();
+            self.intake.board.lock().forget_alerts();
+        }
+        // Positions are used again: streams show how things stand, and go on from there.
+        self.intake.notices.clear();
     }
 
     fn caught_up(&mut self) {

@@ -21,15 +21,15 @@ use crate::{
     application::{Filter, Request, Shown},
     http::{NO_ALERT_ID, NO_EVENT_ID, commune_of, invalid, known_words, scope_of, seen},
     idempotency::{IdempotencyKey, request_sha256},
-    refused::{bad_request, not_found},
-    request::{self, EdgeKnown},
+    refused::{bad_request, not_found, other_bytes},
+    request::{self, BadRequest, EdgeKnown},
     stream::watch,
     view,
 };
 
 /// Intake over gRPC.
 #[derive(Clone)]
-pub struct Grpc(Arc<Intake>);
+pub struct Grpc(pub(crate) Arc<Intake>);
 
 impl Grpc {
     /// The service of this intake.
@@ -38,7 +38,7 @@ impl Grpc {
         Self(intake)
     }
 
-    fn asker(&self, metadata: &MetadataMap) -> Result<(Asker, String), Status> {
+    pub(crate) fn asker(&self, metadata: &MetadataMap) -> Result<(Asker, String), Status> {
         let value = metadata.get("authorization").and_then(|value| value.to_str().ok());
         let token = value.and_then(|value| value.split_once(' ')).map(|(_, token)| token.trim());
         let holder = token.and_then(|token| Some((token_holder(&self.0.host, token)?, token)));
@@ -46,7 +46,7 @@ impl Grpc {
         Ok((asker, token.to_owned()))
     }
 
-    async fn act(
+    pub(crate) async fn act(
         &self,
         metadata: &MetadataMap,
         (id, action): (&str, &str),
@@ -60,9 +60,24 @@ impl Grpc {
         let shown = self.0.act(&asker, request, alert, act).await.map_err(|p| status(&p))?;
         Ok(Some(answer(&shown)))
     }
+
+    /// As over HTTP: a request that is not valid now, but was when it was first made.
+    async fn repeated(
+        &self,
+        asker: &Asker,
+        request: Request,
+        bad: &BadRequest,
+    ) -> Result<Shown, Problem> {
+        let known = self.0.get(asker, AlertId::raised_by(request.command)).await;
+        let Ok(shown) = known else { return Err(bad_request(bad)) };
+        match self.0.is_repeat(&shown.row, request).await {
+            true => Ok(shown),
+            false => Err(other_bytes()),
+        }
+    }
 }
 
-fn request_of(
+pub(crate) fn request_of(
     asker: &Asker,
     path: &str,
     metadata: &MetadataMap,
@@ -76,32 +91,37 @@ fn request_of(
     Ok(Request { command: key.command_id(&asker.officer, path), sha256 })
 }
 
-fn answer(shown: &Shown) -> v1::AlertView {
+pub(crate) fn answer(shown: &Shown) -> v1::AlertView {
     view::message(&shown.row, shown.text.as_deref(), shown.held)
 }
 
 /// A problem as a status: the code and the fields are in the message.
-fn status(problem: &Problem) -> Status {
+pub(crate) fn status(problem: &Problem) -> Status {
     let code = match problem.status().as_u16() {
         400 | 413 => Code::InvalidArgument,
         401 => Code::Unauthenticated,
         403 => Code::PermissionDenied,
         404 => Code::NotFound,
         409 => Code::FailedPrecondition,
+        429 => Code::ResourceExhausted,
         503 => Code::Unavailable,
         _ => Code::Internal,
     };
     let fields = problem.errors().iter().map(|error| format!("{}: {}", error.field, error.reason));
     let fields = fields.collect::<Vec<_>>().join("; ");
     let message = format!("{}: {} {fields}", problem.code(), problem.detail());
-    Status::new(code, message.trim_end())
+    let mut status = Status::new(code, message.trim_end());
+    if let Some(seconds) = problem.retry_after_s() {
+        status.metadata_mut().insert("retry-after", seconds.into());
+    }
+    status
 }
 
-fn note(text: &str) -> Result<Option<String>, Status> {
+pub(crate) fn note(text: &str) -> Result<Option<String>, Status> {
     request::note_text(text, false).map_err(|bad| status(&bad_request(&bad)))
 }
 
-fn commune(code: &str) -> Result<Option<CommuneCode>, Status> {
+pub(crate) fn commune(code: &str) -> Result<Option<CommuneCode>, Status> {
     let parse = |code: &str| commune_of(code).map_err(|problem| status(&problem));
     Some(code).filter(|code| !code.is_empty()).map(parse).transpose()
 }
@@ -121,8 +141,12 @@ impl IntakeService for Grpc {
         let host = &self.0.host;
         let known = EdgeKnown { now: host.clock.now(), map: host.map.as_ref() };
         let draft = request::raise_fields(fields, &known);
-        let draft = draft.map_err(|bad| status(&bad_request(&bad)))?;
-        let shown = self.0.raise(&asker, asked, draft).await.map_err(|p| status(&p))?;
+        let shown = match draft {
+            Ok(draft) => self.0.raise(&asker, asked, draft).await,
+            // A good request whose time has passed is answered as it was, for ever.
+            Err(bad) => self.repeated(&asker, asked, &bad).await,
+        };
+        let shown = shown.map_err(|p| status(&p))?;
         Ok(Response::new(v1::RaiseAlertResponse { alert: Some(answer(&shown)) }))
     }
 
@@ -133,7 +157,13 @@ impl IntakeService for Grpc {
         let (asker, _) = self.asker(request.metadata())?;
         let id = request.get_ref().id.parse().map_err(|_| status(&not_found()))?;
         let shown = self.0.get(&asker, id).await.map_err(|p| status(&p))?;
-        Ok(Response::new(v1::GetAlertResponse { alert: Some(answer(&shown)) }))
+        let mut alert = answer(&shown);
+        if let Some(pending) = &mut alert.pending
+            && let Some((facts, text)) = self.0.pending_words(&shown.row).await
+        {
+            pending.fields = Some(request::alert_fields(&facts, &text));
+        }
+        Ok(Response::new(v1::GetAlertResponse { alert: Some(alert) }))
     }
 
     async fn list_alerts(
@@ -154,9 +184,10 @@ impl IntakeService for Grpc {
         };
         known_words(&filter).map_err(|p| status(&p))?;
         let (shown, next) = self.0.list(&asker, &filter).await.map_err(|p| status(&p))?;
+        let banners = self.0.banners_for(&asker).await.map_err(|p| status(&p))?;
         let next = next.map(|next| next.to_string()).unwrap_or_default();
         let alerts = shown.iter().map(answer).collect();
-        Ok(Response::new(v1::ListAlertsResponse { alerts, next }))
+        Ok(Response::new(v1::ListAlertsResponse { alerts, next, banners }))
     }
 
     async fn cancel_alert(
@@ -217,8 +248,8 @@ impl IntakeService for Grpc {
     ) -> Result<Response<v1::ListDeliveriesResponse>, Status> {
         let (asker, _) = self.asker(request.metadata())?;
         let id = request.get_ref().id.parse().map_err(|_| status(&not_found()))?;
-        let row = self.0.deliveries(&asker, id).await.map_err(|p| status(&p))?;
-        let deliveries = seen(&row).map(|seen| seen.message()).collect();
+        let told = self.0.deliveries(&asker, id).await.map_err(|p| status(&p))?;
+        let deliveries = seen(&told).map(|seen| seen.message()).collect();
         Ok(Response::new(v1::ListDeliveriesResponse { deliveries }))
     }
 
@@ -230,11 +261,11 @@ impl IntakeService for Grpc {
         let asked = request.into_inner();
         let named = commune(&asked.commune)?;
         let scope = scope_of(&self.0, &asker, named).map_err(|p| status(&p))?;
-        self.0.has_read().await.map_err(|p| status(&p))?;
         let last = Some(asked.last_event_id).filter(|id| !id.is_empty());
         let seen = last
             .map(|id| id.parse().map_err(|()| status(&invalid("last_event_id", NO_EVENT_ID))))
             .transpose()?;
+        self.0.has_come_to(seen).await.map_err(|p| status(&p))?;
         let told = watch(Arc::clone(&self.0), asker, Some(token), scope, seen);
         let told = told.map(|told| {
             let (event, data_json) = (told.event.to_owned(), told.data.to_string());

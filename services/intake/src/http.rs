@@ -33,12 +33,13 @@ use serde_json::{Value, json};
 use crate::{
     Intake,
     acts::Act,
-    application::{Filter, Request, Shown},
+    application::{AlertDeliveries, Filter, Request, Shown},
     idempotency::{IDEMPOTENCY_KEY, IdempotencyKey, request_sha256},
+    match_http,
     notices::Seen,
     refused::{bad_request, not_found, other_bytes},
+    relay_http,
     request::{self, BadRequest, EdgeKnown, NOT_A_COMMUNE, one_of},
-    row::Row,
     stream::{Scope, watch},
     view,
 };
@@ -56,6 +57,7 @@ const STATES: &[&str] = &[
     "resolved",
     "cancelled",
     "expired",
+    "declined",
     "refused",
 ];
 /// What a page's beginning that is no id is told.
@@ -64,7 +66,7 @@ pub(crate) const NO_ALERT_ID: &str = "không phải mã của tin báo / is not 
 pub(crate) const NO_EVENT_ID: &str = "không phải mã của luồng này / is not an id of this stream";
 
 #[derive(Clone)]
-struct App(Arc<Intake>);
+pub(crate) struct App(pub(crate) Arc<Intake>);
 
 impl FromRef<App> for Host {
     fn from_ref(app: &App) -> Self {
@@ -80,6 +82,11 @@ pub(crate) fn router(intake: Arc<Intake>) -> Router {
         .route("/v1/alerts/{id}/deliveries", get(deliveries))
         .route("/v1/stream", get(stream))
         .route("/v1/verify/{code}", get(verify))
+        .merge(relay_http::routes())
+        .merge(match_http::routes())
+        .merge(crate::correction_http::routes())
+        .merge(crate::preflight_http::routes())
+        .merge(crate::freeze_http::router())
         .with_state(App(intake))
 }
 
@@ -129,12 +136,12 @@ async fn repeated(
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct CommuneQuery {
+pub(crate) struct CommuneQuery {
     commune: Option<String>,
 }
 
 /// The commune that a query names, if it names one.
-fn commune_in(
+pub(crate) fn commune_in(
     query: Result<Query<CommuneQuery>, QueryRejection>,
 ) -> Result<Option<CommuneCode>, Problem> {
     let Query(query) = query.map_err(wrong_query)?;
@@ -165,7 +172,16 @@ async fn act(
         "resolve" => Act::Resolve { note: note()? },
         "acknowledge" => Act::Acknowledge { commune, note: note()? },
         "refuse" => Act::Refuse { commune, note: note()? },
-        _ => return Err(Problem::no_such_path()),
+        action => {
+            match (intake.alert_act(&asker, alert, action, (&body, commune)).await, &request) {
+                (Ok(act), _) => Act::OfAlert(act),
+                (Err(bad), Ok(request)) => {
+                    let shown = intake.repeated_act(&asker, *request, alert, bad).await?;
+                    return Ok(answer(StatusCode::OK, &shown));
+                }
+                (Err(bad), Err(_)) => return Err(bad),
+            }
+        }
     };
     let shown = intake.act(&asker, request?, alert, act).await?;
     let status = if shown.pending { StatusCode::ACCEPTED } else { StatusCode::OK };
@@ -173,7 +189,7 @@ async fn act(
 }
 
 /// The alert that a path names. One whose path is not UTF-8 is as unknown as any other.
-fn alert_in(id: Result<Path<String>, PathRejection>) -> Result<AlertId, Problem> {
+pub(crate) fn alert_in(id: Result<Path<String>, PathRejection>) -> Result<AlertId, Problem> {
     let Path(id) = id.map_err(|_| not_found())?;
     id.parse().map_err(|_| not_found())
 }
@@ -185,7 +201,13 @@ async fn one(
 ) -> Result<Response, Problem> {
     let alert = alert_in(id)?;
     let shown = intake.get(&asker, alert).await?;
-    Ok(answer(StatusCode::OK, &shown))
+    let mut view = view::alert(&shown.row, shown.text.as_deref(), shown.held);
+    let words = intake.pending_words(&shown.row).await;
+    let pending = view.pointer_mut("/pending").and_then(Value::as_object_mut);
+    if let (Some((facts, text)), Some(pending)) = (words, pending) {
+        pending.insert("fields".into(), json!(request::fields_of(&facts, &text)));
+    }
+    Ok(Json(view).into_response())
 }
 
 #[derive(Deserialize)]
@@ -217,7 +239,8 @@ async fn list(
     let alerts: Vec<Value> =
         shown.iter().map(|s| view::alert(&s.row, s.text.as_deref(), s.held)).collect();
     let next = next.map(|next| next.to_string());
-    Ok(Json(json!({ "alerts": alerts, "next": next })).into_response())
+    let banners = intake.banners_for(&asker).await?;
+    Ok(Json(json!({ "alerts": alerts, "next": next, "banners": banners })).into_response())
 }
 
 async fn deliveries(
@@ -226,16 +249,16 @@ async fn deliveries(
     id: Result<Path<String>, PathRejection>,
 ) -> Result<Response, Problem> {
     let alert = alert_in(id)?;
-    let row = intake.deliveries(&asker, alert).await?;
-    let deliveries: Vec<Value> = seen(&row).map(|seen| seen.json()).collect();
+    let told = intake.deliveries(&asker, alert).await?;
+    let deliveries: Vec<Value> = seen(&told).map(|seen| seen.json()).collect();
     Ok(Json(json!({ "deliveries": deliveries })).into_response())
 }
 
-/// Every delivery of a row.
-pub(crate) fn seen(row: &Row) -> impl Iterator<Item = view::DeliverySeen<'_>> {
-    row.lanes.iter().flat_map(move |(commune, lanes)| {
-        lanes.iter().map(move |(target, delivery)| view::DeliverySeen {
-            row,
+/// Every delivery of an alert.
+pub(crate) fn seen(told: &AlertDeliveries) -> impl Iterator<Item = view::DeliverySeen<'_>> {
+    told.deliveries.iter().flat_map(move |(commune, deliveries)| {
+        deliveries.lanes.iter().map(move |(target, delivery)| view::DeliverySeen {
+            row: &told.row,
             commune: *commune,
             target,
             delivery,
@@ -251,10 +274,10 @@ async fn stream(
 ) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>>>, Problem> {
     let commune = commune_in(query)?;
     let scope = scope_of(&intake, &asker, commune)?;
-    intake.has_read().await?;
     let last = headers.get("last-event-id").map(|id| id.to_str().unwrap_or_default().parse());
     let seen: Option<Seen> =
         last.transpose().map_err(|()| invalid("Last-Event-ID", NO_EVENT_ID))?;
+    intake.has_come_to(seen).await?;
     let token = bearer(&headers).map(str::to_owned);
     let told = watch(intake, asker, token, scope, seen).map(|told| {
         let event = Event::default().id(told.id).event(told.event);
@@ -335,7 +358,7 @@ fn as_typed(code: &str) -> String {
 }
 
 /// Reads a body within its limit; a larger one is read to its end, and refused.
-async fn read(body: Body) -> Result<Bytes, Problem> {
+pub(crate) async fn read(body: Body) -> Result<Bytes, Problem> {
     let mut stream = body.into_data_stream();
     let mut read = Vec::new();
     let mut bytes = 0;
@@ -357,7 +380,7 @@ async fn read(body: Body) -> Result<Bytes, Problem> {
     Ok(read.into())
 }
 
-fn request_of(
+pub(crate) fn request_of(
     asker: &Asker,
     path: &str,
     headers: &HeaderMap,
@@ -369,7 +392,7 @@ fn request_of(
     Ok(Request { command, sha256: request_sha256(body) })
 }
 
-fn answer(status: StatusCode, shown: &Shown) -> Response {
+pub(crate) fn answer(status: StatusCode, shown: &Shown) -> Response {
     let mut alert = view::alert(&shown.row, shown.text.as_deref(), shown.held);
     if let (true, Some(alert)) = (shown.request_held, alert.as_object_mut()) {
         let words = "giữ tại đây, chưa gửi / held here, not yet sent";
@@ -395,7 +418,7 @@ pub(crate) fn known_words(filter: &Filter) -> Result<(), Problem> {
     Ok(())
 }
 
-fn wrong_query(why: QueryRejection) -> Problem {
+pub(crate) fn wrong_query(why: QueryRejection) -> Problem {
     invalid("", format!("tham số không hợp lệ / {}", why.body_text()))
 }
 

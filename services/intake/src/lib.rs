@@ -5,15 +5,45 @@
 //! plainly that it is being decided. HTTP and gRPC share the application.
 
 mod acts;
+mod alert_acts;
+mod alert_grpc;
 mod application;
 mod board;
+mod correction_grpc;
+mod correction_http;
+mod deliveries;
+mod drills;
 mod following;
+mod freeze_grpc;
+mod freeze_http;
+mod freezes;
+mod freezing;
+mod gone;
 mod grpc;
+mod guard;
 mod http;
+mod installation;
+mod instructions;
+mod life_view;
+mod match_board;
+mod match_grpc;
+mod match_http;
+mod match_view;
+mod matches;
 mod notices;
+mod preflight;
+mod preflight_grpc;
+mod preflight_http;
+mod preflight_view;
+mod recalls;
 mod refused;
+mod relay_acts;
+mod relay_grpc;
+mod relay_http;
+mod relay_story;
 mod row;
 mod stream;
+mod uncorrected;
 mod view;
 
 pub mod idempotency;
@@ -26,6 +56,7 @@ use chassis::Host;
 use event_log::{Class, projection};
 
 pub use application::Intake;
+pub use freeze_grpc::FreezeGrpc;
 pub use grpc::Grpc;
 
 /// Starts the service in this process.
@@ -37,10 +68,16 @@ pub fn start(host: &Host) -> Arc<Intake> {
         let run = projection::run(Arc::clone(&host.log), class, following, host.drain.token());
         host.drain.spawn("board", run);
     }
+    host.drain.spawn("freeze-banners", Arc::clone(&intake).keep_banners());
     intake
 }
 
 /// The routes of people: officers, communes, and anyone who verifies an alert.
 pub fn router(intake: Arc<Intake>) -> Router {
     http::router(intake)
+}
+
+/// The routes of the machine's owner: whether the installation is fit for a real alert.
+pub fn local_router(intake: Arc<Intake>) -> Router {
+    preflight_http::local_routes(intake)
 }

@@ -7,13 +7,10 @@ use std::{
     collections::VecDeque,
     fmt,
     str::FromStr,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use domain::{
-    delivery::Target,
-    ids::{AlertId, CommuneCode, Home},
-};
+use domain::ids::{AlertId, CommuneCode, EntityName, Home};
 use event_log::{At, Class};
 use tokio::sync::broadcast;
 
@@ -77,8 +74,7 @@ pub(crate) struct Notice {
     /// The record that changed it; shown only once that is durable.
     pub(crate) at: At,
     pub(crate) alert: AlertId,
-    /// Whom it concerns: the issuing commune, and those below.
-    pub(crate) home: Home,
+    /// What; it concerns the issuing commune, and those that this names.
     pub(crate) what: What,
 }
 
@@ -87,33 +83,35 @@ pub(crate) struct Notice {
 pub(crate) enum What {
     /// The alert itself; concerns everybody it was put to.
     Alert,
-    /// A commune answered; concerns the issuing commune and that one.
+    /// A commune answered, or did not; concerns the issuing commune and that one.
     Answer(Home),
     /// Deliveries of one commune; concerns the issuing commune and that one.
-    Delivery(Home, Vec<(Target, u64)>),
+    Delivery(Home),
+    /// Whether two alerts speak of the same; concerns the communes that issued them.
+    Match(EntityName, [Home; 2]),
 }
 
 impl What {
     /// The commune concerned beside the issuing one; `None` for all that the alert was put to.
     pub(crate) fn commune(&self) -> Option<CommuneCode> {
         match self {
-            Self::Alert => None,
-            Self::Answer(home) | Self::Delivery(home, _) => Some(home.commune),
+            Self::Alert | Self::Match(..) => None,
+            Self::Answer(home) | Self::Delivery(home) => Some(home.commune),
         }
     }
 }
 
 /// Tells what has changed.
-pub(crate) struct Notices {
-    live: broadcast::Sender<Arc<Notice>>,
-    kept: Mutex<Kept>,
-}
-
 #[derive(Default)]
+pub(crate) struct Notices(Mutex<Kept>);
+
 struct Kept {
+    live: broadcast::Sender<Arc<Notice>>,
     notices: VecDeque<Arc<Notice>>,
     /// What was let go of.
     before: Seen,
+    /// How far the notices have come.
+    now: Seen,
 }
 
 /// What a stream begins with.
@@ -127,17 +125,26 @@ pub(crate) struct Since {
     pub(crate) now: Seen,
 }
 
-impl Default for Notices {
+impl Default for Kept {
     fn default() -> Self {
-        Self { live: broadcast::Sender::new(BEHIND_MAX), kept: Mutex::default() }
+        let live = broadcast::Sender::new(BEHIND_MAX);
+        Self { live, notices: VecDeque::new(), before: Seen::default(), now: Seen::default() }
     }
 }
 
 impl Notices {
-    /// Says that something has changed.
+    fn lock(&self) -> MutexGuard<'_, Kept> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Says that something has changed; what was said before changes nothing.
     pub(crate) fn tell(&self, notice: Notice) {
+        let mut kept = self.lock();
+        if kept.now.has(notice.at) {
+            return;
+        }
+        kept.now.take(notice.at);
         let notice = Arc::new(notice);
-        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         kept.notices.push_back(Arc::clone(&notice));
         if kept.notices.len() > KEPT_MAX
             && let Some(gone) = kept.notices.pop_front()
@@ -145,15 +152,13 @@ impl Notices {
             kept.before.take(gone.at);
         }
         // Nobody may be listening.
-        let _ = self.live.send(notice);
+        let _ = kept.live.send(notice);
     }
 
     /// What has changed since, and what will.
     pub(crate) fn since(&self, seen: Option<Seen>) -> Since {
-        let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        let live = self.live.subscribe();
-        let mut now = kept.before;
-        kept.notices.iter().for_each(|notice| now.take(notice.at));
+        let kept = self.lock();
+        let (live, now) = (kept.live.subscribe(), kept.now);
         let Some(seen) = seen else { return Since { missed: Some(vec![]), live, now } };
         let complete = seen.alert >= kept.before.alert
             && seen.delivery >= kept.before.delivery
@@ -167,9 +172,16 @@ impl Notices {
         Since { missed, live, now }
     }
 
-    /// Forgets what was kept: the log turned out to be another one.
+    /// Whether the notices have come as far as a stream had.
+    pub(crate) fn have_come_to(&self, seen: Seen) -> bool {
+        let now = self.lock().now;
+        seen.alert <= now.alert && seen.delivery <= now.delivery && seen.receipt <= now.receipt
+    }
+
+    /// Forgets what was kept: the log turned out to be another one, or to have lost its tail.
+    /// Streams under way end, and are to begin anew.
     pub(crate) fn clear(&self) {
-        *self.kept.lock().unwrap_or_else(PoisonError::into_inner) = Kept::default();
+        *self.lock() = Kept::default();
     }
 }
 
@@ -181,12 +193,7 @@ mod tests {
 
     fn notice(class: Class, position: u64) -> Notice {
         let id = RecordId::of_purpose("x");
-        Notice {
-            at: At { class, position, id },
-            alert: AlertId::raised_by(id),
-            home: Home::NATION,
-            what: What::Alert,
-        }
+        Notice { at: At { class, position, id }, alert: AlertId::raised_by(id), what: What::Alert }
     }
 
     #[test]

@@ -33,6 +33,15 @@ pub(crate) fn refused(refused: &Refused) -> Problem {
             StatusCode::CONFLICT,
             "Bản này đã cũ; hãy xem lại. / This revision is not the one that waits.",
         ),
+        "reach-held" => (
+            StatusCode::CONFLICT,
+            "Chưa được mở rộng: đang chờ người thứ hai xem lại, hoặc đang tạm giữ. / \
+             It cannot be taken further now: a review is owed, or it is on hold.",
+        ),
+        "too-many-hops" => (
+            StatusCode::CONFLICT,
+            "Tin đã được chuyển tiếp quá nhiều lần. / It was relayed onward too often before.",
+        ),
         _ => (
             StatusCode::CONFLICT,
             "Trạng thái hiện tại không cho phép. / The alert's state forbids it.",

@@ -7,10 +7,13 @@
 
 mod alert;
 mod answer;
+mod change;
 mod faults;
+mod freeze;
 mod json;
 mod raw;
 mod reach;
+mod relay;
 mod shown;
 mod time;
 
@@ -24,8 +27,11 @@ use wire::v1::{AlertFields, AlertText};
 
 pub use self::{
     alert::{EXPIRES_AHEAD_DAYS_MAX, FUTURE_TOLERANCE_MS_MAX, PHOTO_ID_BYTES_MAX, PHOTOS_MAX},
-    answer::{approve, note, note_text, revision},
-    shown::{alert_fields, fields_of},
+    answer::{approve, note, note_text, nothing, revision},
+    change::{Changed, Sighting, change, sighting, sighting_fields, widen, widen_fields},
+    freeze::{About, about, freeze, recall, until, until_text},
+    relay::{Onward, instruction, instruction_text, onward, onward_fields},
+    shown::{alert_fields, fields_of, reach_fields, reach_json},
 };
 pub(crate) use self::{faults::one_of, reach::NOT_A_COMMUNE};
 
@@ -119,4 +125,10 @@ pub fn raise(body: &[u8], known: &EdgeKnown<'_>) -> Result<Draft, BadRequest> {
 /// [`BadRequest::InvalidFields`], with all fields at fault.
 pub fn raise_fields(fields: AlertFields, known: &EdgeKnown<'_>) -> Result<Draft, BadRequest> {
     alert::draft(raw::RawAlert::from(fields), known)
+}
+
+/// Which fields of the sealed part are present, by their names in the interface.
+#[must_use]
+pub fn sealed_fields(text: &AlertText) -> Vec<String> {
+    alert::sealed_fields(text)
 }

@@ -1,16 +1,16 @@
 //! A row of the board: one alert as it stands, folded from the log.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::collections::BTreeMap;
 
 use domain::{
     alert::{Alert, AlertEvent, AlertFacts},
     decider::Decider,
     ids::{AlertId, CommuneCode, Home, Millis, RecordId},
-    lane::Lanes,
     reach::CommuneReached,
-    relay::Answer,
 };
 use event_log::At;
+
+use crate::{match_board::Related, relay_story::RelayStory, uncorrected::Correction};
 
 /// One alert.
 #[derive(Clone)]
@@ -23,12 +23,16 @@ pub(crate) struct Row {
     /// When it was issued.
     pub(crate) sent: Option<Millis>,
     pub(crate) relays: BTreeMap<CommuneCode, RelayRow>,
+    /// The newest correction or end, and so who is on the list of those to be corrected.
+    pub(crate) correction: Option<Correction>,
     /// Why the raise was refused.
     pub(crate) refusal: Option<Refused>,
-    /// Thousands of lanes; shared, since a row is copied to be shown.
-    pub(crate) lanes: BTreeMap<CommuneCode, Arc<Lanes>>,
     /// What must be durable before this row is shown, for each class.
     pub(crate) shown_after: BTreeMap<event_log::Class, At>,
+    /// Alerts that may speak of the same.
+    pub(crate) related: BTreeMap<AlertId, Related>,
+    /// What must be durable before `related` is shown.
+    pub(crate) related_after: Option<At>,
 }
 
 /// What a command asked for.
@@ -36,6 +40,14 @@ pub(crate) struct Row {
 pub(crate) struct Asked {
     pub(crate) facts: AlertFacts,
     pub(crate) content: RecordId,
+    /// The officer who raised it.
+    pub(crate) by: String,
+    /// The commune of the officer's token, where it has one.
+    pub(crate) by_commune: Option<CommuneCode>,
+    /// When intake wrote it down.
+    pub(crate) at: Millis,
+    /// When the officer last took part in a drill before.
+    pub(crate) last_drill: Option<Millis>,
 }
 
 /// A commune that the alert was put to.
@@ -43,7 +55,7 @@ pub(crate) struct Asked {
 pub(crate) struct RelayRow {
     pub(crate) reached: CommuneReached,
     pub(crate) relayed_at: Option<Millis>,
-    pub(crate) answer: Option<(Answer, Millis)>,
+    pub(crate) story: RelayStory,
 }
 
 /// Why a command was refused.
@@ -62,34 +74,12 @@ impl Row {
             alert: Alert::default(),
             sent: None,
             relays: BTreeMap::new(),
+            correction: None,
             refusal: None,
-            lanes: BTreeMap::new(),
             shown_after: BTreeMap::new(),
+            related: BTreeMap::new(),
+            related_after: None,
         }
-    }
-
-    /// The row without its deliveries, of which there may be thousands.
-    pub(crate) fn without_lanes(&self) -> Self {
-        Self {
-            id: self.id,
-            home: self.home,
-            asked: self.asked.clone(),
-            alert: self.alert.clone(),
-            sent: self.sent,
-            relays: self.relays.clone(),
-            refusal: self.refusal.clone(),
-            lanes: BTreeMap::new(),
-            shown_after: self.shown_after.clone(),
-        }
-    }
-
-    /// The row with the deliveries of one commune.
-    pub(crate) fn with_lanes_of(&self, commune: CommuneCode) -> Self {
-        let mut row = self.without_lanes();
-        if let Some(lanes) = self.lanes.get(&commune) {
-            row.lanes.insert(commune, lanes.clone());
-        }
-        row
     }
 
     /// Forgets what the alert's own records said.
@@ -98,12 +88,16 @@ impl Row {
         self.sent = None;
         self.refusal = None;
         self.relays.clear();
+        self.correction = None;
+        self.related.clear();
+        self.related_after = None;
     }
 
     /// Takes an event of the alert in.
     pub(crate) fn apply(&mut self, event: &AlertEvent, at: Millis) {
-        if let AlertEvent::Issued { communes, .. } | AlertEvent::RelayedFurther { communes, .. } =
-            event
+        if let AlertEvent::Issued { communes, .. }
+        | AlertEvent::RelayedFurther { communes, .. }
+        | AlertEvent::Widened { communes, .. } = event
         {
             for reached in communes {
                 self.relay(reached.home.commune, *reached).relayed_at = Some(at);
@@ -112,11 +106,15 @@ impl Row {
         if matches!(event, AlertEvent::Issued { .. }) {
             self.sent = Some(at);
         }
+        self.correction = Correction::of(event).or(self.correction);
+        let was_active = matches!(self.alert, Alert::Active { .. });
         self.alert = std::mem::take(&mut self.alert).evolve(event);
+        let is_anew = !was_active && matches!(self.alert, Alert::Active { .. });
+        self.relays.values_mut().for_each(|relay| relay.story.asked(at, is_anew));
     }
 
     fn relay(&mut self, commune: CommuneCode, reached: CommuneReached) -> &mut RelayRow {
-        let new = RelayRow { reached, relayed_at: None, answer: None };
+        let new = RelayRow { reached, relayed_at: None, story: RelayStory::default() };
         let row = self.relays.entry(commune).or_insert(new);
         row.reached = reached;
         row

@@ -11,6 +11,8 @@ use serde_json::{Map, Value, json};
 use wire::v1::{self, AlertText};
 
 use crate::{
+    drills::warnings,
+    life_view, match_view, relay_story,
     request::{alert_fields, fields_of},
     row::{RelayRow, Row},
 };
@@ -34,15 +36,25 @@ pub(crate) fn alert(row: &Row, text: Option<&AlertText>, held: bool) -> Value {
     view.insert("code".into(), json!(row.code()));
     view.insert("revision".into(), json!(row.revision()));
     view.insert("state".into(), json!(if held { "held" } else { row.state() }));
-    let communes: Vec<Value> = row.relays.values().map(commune).collect();
+    let communes: Vec<Value> = row.relays.values().map(|relay| commune(row, relay)).collect();
     view.insert("communes".into(), json!(communes));
     if let Some(sent) = row.sent {
         view.insert("sent".into(), json!(time(sent)));
+    }
+    if !row.related.is_empty() {
+        let related: Vec<Value> = row.related.iter().map(match_view::related).collect();
+        view.insert("related".into(), json!(related));
+    }
+    let warnings: Vec<Value> =
+        row.asked.iter().flat_map(warnings).map(|warning| warning.json()).collect();
+    if !warnings.is_empty() {
+        view.insert("warnings".into(), json!(warnings));
     }
     if let Some(refusal) = row.refusal.as_ref().filter(|_| row.alert == Alert::Unissued) {
         let refusal = json!({ "code": refusal.code, "field": refusal.field });
         view.insert("refusal".into(), refusal);
     }
+    view.extend(life_view::json(row));
     if let Some(facts) = row.facts() {
         let erased = AlertText::default();
         view.extend(fields_of(facts, text.unwrap_or(&erased)));
@@ -53,8 +65,9 @@ pub(crate) fn alert(row: &Row, text: Option<&AlertText>, held: bool) -> Value {
     Value::Object(view)
 }
 
-fn commune(relay: &RelayRow) -> Value {
-    let answer = relay.answer.map(|(answer, _)| answer_word(answer));
+fn commune(row: &Row, relay: &RelayRow) -> Value {
+    let answered = relay.story.answer();
+    let answer = answered.map(|(answer, _)| answer_word(answer));
     let mut view = json!({
         "code": relay.reached.home.commune.to_string(),
         "reason": relay.reached.reason.as_str(),
@@ -62,8 +75,11 @@ fn commune(relay: &RelayRow) -> Value {
         "relayed_at": relay.relayed_at.map(time),
         "answer": answer,
     });
-    if let (Some((_, at)), Some(view)) = (relay.answer, view.as_object_mut()) {
-        view.insert("answered_at".into(), json!(time(at)));
+    if let Some(view) = view.as_object_mut() {
+        if let Some((_, at)) = answered {
+            view.insert("answered_at".into(), json!(time(at)));
+        }
+        view.extend(relay_story::json(row, relay));
     }
     view
 }
@@ -72,7 +88,7 @@ fn commune(relay: &RelayRow) -> Value {
 pub(crate) fn answer(row: &Row, commune_code: CommuneCode) -> Value {
     json!({
         "alert": row.id.to_string(),
-        "commune": row.relays.get(&commune_code).map(commune),
+        "commune": row.relays.get(&commune_code).map(|relay| commune(row, relay)),
     })
 }
 
@@ -144,14 +160,19 @@ impl DeliverySeen<'_> {
 /// The alert over gRPC.
 pub(crate) fn message(row: &Row, text: Option<&AlertText>, held: bool) -> v1::AlertView {
     let erased = AlertText::default();
-    let communes = row.relays.values().map(|relay| v1::CommuneView {
-        code: relay.reached.home.commune.to_string(),
-        reason: relay.reached.reason.as_str().to_owned(),
-        relayed_at: relay.relayed_at.map(time).unwrap_or_default(),
-        answer: relay.answer.map(|(answer, _)| answer_word(answer)).unwrap_or_default().to_owned(),
+    let communes = row.relays.values().map(|relay| {
+        let answer = relay.story.answer().map(|(answer, _)| answer_word(answer));
+        let view = v1::CommuneView {
+            code: relay.reached.home.commune.to_string(),
+            reason: relay.reached.reason.as_str().to_owned(),
+            relayed_at: relay.relayed_at.map(time).unwrap_or_default(),
+            answer: answer.unwrap_or_default().to_owned(),
+            ..v1::CommuneView::default()
+        };
+        relay_story::message(row, relay, view)
     });
     let refusal = row.refusal.as_ref().filter(|_| row.alert == Alert::Unissued);
-    v1::AlertView {
+    let view = v1::AlertView {
         id: row.id.to_string(),
         code: row.code(),
         revision: row.revision(),
@@ -163,5 +184,9 @@ pub(crate) fn message(row: &Row, text: Option<&AlertText>, held: bool) -> v1::Al
             code: refusal.code.clone(),
             field: refusal.field.clone(),
         }),
-    }
+        related: row.related.iter().map(match_view::related_message).collect(),
+        warnings: row.asked.iter().flat_map(warnings).map(|warning| warning.message()).collect(),
+        ..v1::AlertView::default()
+    };
+    life_view::message(row, view)
 }

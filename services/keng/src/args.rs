@@ -4,6 +4,16 @@ use std::path::PathBuf;
 
 use chassis::ServerOptions;
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
+use domain::ids::ProvinceCode;
+use registry::boundaries::{MIN_BORDER_M, SNAP_M};
+
+use crate::{
+    alert::AlertArgs,
+    answer_args::{AnswerArgs, InstructArgs, OnwardArgs},
+    freeze::{FreezeArgs, RecallArgs},
+    matches::{MatchArgs, MatchesArgs},
+    preflight::{OfficersArgs, PreflightArgs},
+};
 
 /// Kẻng: tiếng kẻng báo động của các xã Việt Nam / the alarm gong of Viet Nam's communes
 #[derive(Debug, Parser)]
@@ -27,6 +37,24 @@ pub(crate) enum Command {
     Audit(ServerOptions),
     /// Báo tin / Raise an alert
     Raise(RaiseArgs),
+    /// Duyệt, xem lại, sửa, mở rộng, giữ, kết thúc / What is asked of an alert that is there
+    Alert(AlertArgs),
+    /// Xác nhận tin của xã khác / Acknowledge an alert relayed to the own commune
+    Acknowledge(AnswerArgs),
+    /// Từ chối tin của xã khác / Refuse an alert relayed to the own commune
+    Refuse(AnswerArgs),
+    /// Hướng dẫn thêm cho các nhóm của xã / Instruct the own groups about a relayed alert
+    Instruct(InstructArgs),
+    /// Chuyển tiếp tin của xã khác / Relay an alert onward to further communes
+    Relay(OnwardArgs),
+    /// Các tin có thể là một / What may be the same: found and missing, one incident twice
+    Matches(MatchesArgs),
+    /// Trả lời đề xuất / Answer a proposal: confirm or dismiss
+    Match(MatchArgs),
+    /// Khóa phát tin của một cán bộ, một xã / Freeze an officer or a commune, by two persons
+    Freeze(FreezeArgs),
+    /// Thu hồi mọi tin của một cán bộ, một xã / Recall everything raised since a time
+    Recall(RecallArgs),
     /// Theo dõi tin của một xã / Watch a commune's alerts
     Watch(WatchArgs),
     /// Mã truy cập / Make, list and revoke bearer tokens
@@ -35,8 +63,42 @@ pub(crate) enum Command {
     Registry(RegistryArgs),
     /// Các nhóm / The groups
     Groups(GroupsArgs),
+    /// Cán bộ, đầu mối, lịch trực / Officers, contacts, duty rosters
+    Officers(OfficersArgs),
+    /// Sẵn sàng cho tin thật chưa / Is this installation fit for a real alert
+    Preflight(PreflightArgs),
     /// Xem lại lịch sử / Replay history
     Replay(ReplayArgs),
+}
+
+impl Command {
+    /// Whether it serves, rather than asks a server or works on a file.
+    pub(crate) fn is_server(&self) -> bool {
+        match self {
+            Self::Up(_)
+            | Self::Intake(_)
+            | Self::Alerting(_)
+            | Self::FanOut(_)
+            | Self::Audit(_) => true,
+            Self::Raise(_)
+            | Self::Alert(_)
+            | Self::Acknowledge(_)
+            | Self::Refuse(_)
+            | Self::Instruct(_)
+            | Self::Relay(_)
+            | Self::Matches(_)
+            | Self::Match(_)
+            | Self::Freeze(_)
+            | Self::Recall(_)
+            | Self::Watch(_)
+            | Self::Token(_)
+            | Self::Registry(_)
+            | Self::Groups(_)
+            | Self::Officers(_)
+            | Self::Preflight(_)
+            | Self::Replay(_) => false,
+        }
+    }
 }
 
 #[derive(Debug, ClapArgs)]
@@ -113,6 +175,9 @@ pub(crate) struct RaiseArgs {
     /// Khóa chống gửi trùng / Idempotency key [default: a new one]
     #[arg(long)]
     pub(crate) key: Option<String>,
+    /// Chỉ xem trước, không gửi / Show who would be told and what is missing; send nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
 }
 
 #[derive(Debug, ClapArgs)]
@@ -174,6 +239,37 @@ pub(crate) enum RegistryCommand {
         /// Tệp JSON Lines / The file
         file: PathBuf,
     },
+    /// Tính xã giáp ranh từ đa giác / Make a map from polygons: who borders whom
+    Import(ImportArgs),
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct ImportArgs {
+    /// Tệp GeoJSON, WGS84 / The boundaries: a FeatureCollection, each feature a commune
+    pub(crate) boundaries: PathBuf,
+    /// Ghi bản đồ vào đây / The map to write, as JSON Lines
+    #[arg(long, value_name = "FILE")]
+    pub(crate) out: PathBuf,
+    /// Giáp ranh nếu chung hơn chừng này mét / A shared border longer than this counts; metres
+    #[arg(long, value_name = "M", default_value_t = MIN_BORDER_M, value_parser = metres)]
+    pub(crate) min_border_m: f64,
+    /// Hai nét cách nhau tối đa chừng này mét là một / Lines no farther apart are one; metres
+    #[arg(long, value_name = "M", default_value_t = SNAP_M, value_parser = metres)]
+    pub(crate) snap_m: f64,
+    /// Mã tỉnh khi tệp không ghi / Code of the province where the file does not say
+    #[arg(long, value_name = "PP")]
+    pub(crate) province: Option<ProvinceCode>,
+    /// Ghi cả đa giác / Write the polygons too
+    #[arg(long)]
+    pub(crate) with_polygons: bool,
+}
+
+/// The most that may be called a border's length or a tolerance; metres.
+const METRES_MAX: f64 = 1_000.0;
+
+fn metres(text: &str) -> Result<f64, String> {
+    let metres = text.parse().ok().filter(|metres| (0.0..=METRES_MAX).contains(metres));
+    metres.ok_or_else(|| format!("0 … {METRES_MAX} m"))
 }
 
 #[derive(Debug, ClapArgs)]

@@ -57,6 +57,7 @@ impl Direct {
             outgoing: Outgoing::default(),
             lanes: 1,
             map: Arc::new(map),
+            policies: Arc::default(),
             clock: Arc::new(SystemClock),
             instance: instance_of(&data)?.to_string().into(),
             kind: data.kind(),

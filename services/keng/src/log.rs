@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use chassis::{Drain, Health, Settings};
+use chassis::{Drain, Health, Settings, health::UNVERIFIED_BROKER};
 use event_log::{EventLog, Outgoing};
 use event_log_embedded::{EmbeddedLog, EmbeddedOptions};
 use event_log_nats::{NatsLog, NatsOptions, Trust};
@@ -102,7 +102,7 @@ fn show_trust(log: &Arc<NatsLog>, health: &Health, drain: &Drain) {
                 Trust::Verified => (Ok(()), None),
                 Trust::Accepted { why } => (
                     Ok(()),
-                    Some(format!("máy chủ NATS chưa kiểm chứng được / unverified broker: {why}")),
+                    Some(format!("máy chủ NATS chưa kiểm chứng được / {UNVERIFIED_BROKER}: {why}")),
                 ),
                 Trust::Unverified { why } => (
                     Err(format!("máy chủ NATS không an toàn / the broker is not safe: {why}")),

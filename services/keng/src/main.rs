@@ -1,22 +1,31 @@
 //! `keng`: all services in one process, one each, and the command line.
 
+mod alert;
+mod answer;
+mod answer_args;
 mod args;
+mod broker;
 mod client;
 mod demo;
 mod direct;
 mod feeds;
+mod freeze;
+mod grpc;
 mod log;
+mod matches;
 mod open;
+mod preflight;
 mod read;
 mod records;
 mod server;
 mod serving;
+mod uncorrected;
 mod write;
 
 use std::process::ExitCode as Exit;
 
-use chassis::ExitCode;
-use clap::Parser;
+use chassis::{ExitCode, variables};
+use clap::{CommandFactory, Parser};
 use rustix::process::{Resource, getrlimit, setrlimit};
 
 use args::{Args, Command};
@@ -53,6 +62,9 @@ fn main() -> Exit {
             return Exit::from(ExitCode::of_usage(&error));
         }
     };
+    if let Err(slip) = check_variables(&args.command) {
+        return ended(Err(slip));
+    }
     raise_file_limit();
     let runtime = match tokio::runtime::Runtime::new() {
         Ok(runtime) => runtime,
@@ -62,6 +74,22 @@ fn main() -> Exit {
     // What is still under way was told to end; nobody waits for a blocked thread.
     runtime.shutdown_background();
     ended_with
+}
+
+/// A server does not start with a variable that nothing reads, since a setting would be left out in
+/// silence; a client command says so, and goes on.
+fn check_variables(command: &Command) -> Result<(), Failed> {
+    let names = std::env::vars_os().map(|(name, _value)| name);
+    let unknown = variables::unknown(&Args::command(), names);
+    let said: Vec<String> = unknown.iter().map(ToString::to_string).collect();
+    match said.as_slice() {
+        [] => Ok(()),
+        _ if command.is_server() => Err(Failed::Usage(said.join("\nkeng: "))),
+        _ => {
+            said.iter().for_each(|said| write::aside(said));
+            Ok(())
+        }
+    }
 }
 
 /// Thousands of webhooks and streams are open at once; the usual limit is 1,024 files.
@@ -80,10 +108,21 @@ async fn run(command: Command) -> Result<u8, Failed> {
         Command::FanOut(options) => server::one(chassis::Service::FanOut, options).await,
         Command::Audit(options) => server::one(chassis::Service::Audit, options).await,
         Command::Raise(raise) => write::raise(raise).await,
+        Command::Alert(args) => alert::alert(args).await,
+        Command::Acknowledge(args) => answer::answer("acknowledge", args).await,
+        Command::Refuse(args) => answer::answer("refuse", args).await,
+        Command::Instruct(args) => answer::instruct(args).await,
+        Command::Relay(args) => answer::onward(args).await,
+        Command::Matches(args) => matches::list(args).await,
+        Command::Match(args) => matches::answer(args).await,
+        Command::Freeze(args) => freeze::freeze(args).await,
+        Command::Recall(args) => freeze::recall(args).await,
         Command::Watch(watch) => read::watch(watch).await,
         Command::Token(token) => write::token(token).await,
         Command::Registry(registry) => records::registry(&registry),
         Command::Groups(groups) => write::groups(groups).await,
+        Command::Officers(officers) => preflight::officers(officers).await,
+        Command::Preflight(args) => preflight::installation(args).await,
         Command::Replay(replay) => read::replay(replay).await,
     }
 }

@@ -7,7 +7,7 @@ use anyhow::Context;
 use chassis::{ConfigError, DataDir, Settings, instance::instance_of};
 use journal::Reserve;
 use local_state::LocalState;
-use registry::{GroupEntry, Map, groups::read_groups};
+use registry::{GroupEntry, Map, Policies, groups::read_groups, policies::read_policies};
 
 use crate::Failed;
 
@@ -17,6 +17,7 @@ const RESERVE_BYTES: u64 = 32 << 20;
 /// What a server works on.
 pub(crate) struct Opened {
     pub(crate) map: Arc<Map>,
+    pub(crate) policies: Arc<Policies>,
     pub(crate) groups: Vec<GroupEntry>,
     pub(crate) data: DataDir,
     pub(crate) instance: Arc<str>,
@@ -24,7 +25,7 @@ pub(crate) struct Opened {
     pub(crate) local: Option<LocalState>,
 }
 
-/// Reads the map and the groups, and takes the data directory.
+/// Reads the map, the groups and the policies, and takes the data directory.
 pub(crate) fn open(settings: &Settings) -> Result<Opened, Failed> {
     let map = match &settings.registry {
         Some(file) => Map::read(file).map_err(|why| Failed::Usage(why.to_string()))?,
@@ -34,6 +35,10 @@ pub(crate) fn open(settings: &Settings) -> Result<Opened, Failed> {
         Some(file) => read_groups(file, &map).map_err(|why| Failed::Usage(why.to_string()))?,
         None => vec![],
     };
+    let policies = match &settings.policy {
+        Some(file) => read_policies(file, &map).map_err(|why| Failed::Usage(why.to_string()))?,
+        None => Policies::default(),
+    };
     let data = DataDir::open(&settings.data, settings.kind)?;
     let instance = instance_of(&data)?.to_string().into();
     let reserve = reserve(data.path()).context("the reserve cannot be made")?;
@@ -42,8 +47,9 @@ pub(crate) fn open(settings: &Settings) -> Result<Opened, Failed> {
         .map_err(|why| tracing::warn!(%why, "there is no local state"))
         .ok()
         .map(|(local, _)| local);
-    let (map, reserve) = (Arc::new(map), Some(Arc::new(reserve)));
-    Ok(Opened { map, groups, data, instance, reserve, local })
+    let (map, policies) = (Arc::new(map), Arc::new(policies));
+    let reserve = Some(Arc::new(reserve));
+    Ok(Opened { map, policies, groups, data, instance, reserve, local })
 }
 
 fn reserve(data: &Path) -> Result<Reserve, std::io::Error> {

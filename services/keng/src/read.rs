@@ -13,6 +13,7 @@ use crate::{
     args::{Format, ReplayArgs, WatchArgs},
     client::{Client, send},
     feeds::line,
+    matches::lines_of,
     write::let_go,
 };
 
@@ -84,6 +85,12 @@ fn show_one(event: &str, last: &mut Option<String>) {
             text("/commune/code"),
             text("/commune/answer"),
         )),
+        "banner" => {
+            let banners = data.get("banners").and_then(Value::as_array);
+            let texts = banners.into_iter().flatten().filter_map(Value::as_str);
+            texts.for_each(|text| line(&format!("!  {text}")));
+        }
+        "match" => lines_of(&data).iter().for_each(|text| line(text)),
         "delivery" => line(&format!(
             "{}  nhóm / group {}: {}",
             text("/alert"),

@@ -12,12 +12,23 @@ use fan_out::FanOutOptions;
 use intake::Intake;
 use registry::{ClerkError, GroupEntry};
 use tonic::service::Routes;
-use wire::{actor, v1::intake_service_server::IntakeServiceServer};
+use wire::{
+    actor,
+    v1::{
+        alert_service_server::AlertServiceServer,
+        correction_service_server::CorrectionServiceServer,
+        freeze_service_server::FreezeServiceServer, intake_service_server::IntakeServiceServer,
+        matching_service_server::MatchingServiceServer,
+        preflight_service_server::PreflightServiceServer, relay_service_server::RelayServiceServer,
+        staff_service_server::StaffServiceServer,
+    },
+};
 
 use crate::{
     Failed,
     args::UpArgs,
     demo, feeds,
+    grpc::Served,
     log::open_log,
     open::{self, Opened},
     serving,
@@ -61,6 +72,7 @@ async fn run(service: Service, options: ServerOptions, kind: Kind) -> Result<u8,
         outgoing: log.outgoing.clone(),
         lanes: log.lanes,
         map: Arc::clone(&opened.map),
+        policies: Arc::clone(&opened.policies),
         clock: Arc::new(SystemClock),
         instance: Arc::clone(&opened.instance),
         kind,
@@ -91,7 +103,7 @@ async fn run(service: Service, options: ServerOptions, kind: Kind) -> Result<u8,
         .merge(admin::router().with_state(host.clone()));
     let people = everywhere.clone().merge(services.people());
     let local = everywhere.merge(services.local());
-    let routes = services.grpc()?;
+    let routes = services.grpc().await?;
     serving::serve(bound, people, local, routes, (&opened.data, &health, &drain))?;
 
     tokio::select! {
@@ -164,9 +176,10 @@ fn start(
     http: std::net::SocketAddr,
 ) -> Result<Services, Failed> {
     let runs = |one: Service| service == Service::Up || service == one;
-    let intake = runs(Service::Intake).then(|| intake::start(host));
+    let of = |one: Service| host.of_service(one.as_str());
+    let intake = runs(Service::Intake).then(|| intake::start(&of(Service::Intake)));
     if runs(Service::Alerting) {
-        alerting::start(host);
+        alerting::start(&of(Service::Alerting));
     }
     if runs(Service::FanOut) {
         let options = FanOutOptions {
@@ -175,9 +188,11 @@ fn start(
             verify_base: format!("{}/v1/verify", public_url(service, settings, http)),
             in_flight_max: FanOutOptions::IN_FLIGHT_MAX,
         };
-        fan_out::start(host, &options).map_err(|why| Failed::Trouble(why.into()))?;
+        fan_out::start(&of(Service::FanOut), &options)
+            .map_err(|why| Failed::Trouble(why.into()))?;
     }
-    let audit = match runs(Service::Audit).then(|| audit::start(host, opened.data.path())) {
+    let start_audit = || audit::start(&of(Service::Audit), opened.data.path());
+    let audit = match runs(Service::Audit).then(start_audit) {
         Some(Ok(audit)) => Some(audit),
         // An incident in the audit never stops raising, relaying, correcting.
         Some(Err(why)) if service == Service::Up => {
@@ -187,18 +202,24 @@ fn start(
         Some(Err(why)) => return Err(Failed::Trouble(why.into())),
         None => None,
     };
+    host.watch_followers();
     Ok(Services { intake, audit, host: host.clone() })
 }
 
 impl Services {
     fn people(&self) -> Router {
         let intake = self.intake.clone().map(intake::router);
-        let audit = self.audit.is_some().then(|| self.local());
+        let audit = self.audit.is_some().then(|| self.records());
         intake.into_iter().chain(audit).fold(Router::new(), Router::merge)
     }
 
     /// What the owner of the machine is served, at any server.
     fn local(&self) -> Router {
+        let intake = self.intake.clone().map(intake::local_router);
+        intake.into_iter().fold(self.records(), Router::merge)
+    }
+
+    fn records(&self) -> Router {
         let records = Records { host: self.host.clone(), replayer: self.replayer() };
         audit::router().with_state(records)
     }
@@ -210,22 +231,23 @@ impl Services {
         }
     }
 
-    fn grpc(&self) -> Result<Routes, Failed> {
-        let (reporter, health) = tonic_health::server::health_reporter();
-        let reflection = tonic_reflection::server::Builder::configure()
-            .register_encoded_file_descriptor_set(wire::DESCRIPTORS)
-            .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
-            .build_v1()
-            .map_err(|why| Failed::Trouble(why.into()))?;
-        let mut routes = Routes::new(health).add_service(reflection);
+    async fn grpc(&self) -> Result<Routes, Failed> {
+        let mut served = Served::begin()?;
         if let Some(intake) = self.intake.clone() {
-            routes = routes.add_service(IntakeServiceServer::new(intake::Grpc::new(intake)));
+            served.add(FreezeServiceServer::new(intake::FreezeGrpc::new(Arc::clone(&intake))));
+            let people = intake::Grpc::new(intake);
+            served.add(IntakeServiceServer::new(people.clone()));
+            served.add(AlertServiceServer::new(people.clone()));
+            served.add(MatchingServiceServer::new(people.clone()));
+            served.add(PreflightServiceServer::new(people.clone()));
+            served.add(StaffServiceServer::new(people.clone()));
+            served.add(CorrectionServiceServer::new(people.clone()));
+            served.add(RelayServiceServer::new(people));
         }
         if self.audit.is_some() {
-            routes = routes.add_service(audit::grpc(&self.host, self.replayer()));
+            served.add(audit::grpc(&self.host, self.replayer()));
         }
-        feeds::report_health(reporter, &self.host);
-        Ok(routes)
+        Ok(served.routes(&self.host).await)
     }
 }
 

@@ -13,12 +13,16 @@ use crate::{
     client::{Client, send},
     direct::Direct,
     feeds::line,
+    preflight,
 };
 
 /// `keng raise KIND …`.
 pub(crate) async fn raise(args: RaiseArgs) -> Result<u8, Failed> {
     let client = Client::of_person(&args.server)?;
     let body = Value::Object(body(&args)?);
+    if args.dry_run {
+        return preflight::of_raise(&client, &body).await;
+    }
     let key = args.key.clone().unwrap_or_else(|| Uuid::now_v7().to_string());
     // If the answer is lost, the same command with this key has the effect of one.
     aside(&format!("--key {key}"));
@@ -41,8 +45,9 @@ pub(crate) async fn raise(args: RaiseArgs) -> Result<u8, Failed> {
     Ok(ExitCode::DONE)
 }
 
+/// Says something beside the answer.
 #[allow(clippy::print_stderr, reason = "what is no part of the answer goes to standard error")]
-fn aside(text: &str) {
+pub(crate) fn aside(text: &str) {
     eprintln!("keng: {text}");
 }
 
@@ -88,17 +93,20 @@ fn body(args: &RaiseArgs) -> Result<Map<String, Value>, Failed> {
     Ok(body)
 }
 
-fn text(value: &Option<String>) -> Option<Value> {
+/// A text that may not be given.
+pub(crate) fn text(value: &Option<String>) -> Option<Value> {
     value.clone().map(Value::from)
 }
 
-fn some(fields: &[(&str, Option<Value>)]) -> Value {
+/// The fields that are given, as an object.
+pub(crate) fn some(fields: &[(&str, Option<Value>)]) -> Value {
     let fields =
         fields.iter().filter_map(|(name, value)| Some(((*name).to_owned(), value.clone()?)));
     Value::Object(fields.collect())
 }
 
-fn point(text: &str) -> Result<(f64, f64), Failed> {
+/// `LAT,LON`.
+pub(crate) fn point(text: &str) -> Result<(f64, f64), Failed> {
     let wrong = || Failed::Usage(format!("--at {text}: LAT,LON"));
     let (lat, lon) = text.split_once(',').ok_or_else(wrong)?;
     match (lat.trim().parse(), lon.trim().parse()) {
@@ -107,7 +115,8 @@ fn point(text: &str) -> Result<(f64, f64), Failed> {
     }
 }
 
-fn reach(text: &str) -> Result<Value, Failed> {
+/// `auto`, `province`, `rings:N`, or communes with commas between.
+pub(crate) fn reach(text: &str) -> Result<Value, Failed> {
     match text.split_once(':') {
         Some(("rings", rings)) => {
             let wrong = |_| Failed::Usage(format!("--reach {text}: rings:N"));
@@ -119,7 +128,7 @@ fn reach(text: &str) -> Result<Value, Failed> {
     }
 }
 
-async fn json_of(request: RequestBuilder) -> Result<Value, Failed> {
+pub(crate) async fn json_of(request: RequestBuilder) -> Result<Value, Failed> {
     Ok(send(request).await?.json().await.context("the answer")?)
 }
 

@@ -1,4 +1,4 @@
-//! The directory's routes, at every process: tokens and groups.
+//! The directory's routes, at every process: tokens, groups, and officers.
 //!
 //! Admins by token, and the owner of the machine through the Unix socket.
 
@@ -20,7 +20,7 @@ use domain::{
     rights::{Asker, Standing},
     values::Role,
 };
-use registry::{ClerkError, groups::parse_groups};
+use registry::{ClerkError, Faults, groups::parse_groups};
 use serde::Deserialize;
 use serde_json::json;
 use sha2::{Digest, Sha256};
@@ -29,6 +29,7 @@ use wire::actor::person;
 use crate::{
     Host, Problem,
     auth::{Caller, forbidden},
+    officers,
 };
 
 /// A groups file may have so many bytes.
@@ -56,6 +57,7 @@ where
         .route("/v1/tokens", get(list).post(make))
         .route("/v1/tokens/{id}/revoke", post(revoke))
         .route("/v1/groups", post(groups).layer(DefaultBodyLimit::max(GROUPS_BYTES_MAX)))
+        .merge(officers::router())
 }
 
 /// What a token is asked for. Every field is optional here, so that a missing one is named.
@@ -230,23 +232,30 @@ async fn groups(
     administers(&asker)?;
     let body = body.map_err(|_| too_large())?;
     command_id(&asker, "/v1/groups", &headers)?;
-    let entries = parse_groups(&body, &host.map).map_err(|faults| {
-        faults.as_slice().iter().fold(invalid("invalid-fields"), |problem, fault| {
-            problem.with_field(format!("{}:{}", fault.line, fault.field), fault.reason.clone())
-        })
-    })?;
+    let entries = parse_groups(&body, &host.map).map_err(|faults| of_faults(&faults))?;
     let now = host.clock.now();
     let recorded =
         host.clerk.import_groups(person(&asker), entries, now).await.map_err(of_clerk)?;
     Ok(Json(json!({ "recorded": recorded })).into_response())
 }
 
-fn administers(asker: &Asker) -> Result<(), Problem> {
+/// What is wrong with a file: each fault by line and field.
+pub(crate) fn of_faults(faults: &Faults) -> Problem {
+    faults.as_slice().iter().fold(invalid("invalid-fields"), |problem, fault| {
+        problem.with_field(format!("{}:{}", fault.line, fault.field), fault.reason.clone())
+    })
+}
+
+pub(crate) fn administers(asker: &Asker) -> Result<(), Problem> {
     if asker.standing.administers() { Ok(()) } else { Err(forbidden()) }
 }
 
 /// The command's id, from the caller, the path and the `Idempotency-Key`.
-fn command_id(asker: &Asker, path: &str, headers: &HeaderMap) -> Result<RecordId, Problem> {
+pub(crate) fn command_id(
+    asker: &Asker,
+    path: &str,
+    headers: &HeaderMap,
+) -> Result<RecordId, Problem> {
     let key = headers.get("idempotency-key").and_then(|key| key.to_str().ok());
     let key = key.filter(|key| {
         (1..=KEY_CHARS_MAX).contains(&key.len()) && key.bytes().all(|b| b.is_ascii_graphic())
@@ -256,12 +265,12 @@ fn command_id(asker: &Asker, path: &str, headers: &HeaderMap) -> Result<RecordId
     Ok(RecordId::of_command(asker.officer.as_str(), path, key))
 }
 
-fn invalid(code: &'static str) -> Problem {
+pub(crate) fn invalid(code: &'static str) -> Problem {
     let detail = "Yêu cầu không hợp lệ. / The request is not valid.";
     Problem::new(StatusCode::BAD_REQUEST, code, detail)
 }
 
-fn too_large() -> Problem {
+pub(crate) fn too_large() -> Problem {
     let detail = "Nội dung quá lớn, hoặc bị cắt ngang. / The body is too large, or was cut.";
     Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too-large", detail)
 }
@@ -316,7 +325,7 @@ fn unavailable(why: &str) -> Problem {
     Problem::new(StatusCode::SERVICE_UNAVAILABLE, "not-stored", detail)
 }
 
-fn of_clerk(error: ClerkError) -> Problem {
+pub(crate) fn of_clerk(error: ClerkError) -> Problem {
     match error {
         ClerkError::Refused { code, .. } if code == "not-found" => no_such_token(),
         ClerkError::Refused { code, field } => {

@@ -6,13 +6,16 @@ use std::{
     future::Future,
     io,
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
+        Arc,
         atomic::{AtomicBool, Ordering},
     },
     time::Duration,
 };
 
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::{
+    signal::unix::{SignalKind, signal},
+    sync::watch,
+};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{exit::ExitCode, health::Health};
@@ -35,7 +38,7 @@ struct Inner {
     failed: AtomicBool,
     tasks: TaskTracker,
     /// How many tasks of each name run.
-    names: Mutex<BTreeMap<&'static str, usize>>,
+    names: watch::Sender<BTreeMap<&'static str, usize>>,
 }
 
 /// How it ended.
@@ -64,7 +67,7 @@ impl Drain {
             at_once: CancellationToken::new(),
             failed: AtomicBool::new(false),
             tasks: TaskTracker::new(),
-            names: Mutex::default(),
+            names: watch::Sender::default(),
         }))
     }
 
@@ -122,7 +125,7 @@ impl Drain {
         name: &'static str,
         task: impl Future<Output = ()> + Send + 'static,
     ) -> tokio::task::JoinHandle<()> {
-        *self.names().entry(name).or_default() += 1;
+        self.0.names.send_modify(|names| *names.entry(name).or_default() += 1);
         let guard = Running { drain: self.clone(), name };
         self.0.tasks.spawn(async move {
             let _running = guard;
@@ -140,19 +143,22 @@ impl Drain {
             () = self.0.at_once.cancelled() => {}
             () = tokio::time::sleep(self.0.bound) => {}
         }
-        let left: Vec<_> = self.names().keys().copied().collect();
+        let left: Vec<_> = self.0.names.borrow().keys().copied().collect();
         tracing::warn!(?left, "ending without these tasks");
         Drained::Abandoned(left)
+    }
+
+    /// Waits until no task runs but those of this name: they are all that the drain waits for.
+    pub async fn alone(&self, name: &'static str) {
+        let mut names = self.0.names.subscribe();
+        // The sender lives as long as `self`, so that the wait cannot end early.
+        let _ = names.wait_for(|names| names.keys().all(|running| *running == name)).await;
     }
 
     /// What the process ends with.
     #[must_use]
     pub fn exit_code(&self) -> u8 {
         if self.0.failed.load(Ordering::Acquire) { ExitCode::FAILED } else { ExitCode::DONE }
-    }
-
-    fn names(&self) -> MutexGuard<'_, BTreeMap<&'static str, usize>> {
-        self.0.names.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -163,14 +169,14 @@ struct Running {
 
 impl Drop for Running {
     fn drop(&mut self) {
-        let mut names = self.drain.names();
-        if let Some(running) = names.get_mut(self.name) {
-            *running -= 1;
-            if *running == 0 {
-                names.remove(self.name);
+        self.drain.0.names.send_modify(|names| {
+            if let Some(running) = names.get_mut(self.name) {
+                *running -= 1;
+                if *running == 0 {
+                    names.remove(self.name);
+                }
             }
-        }
-        drop(names);
+        });
         if std::thread::panicking() {
             self.drain.fail(self.name);
         }
@@ -209,6 +215,22 @@ mod tests {
         drain.begin("test");
         assert_eq!(drain.finished().await, Drained::Abandoned(vec!["slow"]));
         assert_eq!(began.elapsed(), Duration::from_millis(BOUND_MS));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_may_be_left_behind_knows_when_all_others_have_finished() {
+        let drain = drain();
+        let began = Instant::now();
+        for seconds in [3, 2] {
+            drain.spawn("other", sleep(Duration::from_secs(seconds)));
+        }
+        let waiting = drain.clone();
+        drain.spawn("last", async move { waiting.alone("last").await });
+        drain.spawn("last", sleep(Duration::from_secs(4)));
+        drain.alone("last").await;
+        assert_eq!(began.elapsed(), Duration::from_secs(3));
+        drain.begin("test");
+        assert_eq!(drain.finished().await, Drained::Whole);
     }
 
     #[tokio::test(start_paused = true)]

@@ -8,6 +8,9 @@ use std::{collections::BTreeMap, sync::Arc};
 use serde::Serialize;
 use tokio::sync::watch;
 
+/// The words in a banner that says that the broker was accepted without being verified.
+pub const UNVERIFIED_BROKER: &str = "unverified broker";
+
 /// The health of a process. Cloning gives the same one.
 #[derive(Debug, Clone)]
 pub struct Health(Arc<watch::Sender<State>>);

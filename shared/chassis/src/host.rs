@@ -4,6 +4,7 @@
 
 use std::{
     collections::BTreeSet,
+    ops::Deref,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -12,14 +13,34 @@ use std::{
 
 use event_log::{Class, EventLog, Outgoing, Recorded, follower::Cursor, projection};
 use local_state::LocalState;
-use registry::{Clerk, Map, SharedDirectory};
+use prost::Message;
+use registry::{Clerk, Map, Policies, SharedDirectory};
 use tokio::sync::watch;
+use wire::v1::{self, command::Body};
 
-use crate::{Clock, Drain, Health, Kind, disk::Disk, kept::Kept};
+use crate::{Clock, Drain, Health, Kind, disk::Disk, followers::Followers, kept::Kept};
 
-/// What a process gives to the services it runs. Cloning shares it.
+/// What a process gives to the services it runs: its parts, and what it makes of them. Cloning
+/// shares it.
 #[derive(Clone)]
 pub struct Host {
+    parts: Arc<HostParts>,
+    /// The map's SHA-256.
+    pub map_sha256: [u8; 32],
+    /// Groups, officers, tokens.
+    pub directory: SharedDirectory,
+    /// The last position of class `Alert` that the directory has taken in.
+    pub directory_seen: watch::Receiver<u64>,
+    /// Writes the directory.
+    pub clerk: Arc<Clerk>,
+    models: ReadModels,
+    followers: Followers,
+    other_map: Arc<AtomicBool>,
+}
+
+/// What a host is made of; each part can be had from the host itself.
+#[derive(Clone)]
+pub struct HostParts {
     /// The log.
     pub log: Arc<dyn EventLog>,
     /// Commands that lie in this process' outbox.
@@ -28,14 +49,8 @@ pub struct Host {
     pub lanes: usize,
     /// The map in force.
     pub map: Arc<Map>,
-    /// Its SHA-256.
-    pub map_sha256: [u8; 32],
-    /// Groups, officers, tokens.
-    pub directory: SharedDirectory,
-    /// The last position of class `Alert` that the directory has taken in.
-    pub directory_seen: watch::Receiver<u64>,
-    /// Writes the directory.
-    pub clerk: Arc<Clerk>,
+    /// What each commune has set otherwise; the same in every process of an installation.
+    pub policies: Arc<Policies>,
     /// Time.
     pub clock: Arc<dyn Clock>,
     /// This instance's id, kept in its data directory.
@@ -50,8 +65,14 @@ pub struct Host {
     pub disk: Option<Disk>,
     /// Where read models keep what they need at the next start.
     pub local: Option<LocalState>,
-    models: ReadModels,
-    other_map: Arc<AtomicBool>,
+}
+
+impl Deref for Host {
+    type Target = HostParts;
+
+    fn deref(&self) -> &HostParts {
+        &self.parts
+    }
 }
 
 /// The condition of `/readyz` that says whether this process has the map that is in force.
@@ -66,22 +87,13 @@ impl Host {
         let clerk = Clerk::new(Arc::clone(&parts.log), directory.clone(), directory_seen.clone());
         let host = Self {
             map_sha256: parts.map.sha256(),
-            log: parts.log,
-            outgoing: parts.outgoing,
-            lanes: parts.lanes,
-            map: parts.map,
             directory,
             directory_seen,
             clerk: Arc::new(clerk),
-            clock: parts.clock,
-            instance: parts.instance,
-            kind: parts.kind,
             models: ReadModels::new(parts.health.clone()),
-            health: parts.health,
-            drain: parts.drain,
-            disk: parts.disk,
-            local: parts.local,
+            followers: Followers::default(),
             other_map: Arc::default(),
+            parts: Arc::new(parts),
         };
         let read = host.read_model("directory");
         let local = host.local.as_ref();
@@ -94,11 +106,40 @@ impl Host {
             }
         }
         host.check_map();
+        host.revoke_held();
         let following = Following { host: host.clone(), position, cursor: None, kept, read };
-        let run =
-            projection::run(Arc::clone(&host.log), Class::Alert, following, host.drain.token());
+        let log = host.followers.named("directory", Arc::clone(&host.log));
+        let run = projection::run(log, Class::Alert, following, host.drain.token());
         host.drain.spawn("directory", run);
         host
+    }
+
+    /// The same host for one of its services, by whose name its followers are known; see
+    /// [`Host::watch_followers`].
+    #[must_use]
+    pub fn of_service(&self, name: &'static str) -> Self {
+        let log = self.followers.named(name, Arc::clone(&self.log));
+        let parts = HostParts { log, ..HostParts::clone(&self.parts) };
+        Self { parts: Arc::new(parts), ..self.clone() }
+    }
+
+    /// From now on `/readyz` says whether the followers of the directory and of the services keep
+    /// up with the log: a condition fails while one has been behind for more than 10 s.
+    pub fn watch_followers(&self) {
+        let (health, clock) = (self.health.clone(), Arc::clone(&self.clock));
+        let look = self.followers.clone().look(health, clock, self.drain.token());
+        self.drain.spawn("followers", look);
+    }
+
+    /// Refuses the tokens whose revocation still lies in the outbox: it was promised that they are
+    /// refused here from the moment on.
+    fn revoke_held(&self) {
+        for held in self.outgoing.now().into_values() {
+            let command = v1::Command::decode(held.open.clone()).ok();
+            if let Some(Body::RevokeToken(revoke)) = command.and_then(|command| command.body) {
+                self.directory.revoke_here(&revoke.id);
+            }
+        }
     }
 
     /// Begins a read model: the process is ready when all have reached the log's end as it was
@@ -198,32 +239,6 @@ impl ReadModel {
     }
 }
 
-/// What a host is made of.
-pub struct HostParts {
-    /// The log.
-    pub log: Arc<dyn EventLog>,
-    /// Commands that lie in this process' outbox.
-    pub outgoing: Outgoing,
-    /// How many records a reactor answers at once.
-    pub lanes: usize,
-    /// The map.
-    pub map: Arc<Map>,
-    /// Time.
-    pub clock: Arc<dyn Clock>,
-    /// This instance's id.
-    pub instance: Arc<str>,
-    /// What the data directory is for.
-    pub kind: Kind,
-    /// What `/readyz` says.
-    pub health: Health,
-    /// How the process ends.
-    pub drain: Drain,
-    /// Whether there is room for new alerts.
-    pub disk: Option<Disk>,
-    /// Where read models keep what they need at the next start.
-    pub local: Option<LocalState>,
-}
-
 struct Following {
     host: Host,
     position: watch::Sender<u64>,
@@ -258,6 +273,7 @@ impl projection::Project for Following {
 
     fn begin_anew(&mut self) {
         self.host.directory.clear();
+        self.host.revoke_held();
         self.kept.begin_anew();
         self.cursor = None;
         self.position.send_replace(0);
@@ -267,3 +283,7 @@ impl projection::Project for Following {
         self.read.caught_up();
     }
 }
+
+#[cfg(test)]
+#[path = "host_tests.rs"]
+mod tests;

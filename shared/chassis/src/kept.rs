@@ -6,17 +6,16 @@
 use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use domain::ids::RecordId;
-use event_log::{At, Class, Durable, EventLog, Key, Kind, Recorded, Seal, follower::Cursor};
+use event_log::{At, Class, Durable, EventLog, Recorded, follower::Cursor, stored};
 use local_state::{Change, LocalState, Model};
 use prost::Message;
 use tokio::sync::{Notify, mpsc};
-use wire::v1::{RecordClass, StoredRecord};
+use wire::v1::StoredRecord;
 
 use crate::Drain;
 
 /// The schema of what is kept; another one is cleared.
-const SCHEMA: u32 = 1;
+const SCHEMA: u32 = 2;
 /// An entry of local state is at most 6 KiB; a longer record is kept in parts.
 const PART_BYTES_MAX: usize = 5_000;
 /// Records that wait to be kept; beyond this, keeping ends until the next start.
@@ -121,39 +120,9 @@ fn read(model: &Model, class: Class) -> Found {
     Found { records, cursor }
 }
 
-fn stored(recorded: &Recorded) -> Vec<u8> {
-    let version = match recorded.kind {
-        Kind::Command => 0,
-        Kind::Commit { version } => version,
-    };
-    let stored = StoredRecord {
-        id: Bytes::copy_from_slice(recorded.id.0.as_bytes()),
-        // The class is the model's.
-        class: i32::from(RecordClass::Unspecified),
-        province: recorded.key.home.province.to_string(),
-        commune: recorded.key.home.commune.to_string(),
-        entity: recorded.key.entity.to_string(),
-        version,
-        open: recorded.open.clone(),
-        has_sealed: recorded.seal != Seal::None,
-    };
-    stored.encode_to_vec()
-}
-
 fn recorded_of(position: u64, bytes: Vec<u8>, class: Class) -> Option<Recorded> {
     let stored = StoredRecord::decode(Bytes::from(bytes)).ok()?;
-    let home = wire::spoken::home_recalled(&stored.province, &stored.commune).ok()?;
-    Some(Recorded {
-        position,
-        id: RecordId::from_slice(&stored.id)?,
-        key: Key { class, home, entity: stored.entity.parse().ok()? },
-        kind: match stored.version {
-            0 => Kind::Command,
-            version => Kind::Commit { version },
-        },
-        open: stored.open,
-        seal: if stored.has_sealed { Seal::Missing } else { Seal::None },
-    })
+    stored::recorded(stored, position).ok().filter(|recorded| recorded.key.class == class)
 }
 
 struct Keeping {
@@ -221,7 +190,8 @@ impl Keeping {
 }
 
 fn put(change: &mut Change, recorded: &Recorded) {
-    for (part, bytes) in stored(recorded).chunks(PART_BYTES_MAX).enumerate() {
+    let stored = stored::stored(recorded).encode_to_vec();
+    for (part, bytes) in stored.chunks(PART_BYTES_MAX).enumerate() {
         let part = u16::try_from(part).unwrap_or(u16::MAX).to_be_bytes();
         let key = [recorded.position.to_be_bytes().as_slice(), &part].concat();
         change.puts.push((key, bytes.to_vec()));

@@ -15,13 +15,16 @@ pub mod health;
 pub mod host;
 pub mod instance;
 pub mod kept;
+pub mod officers;
 pub mod operators;
 pub mod options;
 pub mod problem;
 pub mod socket;
 pub mod telemetry;
+pub mod variables;
 
 mod durable_file;
+mod followers;
 
 pub use clock::{Clock, SystemClock, VirtualClock};
 pub use data_dir::{DataDir, Kind};

@@ -4,13 +4,18 @@
 //! file is TOML with the names of the flags; a key that nobody knows is an error.
 
 use std::{
+    ffi::OsStr,
     fmt, fs,
-    net::{IpAddr, Ipv4Addr, SocketAddr},
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
     path::{Path, PathBuf},
     str::FromStr,
 };
 
-use clap::{Args, builder::BoolishValueParser};
+use clap::{
+    Args, Command,
+    builder::{BoolishValueParser, TypedValueParser},
+    error::ErrorKind,
+};
 use serde::{Deserialize, Deserializer, de::Error};
 
 use crate::{data_dir::Kind, exit::ConfigError};
@@ -31,7 +36,8 @@ pub struct ServerOptions {
     #[arg(long, env = "KENG_GRPC", value_name = "ADDR")]
     pub grpc: Option<SocketAddr>,
     /// Máy chủ NATS / NATS server, as nats://host:4222
-    #[arg(long, env = "KENG_NATS", value_name = "URL", hide_env_values = true)]
+    #[arg(long, env = "KENG_NATS", value_name = "URL", hide_env_values = true,
+        value_parser = NatsUrlParser)]
     pub nats: Option<NatsUrl>,
     /// Cổng giám sát của NATS / Monitor of the NATS server, as http://host:8222
     #[arg(long, env = "KENG_NATS_MONITOR", value_name = "URL")]
@@ -47,6 +53,9 @@ pub struct ServerOptions {
     /// Các nhóm, nạp khi khởi động / Groups, imported at start
     #[arg(long, env = "KENG_GROUPS", value_name = "FILE")]
     pub groups: Option<PathBuf>,
+    /// Quy định của các xã / Policies of the communes (TOML) [default: built in]
+    #[arg(long, env = "KENG_POLICY", value_name = "FILE")]
+    pub policy: Option<PathBuf>,
     /// Tệp cấu hình / Configuration file (TOML)
     #[arg(long, env = "KENG_CONFIG", value_name = "FILE")]
     pub config: Option<PathBuf>,
@@ -81,6 +90,7 @@ struct ConfigFile {
     accept_unverified_broker: Option<bool>,
     registry: Option<PathBuf>,
     groups: Option<PathBuf>,
+    policy: Option<PathBuf>,
     allow_private_targets: Option<bool>,
     nats_replicas: Option<u8>,
     public_url: Option<WebUrl>,
@@ -146,6 +156,8 @@ pub struct Settings {
     pub registry: Option<PathBuf>,
     /// Groups to import.
     pub groups: Option<PathBuf>,
+    /// What communes have set otherwise; `None` means the defaults.
+    pub policy: Option<PathBuf>,
     /// Webhooks may go to loopback and private addresses.
     pub allow_private_targets: bool,
     /// Servers that keep each stream.
@@ -199,6 +211,7 @@ impl ServerOptions {
                 .unwrap_or(false),
             registry: self.registry.or(file.registry),
             groups: self.groups.or(file.groups),
+            policy: self.policy.or(file.policy),
             allow_private_targets: self
                 .allow_private_targets
                 .or(file.allow_private_targets)
@@ -229,8 +242,17 @@ fn read_file(path: &Path) -> Result<ConfigFile, ConfigError> {
     // The message of an error without the line itself, which may hold a password.
     toml::from_str(&text).map_err(|error| {
         let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
-        wrong(format!("dòng / line {}: {}", before.matches('\n').count() + 1, error.message()))
+        let line = before.matches('\n').count() + 1;
+        let key = key_before(before).map(|key| format!(", {key}")).unwrap_or_default();
+        wrong(format!("dòng {line} (line {line}){key}: {}", error.message()))
     })
+}
+
+/// The key whose value begins behind this text; `None` where it is no plain `key =`.
+fn key_before(text: &str) -> Option<&str> {
+    let key = text.rsplit('\n').next()?.trim_end().strip_suffix('=')?.trim();
+    let is_key = !key.is_empty() && key.bytes().all(|b| b.is_ascii_lowercase() || b == b'-');
+    is_key.then_some(key)
 }
 
 /// The address of a NATS server: `host:port`, or a URL of scheme nats, tls, ws or wss; several
@@ -281,9 +303,9 @@ impl FromStr for NatsUrl {
     fn from_str(text: &str) -> Result<Self, NotAnAddress> {
         let is_one = |one: &str| match one.split_once("://") {
             Some((scheme, rest)) => {
-                matches!(scheme, "nats" | "tls" | "ws" | "wss") && is_host(rest)
+                matches!(scheme, "nats" | "tls" | "ws" | "wss") && leads_to_host(rest)
             }
-            None => is_host(one),
+            None => !one.contains(['/', '?', '#']) && leads_to_host(one),
         };
         let fits = text.split(',').all(is_one);
         fits.then(|| Self(text.to_owned())).ok_or(NotAnAddress("nats://HOST:PORT"))
@@ -294,7 +316,7 @@ impl FromStr for MonitorUrl {
     type Err = NotAnAddress;
     fn from_str(text: &str) -> Result<Self, NotAnAddress> {
         // The monitor speaks plain HTTP, and stands beside the server.
-        let is_monitor = |one: &str| one.strip_prefix("http://").is_some_and(is_host);
+        let is_monitor = |one: &str| one.strip_prefix("http://").is_some_and(leads_to_host);
         let fits = text.split(',').all(is_monitor);
         fits.then(|| Self(text.trim_end_matches('/').to_owned()))
             .ok_or(NotAnAddress("http://HOST:PORT"))
@@ -305,14 +327,53 @@ impl FromStr for WebUrl {
     type Err = NotAnAddress;
     fn from_str(text: &str) -> Result<Self, NotAnAddress> {
         let rest = text.strip_prefix("http://").or_else(|| text.strip_prefix("https://"));
-        rest.filter(|rest| is_host(rest))
+        rest.filter(|rest| leads_to_host(rest))
             .map(|_| Self(text.trim_end_matches('/').to_owned()))
             .ok_or(NotAnAddress("https://HOST"))
     }
 }
 
-fn is_host(text: &str) -> bool {
-    !text.is_empty() && !text.starts_with(['/', ':']) && text.bytes().all(|b| b.is_ascii_graphic())
+/// Parses `--nats` without repeating what was given, which may hold a password.
+#[derive(Clone)]
+struct NatsUrlParser;
+
+impl TypedValueParser for NatsUrlParser {
+    type Value = NatsUrl;
+
+    fn parse_ref(
+        &self,
+        command: &Command,
+        _: Option<&clap::Arg>,
+        value: &OsStr,
+    ) -> Result<NatsUrl, clap::Error> {
+        value.to_str().unwrap_or_default().parse().map_err(|why: NotAnAddress| {
+            clap::Error::raw(ErrorKind::ValueValidation, format!("--nats: {why}\n"))
+                .with_cmd(command)
+        })
+    }
+}
+
+/// What follows the scheme of a URL: a login or none, a host, a port from 1 or none, a path or none
+/// (RFC 3986, section 3.2).
+fn leads_to_host(text: &str) -> bool {
+    let authority = text.split(['/', '?', '#']).next().unwrap_or_default();
+    let host = authority.rsplit_once('@').map_or(authority, |(_login, host)| host);
+    let (host, port) = match host.strip_prefix('[').and_then(|host| host.split_once(']')) {
+        Some((address, port)) if address.parse::<Ipv6Addr>().is_ok() => ("", port),
+        Some(_) => return false,
+        None => match host.find(':') {
+            Some(0) => return false,
+            Some(place) => host.split_at(place),
+            None if host.is_empty() => return false,
+            None => (host, ""),
+        },
+    };
+    let is_port = |port: &str| {
+        port.bytes().all(|b| b.is_ascii_digit()) && port.parse::<u16>().is_ok_and(|port| port > 0)
+    };
+    host.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_'))
+        && (port.is_empty() || port.strip_prefix(':').is_some_and(is_port))
+        && text.bytes().all(|b| b.is_ascii_graphic())
 }
 
 impl fmt::Display for NatsUrl {

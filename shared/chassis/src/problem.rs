@@ -17,6 +17,7 @@ pub struct Problem {
     code: Cow<'static, str>,
     detail: Cow<'static, str>,
     errors: Vec<FieldError>,
+    retry_after_s: Option<u64>,
 }
 
 /// A field that is at fault.
@@ -47,13 +48,21 @@ impl Problem {
         code: impl Into<Cow<'static, str>>,
         detail: impl Into<Cow<'static, str>>,
     ) -> Self {
-        Self { status, code: code.into(), detail: detail.into(), errors: Vec::new() }
+        let (code, detail) = (code.into(), detail.into());
+        Self { status, code, detail, errors: Vec::new(), retry_after_s: None }
     }
 
     /// Names a field that is at fault.
     #[must_use]
     pub fn with_field(mut self, field: impl Into<String>, reason: impl Into<String>) -> Self {
         self.errors.push(FieldError { field: field.into(), reason: reason.into() });
+        self
+    }
+
+    /// Says when to ask again: `Retry-After`, in seconds.
+    #[must_use]
+    pub fn with_retry_after(mut self, seconds: u64) -> Self {
+        self.retry_after_s = Some(seconds);
         self
     }
 
@@ -96,6 +105,12 @@ impl Problem {
         &self.detail
     }
 
+    /// When to ask again, in seconds from now; `None` where nothing is said of it.
+    #[must_use]
+    pub fn retry_after_s(&self) -> Option<u64> {
+        self.retry_after_s
+    }
+
     /// The fields at fault.
     #[must_use]
     pub fn errors(&self) -> &[FieldError] {
@@ -118,6 +133,9 @@ impl IntoResponse for Problem {
         let mut response = (self.status, Json(body)).into_response();
         let kind = HeaderValue::from_static("application/problem+json");
         response.headers_mut().insert(header::CONTENT_TYPE, kind);
+        if let Some(seconds) = self.retry_after_s {
+            response.headers_mut().insert(header::RETRY_AFTER, seconds.into());
+        }
         response
     }
 }
@@ -159,7 +177,11 @@ mod tests {
         assert_eq!(read(problem.into_response()).await, wanted);
         let bare = Problem::new(StatusCode::CONFLICT, "stale", "x").into_response();
         assert_eq!(bare.status(), StatusCode::CONFLICT);
+        assert_eq!(bare.headers().get("retry-after"), None);
         assert_eq!(read(bare).await.get("errors"), None);
+        let busy = Problem::new(StatusCode::TOO_MANY_REQUESTS, "too-many", "x");
+        let busy = busy.with_retry_after(7).into_response();
+        assert_eq!(busy.headers().get("retry-after").unwrap(), "7");
     }
 
     #[tokio::test]

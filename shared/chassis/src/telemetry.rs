@@ -18,8 +18,8 @@ use tracing_subscriber::{EnvFilter, fmt::MakeWriter, layer::SubscriberExt};
 
 use crate::{drain::Drain, exit::ConfigError};
 
-const LOG: &str = "KENG_LOG";
-const LOG_FORMAT: &str = "KENG_LOG_FORMAT";
+pub(crate) const LOG: &str = "KENG_LOG";
+pub(crate) const LOG_FORMAT: &str = "KENG_LOG_FORMAT";
 
 /// Upper bounds in seconds: from a memory access to the patience of an officer.
 const BUCKETS_S: [f64; 16] = [

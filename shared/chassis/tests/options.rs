@@ -67,7 +67,7 @@ fn a_flag_wins_over_the_file() {
     let (_dir, file) = config(
         "data = 'from-file'\nhttp = '127.0.0.1:7000'\nnats = 'nats://u:secret@b:4222'\n\
          nats-monitor = 'http://b:8222/'\naccept-unverified-broker = true\n\
-         registry = 'map'\ngroups = 'groups'\nallow-private-targets = true\ndisk-reserve = 5\n",
+         registry = 'map'\ngroups = 'groups'\npolicy = 'p.toml'\nallow-private-targets = true\ndisk-reserve = 5\n",
     );
     let args = ["--config", &file, "--data", "flag", "--allow-private-targets=false"];
     let settings = resolve(&args, Service::Up).unwrap();
@@ -75,6 +75,7 @@ fn a_flag_wins_over_the_file() {
     assert_eq!(settings.grpc.port(), 7001);
     assert!(settings.accept_unverified_broker && !settings.allow_private_targets);
     assert_eq!(settings.disk_reserve_bytes, 5);
+    assert_eq!(settings.policy.as_deref(), Some(Path::new("p.toml")));
     assert_eq!(settings.nats_monitor.as_ref().unwrap().as_str(), "http://b:8222");
     assert_eq!(settings.nats.as_ref().unwrap().reveal(), "nats://u:secret@b:4222");
     assert!(!format!("{settings:?}").contains("secret"));
@@ -144,4 +145,52 @@ fn a_variable_stands_between_flag_and_file() {
         .output()
         .unwrap();
     assert!(child.status.success(), "{}", String::from_utf8_lossy(&child.stdout));
+}
+
+#[test]
+fn an_address_of_a_broker_is_one_or_is_refused_without_being_repeated() {
+    for good in [
+        "nats://127.0.0.1:4222",
+        "b",
+        "b:4222",
+        "nats://intake:p%40ss@nats:4222",
+        "tls://n1.example.vn,tls://n2.example.vn:65535/",
+        "nats://[::1]:4222",
+        "ws://n:80/path",
+        "wss://n",
+    ] {
+        let settings = resolve(&["--nats", good], Service::Intake).unwrap();
+        assert_eq!(settings.nats.unwrap().reveal(), good);
+    }
+    for wrong in [
+        "",
+        "http://b:4222",
+        "nats//b",
+        "nats://",
+        "nats://:4222",
+        "nats://u:secret@",
+        "nats://u:secret@:4222",
+        "nats://u:secret@b:0",
+        "nats://u:secret@b:65536",
+        "nats://u:secret@b:port",
+        "nats://u:secret@b:",
+        "nats://u:secret@b:+1",
+        "nats://u:secret@b b:4222",
+        "nats://u:secret@b:4222,",
+        "nats://[::1:4222",
+        "nats://[b]:4222",
+        "nats://[::1]4222",
+    ] {
+        let error = parse(&["--nats", wrong]).unwrap_err();
+        assert_eq!(ExitCode::of_usage(&error), 64, "{wrong}");
+        let said = error.to_string();
+        assert!(said.contains("--nats") && said.contains("nats://HOST:PORT"), "{wrong}: {said}");
+        assert!(!said.contains("secret"), "{wrong}: {said}");
+        let (_dir, file) = config(&format!("data = 'x'\nnats = '{wrong}'\n"));
+        let error = resolve(&["--config", &file], Service::Up).unwrap_err();
+        assert_eq!(error.exit_code(), 64);
+        let said = error.to_string();
+        assert!(said.contains("dòng 2 (line 2), nats: "), "{wrong}: {said}");
+        assert!(!said.contains("secret"), "{wrong}: {said}");
+    }
 }

@@ -1,14 +1,29 @@
-//! The alert: raised, perhaps approved, issued, and cancelled, resolved or expired.
+//! The alert's whole life: raised, approved or reviewed, issued; changed, widened, held; and
+//! cancelled, resolved, opened again or expired.
 //!
 //! A relay to a commune begins where the alert names it; the commune's answer is `relay`'s.
 
+mod ask;
+mod deciding;
+mod event;
+mod folding;
+mod near_expiry;
+mod refusal;
+
 use std::sync::Arc;
 
+pub use self::{
+    ask::{AlertAsk, AlertCommand, Change, ChangeHow},
+    event::{AlertEvent, Pending},
+    near_expiry::NearExpiry,
+    refusal::NotDone,
+};
 use crate::{
-    decider::{Decider, Refusal},
-    ids::{Home, Millis, RecordId},
-    reach::{Borders, COMMUNES_PER_COMMIT_MAX, CommuneReached, NoReach, ReachRequest, reach},
-    values::{AlertKind, AlertStatus, Role, Sex, Travel},
+    decider::Decider,
+    ids::{CommuneCode, Home, Millis, RecordId},
+    policy::Policy,
+    reach::{Borders, CommuneReached, Figures, NextStep, ReachRequest, corridors::Corridors},
+    values::{AlertKind, AlertStatus, Sex, Travel},
 };
 
 /// What is open of an alert; its words are sealed, and no decision needs them.
@@ -34,6 +49,8 @@ pub struct AlertFacts {
     pub expires_at: Millis,
     /// Which communes are asked for.
     pub reach: ReachRequest,
+    /// The criteria of which the officer says that nobody knows (see `criteria`).
+    pub dont_know: Vec<String>,
 }
 
 /// Where and when somebody or something was last seen, or was found.
@@ -63,124 +80,99 @@ pub struct PersonFacts {
     pub sex: Option<Sex>,
 }
 
-/// Something asked of an alert.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct AlertCommand {
-    /// The officer's id, or `service:alerting`.
-    pub by: String,
-    /// The role of the token; `None` for a service.
-    pub role: Option<Role>,
-    /// Decided later than this, it is stale.
-    pub valid_until: Option<Millis>,
-    /// What.
-    pub ask: AlertAsk,
+/// What was known when it was asked for, and what was missing (R18, R19).
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Checked {
+    /// The version of the criteria.
+    pub version: u32,
+    /// The weight of what was known, in percent of all.
+    pub completeness_percent: u8,
+    /// The criteria that were not answered.
+    pub missing: Vec<String>,
 }
 
-/// What can be asked.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum AlertAsk {
-    /// A new alert.
-    Raise {
-        /// What is open of it.
-        facts: AlertFacts,
-        /// Ten characters that people type.
-        code: String,
-        /// The command whose sealed part holds the words.
-        content: RecordId,
-    },
-    /// A second person's yes.
-    Approve {
-        /// To exactly this revision.
-        revision: u64,
-    },
-    /// It is called back.
-    Cancel {
-        /// The command whose sealed part holds the note.
-        note: RecordId,
-    },
-    /// It came to a good end.
-    Resolve {
-        /// The command whose sealed part holds the note.
-        note: RecordId,
-    },
-    /// Its time has passed.
-    Expire {
-        /// The expiry that was meant; a later one makes this void.
-        expires_at: Millis,
-    },
-    /// The communes that one commit could not name.
-    RelayFurther {
-        /// 1 for the first continuation.
-        step: u32,
-    },
+/// By what a reach was found, and when it grows next.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct NextReach {
+    /// The assumption; `None` where an officer chose.
+    pub assumed: Option<Assumed>,
+    /// When more communes come in; `None` at the limit, and where an officer chose.
+    pub at: Option<Millis>,
+    /// Which.
+    pub communes: Vec<CommuneCode>,
 }
 
-/// What is recorded of an alert.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum AlertEvent {
-    /// It waits for a second person.
-    ApprovalAsked {
-        /// 1.
-        revision: u64,
-        /// What is open of it.
-        facts: AlertFacts,
-        /// Ten characters that people type.
-        code: String,
-        /// The command whose sealed part holds the words.
-        content: RecordId,
-        /// Who asked: the one person who cannot approve.
-        by: String,
-    },
-    /// A second person approved.
-    Approved {
-        /// What was approved.
-        revision: u64,
-        /// Who.
-        by: String,
-    },
-    /// It is in force, and put to these communes.
-    Issued {
-        /// The revision that is in force.
-        revision: u64,
-        /// What is open of it.
-        facts: AlertFacts,
-        /// Ten characters that people type.
-        code: String,
-        /// The command whose sealed part holds the words.
-        content: RecordId,
-        /// Who raised it.
-        by: String,
-        /// At most [`COMMUNES_PER_COMMIT_MAX`].
-        communes: Vec<CommuneReached>,
-        /// Those that one commit could not name.
-        to_follow: Vec<CommuneReached>,
-    },
-    /// It is put to further communes; no new revision for those already told.
-    RelayedFurther {
-        /// 1 for the first continuation.
-        step: u32,
-        /// At most [`COMMUNES_PER_COMMIT_MAX`].
-        communes: Vec<CommuneReached>,
-    },
-    /// It was called back.
-    Cancelled {
-        /// The new revision.
-        revision: u64,
-        /// The command whose sealed part holds the note.
-        note: RecordId,
-    },
-    /// It came to a good end.
-    Resolved {
-        /// The new revision.
-        revision: u64,
-        /// The command whose sealed part holds the note.
-        note: RecordId,
-    },
-    /// Its time has passed.
-    Expired {
-        /// The new revision.
-        revision: u64,
-    },
+/// The figures of a growing reach, as they are recorded: words stay readable when tables change.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Assumed {
+    /// As `reach/v1`.
+    pub rule: String,
+    /// As `koester2008/1`.
+    pub table: String,
+    /// Whose row of the table was used.
+    pub category: String,
+    /// Over which ground.
+    pub terrain: String,
+    /// How somebody goes.
+    pub mode: String,
+    /// Metres an hour.
+    pub speed_m_h: u32,
+    /// From when.
+    pub t0: Millis,
+    /// When it was reckoned.
+    pub now: Millis,
+    /// How long a relay takes to be heard.
+    pub relay_delay_ms: u32,
+    /// The 95 % ring of the row.
+    pub r95_m: u32,
+    /// How far somebody may be.
+    pub reach_m: u32,
+    /// The limit of that.
+    pub reach_m_max: u32,
+    /// What distances were measured to: `border`, `centroid`, `none`.
+    pub measured: String,
+    /// Whether the line of the province is crossed: `cross`, `stop`.
+    pub province_line: String,
+    /// Whether it was kept to the bordering communes, since a review was owed.
+    pub is_bordering_only: bool,
+    /// Whether minutes of a ride that counted are an assumption.
+    pub is_ride_assumed: bool,
+}
+
+impl NextReach {
+    /// What is recorded of a reach that was reckoned.
+    #[must_use]
+    pub fn of(figures: Option<&Figures>, next: Option<&NextStep>) -> Self {
+        let communes = next.map(|next| next.communes.iter().map(|c| c.home.commune).collect());
+        Self {
+            assumed: figures.map(Assumed::of),
+            at: next.map(|next| next.at),
+            communes: communes.unwrap_or_default(),
+        }
+    }
+}
+
+impl Assumed {
+    fn of(figures: &Figures) -> Self {
+        Self {
+            rule: figures.rule.to_owned(),
+            table: figures.table.to_owned(),
+            category: figures.row.as_str().to_owned(),
+            terrain: figures.terrain.as_str().to_owned(),
+            mode: figures.mode.as_str().to_owned(),
+            speed_m_h: figures.speed_m_h,
+            t0: figures.t0,
+            now: figures.now,
+            relay_delay_ms: figures.relay_delay_ms,
+            r95_m: figures.r95_m,
+            reach_m: figures.reach_m,
+            reach_m_max: figures.reach_m_max,
+            measured: figures.measured.as_str().to_owned(),
+            province_line: figures.province_line.as_str().to_owned(),
+            is_bordering_only: figures.is_bordering_only,
+            is_ride_assumed: figures.is_ride_assumed,
+        }
+    }
 }
 
 /// What a decision knows beside the history.
@@ -190,78 +182,10 @@ pub struct AlertKnown {
     pub now: Millis,
     /// The map in force.
     pub map: Arc<dyn Borders>,
-}
-
-/// Why something is refused.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum NotDone {
-    /// It was decided too late.
-    #[error("held for longer than it was valid")]
-    Stale,
-    /// There is such an alert already.
-    #[error("raised already")]
-    AlreadyRaised,
-    /// There is no such alert.
-    #[error("no such alert")]
-    NotRaised,
-    /// It has expired before it was decided.
-    #[error("the expiry has passed")]
-    ExpiryPassed,
-    /// Somebody or something is missing, and nobody says where.
-    #[error("last_seen is missing")]
-    LastSeenMissing,
-    /// A suspect without a legal basis (R20).
-    #[error("legal_basis is missing")]
-    LegalBasisMissing,
-    /// The reach does not fit.
-    #[error("{0}")]
-    NoReach(NoReach),
-    /// The approver is who asked (R2).
-    #[error("the same person cannot approve")]
-    SamePerson,
-    /// The role does not approve.
-    #[error("the role does not approve")]
-    RoleMissing,
-    /// Another revision than the one that waits.
-    #[error("another revision waits")]
-    StaleRevision,
-    /// Nothing waits for approval.
-    #[error("nothing waits for approval")]
-    NotAwaiting,
-    /// It still waits for approval.
-    #[error("not issued yet")]
-    NotIssued,
-    /// It was cancelled.
-    #[error("cancelled already")]
-    AlreadyCancelled,
-    /// It was resolved.
-    #[error("resolved already")]
-    AlreadyResolved,
-}
-
-impl From<NotDone> for Refusal {
-    fn from(not: NotDone) -> Self {
-        let (code, field) = match not {
-            NotDone::Stale => return Self::STALE,
-            NotDone::AlreadyRaised => ("already-raised", ""),
-            NotDone::NotRaised => ("not-found", ""),
-            NotDone::ExpiryPassed => ("expiry-passed", "expires"),
-            NotDone::LastSeenMissing => ("last-seen-missing", "last_seen"),
-            NotDone::LegalBasisMissing => ("legal-basis-missing", "legal_basis"),
-            NotDone::NoReach(NoReach::UnknownCommune) => ("unknown-commune", "commune"),
-            NotDone::NoReach(NoReach::UnknownNamed(_)) => ("unknown-commune", "reach.communes"),
-            NotDone::NoReach(NoReach::TooManyRings) => ("over-limit", "reach.rings"),
-            NotDone::NoReach(NoReach::TooManyNamed) => ("over-limit", "reach.communes"),
-            NotDone::SamePerson => ("same-person", ""),
-            NotDone::RoleMissing => ("role-missing", ""),
-            NotDone::StaleRevision => ("stale-revision", "revision"),
-            NotDone::NotAwaiting => ("not-awaiting-approval", ""),
-            NotDone::NotIssued => ("not-issued", ""),
-            NotDone::AlreadyCancelled => ("already-cancelled", ""),
-            NotDone::AlreadyResolved => ("already-resolved", ""),
-        };
-        Self { code, field }
-    }
+    /// Stations and rides.
+    pub corridors: Arc<Corridors>,
+    /// The policy of the issuing commune.
+    pub policy: Arc<Policy>,
 }
 
 /// An alert, as far as it is decided.
@@ -296,6 +220,8 @@ pub struct Content {
     pub content: RecordId,
     /// Who raised it.
     pub by: String,
+    /// What was known when it was raised.
+    pub checked: Checked,
 }
 
 /// An alert that is or was in force.
@@ -303,7 +229,7 @@ pub struct Content {
 pub struct Live {
     /// What it says.
     pub content: Content,
-    /// The revision that a second person approved, if one had to.
+    /// The revision that a second person approved last, if one had to.
     pub approved: Option<u64>,
     /// The communes it was put to.
     pub communes: Vec<CommuneReached>,
@@ -311,11 +237,73 @@ pub struct Live {
     pub to_follow: Vec<CommuneReached>,
     /// How many continuations were recorded.
     pub steps: u32,
+    /// How many enlargements were recorded.
+    pub grown: u32,
+    /// When more communes come in.
+    pub next: NextReach,
+    /// How often it was put on hold: what was due before is asked for anew afterwards.
+    pub holds: u32,
+    /// What has not left stays here.
+    pub on_hold: bool,
+    /// Whether a second person has still to look at it.
+    pub review: Review,
+    /// The highest revision that a change was asked for under. It is never used again, so that an
+    /// approval that comes late approves nothing else.
+    pub asked: u64,
+    /// A change that waits for a second person: its revision, what, and who asked.
+    pub pending: Option<(u64, Pending, String)>,
+    /// The newest sighting.
+    pub sighting: Option<LastSeen>,
+    /// The expiry that the officer was asked about before it came; a later one is asked about anew.
+    pub asked_before_expiry: Option<Millis>,
+}
+
+/// Whether a second person has still to look at what one officer sent alone.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum Review {
+    /// Nothing was sent alone.
+    #[default]
+    NotOwed,
+    /// Somebody has to.
+    Owed {
+        /// Until when.
+        due: Millis,
+        /// Who sent: these cannot.
+        by: Vec<String>,
+        /// Whether that time has passed.
+        missed: bool,
+    },
+    /// Somebody has.
+    Done {
+        /// Who.
+        by: String,
+    },
+}
+
+impl Review {
+    /// Whether it is still to come.
+    #[must_use]
+    pub fn is_owed(&self) -> bool {
+        matches!(self, Self::Owed { .. })
+    }
+
+    /// The word in the interface; empty where none is owed.
+    #[must_use]
+    pub fn as_str(&self) -> &'static str {
+        match self {
+            Self::NotOwed => "",
+            Self::Owed { missed: false, .. } => "owed",
+            Self::Owed { missed: true, .. } => "missed",
+            Self::Done { .. } => "done",
+        }
+    }
 }
 
 /// How an alert ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Closing {
+    /// A second person said no: nobody was told.
+    Declined,
     /// Called back.
     Cancelled,
     /// A good end.
@@ -335,13 +323,19 @@ impl Alert {
         }
     }
 
+    /// It is or was in force.
+    #[must_use]
+    pub fn live(&self) -> Option<&Live> {
+        match self {
+            Self::Unissued | Self::AwaitingApproval(_) => None,
+            Self::Active(live) | Self::Closed { live, .. } => Some(live),
+        }
+    }
+
     /// The communes that it was put to.
     #[must_use]
     pub fn communes(&self) -> &[CommuneReached] {
-        match self {
-            Self::Unissued | Self::AwaitingApproval(_) => &[],
-            Self::Active(live) | Self::Closed { live, .. } => &live.communes,
-        }
+        self.live().map_or(&[], |live| &live.communes)
     }
 
     /// The state's word in the interface.
@@ -351,6 +345,7 @@ impl Alert {
             Self::Unissued => "deciding",
             Self::AwaitingApproval(_) => "awaiting-approval",
             Self::Active(_) => "active",
+            Self::Closed { how: Closing::Declined, .. } => "declined",
             Self::Closed { how: Closing::Cancelled, .. } => "cancelled",
             Self::Closed { how: Closing::Resolved, .. } => "resolved",
             Self::Closed { how: Closing::Expired, .. } => "expired",
@@ -367,116 +362,35 @@ impl Alert {
         }
     }
 
-    fn raise(
-        &self,
-        command: &AlertCommand,
-        (facts, code, content): (&AlertFacts, &str, RecordId),
-        known: &AlertKnown,
-    ) -> Result<Vec<AlertEvent>, NotDone> {
-        if *self != Self::Unissued {
-            return Err(NotDone::AlreadyRaised);
-        }
-        if facts.expires_at <= known.now {
-            return Err(NotDone::ExpiryPassed);
-        }
-        if facts.kind.needs_last_seen() && facts.last_seen.is_none() {
-            return Err(NotDone::LastSeenMissing);
-        }
-        if facts.kind == AlertKind::Suspect && facts.legal_basis.is_none() {
-            return Err(NotDone::LegalBasisMissing);
-        }
-        let said = Content {
-            revision: 1,
-            facts: facts.clone(),
-            code: code.to_owned(),
-            content,
-            by: command.by.clone(),
-        };
-        let issued = issue(said, known)?;
-        if !facts.kind.needs_approval() {
-            return Ok(vec![issued]);
-        }
-        Ok(vec![AlertEvent::ApprovalAsked {
-            revision: 1,
-            facts: facts.clone(),
-            code: code.to_owned(),
-            content,
-            by: command.by.clone(),
-        }])
-    }
-
-    fn approve(
-        &self,
-        command: &AlertCommand,
-        revision: u64,
-        known: &AlertKnown,
-    ) -> Result<Vec<AlertEvent>, NotDone> {
-        let waiting = match self {
-            Self::Unissued => return Err(NotDone::NotRaised),
-            Self::AwaitingApproval(waiting) => waiting,
-            Self::Active(live) if live.approved == Some(revision) => return Ok(vec![]),
-            Self::Active(_) | Self::Closed { .. } => return Err(NotDone::NotAwaiting),
-        };
-        if !matches!(command.role, Some(Role::Commander | Role::Province)) {
-            return Err(NotDone::RoleMissing);
-        }
-        if waiting.by == command.by {
-            return Err(NotDone::SamePerson);
-        }
-        if waiting.revision != revision {
-            return Err(NotDone::StaleRevision);
-        }
-        if waiting.facts.expires_at <= known.now {
-            return Err(NotDone::ExpiryPassed);
-        }
-        let issued = issue(Content { revision: revision + 1, ..waiting.clone() }, known)?;
-        Ok(vec![AlertEvent::Approved { revision, by: command.by.clone() }, issued])
-    }
-
-    fn cancel(&self, note: RecordId) -> Result<Vec<AlertEvent>, NotDone> {
+    /// Whether the officer was asked, and has not answered by another expiry: it ends soon.
+    #[must_use]
+    pub fn is_expiry_near(&self) -> bool {
         match self {
-            Self::Unissued => Err(NotDone::NotRaised),
-            Self::Closed { how: Closing::Cancelled, .. } => Ok(vec![]),
-            Self::Closed { how: Closing::Resolved, .. } => Err(NotDone::AlreadyResolved),
-            // A false alarm that has expired is still a false alarm.
-            _ => Ok(vec![AlertEvent::Cancelled { revision: self.next_revision(), note }]),
+            Self::Active(live) => live.asked_before_expiry == Some(live.content.facts.expires_at),
+            _ => false,
         }
     }
 
-    fn resolve(&self, note: RecordId) -> Result<Vec<AlertEvent>, NotDone> {
-        match self {
-            Self::Unissued => Err(NotDone::NotRaised),
-            Self::AwaitingApproval(_) => Err(NotDone::NotIssued),
-            Self::Closed { how: Closing::Resolved, .. } => Ok(vec![]),
-            Self::Closed { how: Closing::Cancelled, .. } => Err(NotDone::AlreadyCancelled),
-            _ => Ok(vec![AlertEvent::Resolved { revision: self.next_revision(), note }]),
-        }
+    /// When something of it is due by the clock: its end, the next step of its reach, a review.
+    /// The question before its end is [`NearExpiry`]'s.
+    #[must_use]
+    pub fn due_at(&self) -> Option<Millis> {
+        let live = match self {
+            Self::Active(live) => Some(live),
+            _ => None,
+        };
+        let grows = live.filter(|live| !live.on_hold).and_then(|live| live.next.at);
+        let review = live.and_then(|live| match &live.review {
+            Review::Owed { due, missed: false, .. } => Some(*due),
+            _ => None,
+        });
+        [self.expires_at(), grows, review].into_iter().flatten().min()
     }
 
     fn next_revision(&self) -> u64 {
-        self.content().map_or(1, |content| content.revision + 1)
+        let asked = self.live().map_or(0, |live| live.asked);
+        self.content().map_or(1, |content| content.revision.max(asked) + 1)
     }
-
-    fn closed(self, revision: u64, how: Closing) -> Self {
-        let mut live = match self {
-            Self::Unissued => return Self::Unissued,
-            Self::AwaitingApproval(content) => {
-                Live { content, approved: None, communes: vec![], to_follow: vec![], steps: 0 }
-            }
-            Self::Active(live) | Self::Closed { live, .. } => live,
-        };
-        live.content.revision = revision;
-        Self::Closed { live, how }
-    }
-}
-
-/// The event that puts `said` in force, with the communes of its reach.
-fn issue(said: Content, known: &AlertKnown) -> Result<AlertEvent, NotDone> {
-    let mut communes = reach(said.facts.home.commune, &said.facts.reach, known.map.as_ref())
-        .map_err(NotDone::NoReach)?;
-    let to_follow = communes.split_off(communes.len().min(COMMUNES_PER_COMMIT_MAX));
-    let Content { revision, facts, code, content, by } = said;
-    Ok(AlertEvent::Issued { revision, facts, code, content, by, communes, to_follow })
 }
 
 impl Decider for Alert {
@@ -490,89 +404,11 @@ impl Decider for Alert {
         command: &AlertCommand,
         known: &AlertKnown,
     ) -> Result<Vec<AlertEvent>, NotDone> {
-        if command.valid_until.is_some_and(|until| until < known.now) {
-            return Err(NotDone::Stale);
-        }
-        match &command.ask {
-            AlertAsk::Raise { facts, code, content } => {
-                self.raise(command, (facts, code, *content), known)
-            }
-            AlertAsk::Approve { revision } => self.approve(command, *revision, known),
-            AlertAsk::Cancel { note } => self.cancel(*note),
-            AlertAsk::Resolve { note } => self.resolve(*note),
-            AlertAsk::Expire { expires_at } => Ok(match self.expires_at() {
-                Some(at) if at == *expires_at && at <= known.now => {
-                    vec![AlertEvent::Expired { revision: self.next_revision() }]
-                }
-                _ => vec![],
-            }),
-            AlertAsk::RelayFurther { step } => Ok(match self {
-                Self::Active(live) if live.steps + 1 == *step && !live.to_follow.is_empty() => {
-                    let communes =
-                        live.to_follow.iter().take(COMMUNES_PER_COMMIT_MAX).copied().collect();
-                    vec![AlertEvent::RelayedFurther { step: *step, communes }]
-                }
-                _ => vec![],
-            }),
-        }
+        self.decided(command, known)
     }
 
     fn evolve(self, event: &AlertEvent) -> Self {
-        match (self, event) {
-            // A record that the broker lost and that was appended again later may come after
-            // the end: cancelled outranks resolved, and any end outranks active.
-            (
-                closed @ Self::Closed { .. },
-                AlertEvent::ApprovalAsked { .. }
-                | AlertEvent::Issued { .. }
-                | AlertEvent::Expired { .. },
-            )
-            | (
-                closed @ Self::Closed { how: Closing::Cancelled, .. },
-                AlertEvent::Resolved { .. },
-            ) => closed,
-            (_, AlertEvent::ApprovalAsked { revision, facts, code, content, by }) => {
-                Self::AwaitingApproval(Content {
-                    revision: *revision,
-                    facts: facts.clone(),
-                    code: code.clone(),
-                    content: *content,
-                    by: by.clone(),
-                })
-            }
-            (
-                before,
-                AlertEvent::Issued { revision, facts, code, content, by, communes, to_follow },
-            ) => Self::Active(Live {
-                approved: before.content().map(|waiting| waiting.revision),
-                content: Content {
-                    revision: *revision,
-                    facts: facts.clone(),
-                    code: code.clone(),
-                    content: *content,
-                    by: by.clone(),
-                },
-                communes: communes.clone(),
-                to_follow: to_follow.clone(),
-                steps: 0,
-            }),
-            (Self::Active(mut live), AlertEvent::RelayedFurther { step, communes }) => {
-                live.to_follow.retain(|commune| !communes.contains(commune));
-                live.communes.extend(communes.iter().copied());
-                live.steps = *step;
-                Self::Active(live)
-            }
-            (before, AlertEvent::Cancelled { revision, .. }) => {
-                before.closed(*revision, Closing::Cancelled)
-            }
-            (before, AlertEvent::Resolved { revision, .. }) => {
-                before.closed(*revision, Closing::Resolved)
-            }
-            (before, AlertEvent::Expired { revision }) => {
-                before.closed(*revision, Closing::Expired)
-            }
-            (before, AlertEvent::Approved { .. } | AlertEvent::RelayedFurther { .. }) => before,
-        }
+        self.folded(event)
     }
 }
 

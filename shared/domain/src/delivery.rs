@@ -7,8 +7,10 @@ use std::{collections::BTreeSet, sync::Arc};
 use crate::{
     decider::{Decider, Refusal},
     ids::{AlertId, ChannelId, CommuneCode, GroupId, Home, Millis, RecordId},
-    values::{AlertStatus, GroupKind, News},
+    values::News,
 };
+
+pub use crate::gate::may_be_told;
 
 /// Who holds the lease may send for so long without renewing it.
 pub const LEASE_MS: i64 = 10_000;
@@ -24,18 +26,6 @@ pub struct Target {
     pub channel: ChannelId,
     /// The channel's type, as `webhook`.
     pub channel_type: Arc<str>,
-}
-
-/// The gate: whether a group may be told of an alert of this status. Called where the plan is
-/// made and again at the last hop. An exercise or test never reaches the public.
-#[must_use]
-pub fn may_be_told(status: AlertStatus, kind: GroupKind, takes_part_in_exercises: bool) -> bool {
-    match status {
-        AlertStatus::Actual => true,
-        AlertStatus::Exercise | AlertStatus::Test => {
-            kind == GroupKind::Officers || takes_part_in_exercises
-        }
-    }
 }
 
 /// The stable id of one delivery: alert, revision, group and channel; the same at every retry.
@@ -86,9 +76,23 @@ pub struct Plan {
     pub instance: String,
     /// No attempt after this.
     pub give_up_at: Millis,
-    /// For a new alert: the groups of the commune. What follows up goes to those of the plans
-    /// before who may have been reached, and leaves this empty.
+    /// Whom of the commune.
+    pub audience: Audience,
+    /// For [`Audience::Named`]: these. All others follow from the plans before.
     pub targets: Vec<Target>,
+}
+
+/// Who is told some news.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Audience {
+    /// The targets that the plan names.
+    Named,
+    /// Everybody planned for before who may have been reached.
+    MayHaveBeenReached,
+    /// Everybody planned for before who was certainly not reached.
+    NotReached,
+    /// Everybody planned for before.
+    Everybody,
 }
 
 /// Why something was stopped.
@@ -104,6 +108,8 @@ pub enum StopReason {
     NoSuchTarget,
     /// The gate is shut: an exercise, and the group takes no part.
     Gate,
+    /// The issuing commune put it on hold.
+    Held,
 }
 
 impl StopReason {
@@ -116,6 +122,7 @@ impl StopReason {
             Self::Superseded => "superseded",
             Self::NoSuchTarget => "no-such-target",
             Self::Gate => "gate",
+            Self::Held => "on-hold",
         }
     }
 }
@@ -123,7 +130,8 @@ impl StopReason {
 impl std::str::FromStr for StopReason {
     type Err = crate::values::UnknownWord;
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        [Self::Refused, Self::Expired, Self::Superseded, Self::NoSuchTarget, Self::Gate]
+        use StopReason::{Expired, Gate, Held, NoSuchTarget, Refused, Superseded};
+        [Refused, Expired, Superseded, NoSuchTarget, Gate, Held]
             .into_iter()
             .find(|reason| reason.as_str() == text)
             .ok_or(crate::values::UnknownWord)
@@ -210,14 +218,24 @@ impl Delivery {
         if plan.revision <= self.revision {
             return vec![];
         }
-        let follow_up = plan.news.follows_up();
-        let mut targets: Vec<Target> = if follow_up {
-            self.targets.difference(&known.not_reached).cloned().collect()
-        } else {
-            plan.targets.clone()
+        // A refusal stops what has not left, and later news; who may have been told still hears
+        // what is corrected, and the end.
+        let is_refused = self.refused_up_to > 0;
+        let audience = match (plan.audience, plan.news) {
+            (Audience::Everybody, News::Corrected) if is_refused => Audience::MayHaveBeenReached,
+            (audience, _) => audience,
         };
-        // A refusal that came before the plan stops what has not left: nobody is told.
-        if !follow_up && self.refused_up_to >= plan.revision {
+        let mut targets: Vec<Target> = match audience {
+            Audience::Named => plan.targets.clone(),
+            Audience::MayHaveBeenReached => {
+                self.targets.difference(&known.not_reached).cloned().collect()
+            }
+            Audience::NotReached => {
+                self.targets.intersection(&known.not_reached).cloned().collect()
+            }
+            Audience::Everybody => self.targets.iter().cloned().collect(),
+        };
+        if is_refused && matches!(plan.news, News::Issued | News::Updated) {
             targets.clear();
         }
         let (instance, lease_until) = match &self.lease {
@@ -235,6 +253,7 @@ impl Delivery {
                 cause: plan.cause,
                 instance: instance.clone(),
                 give_up_at: plan.give_up_at,
+                audience: Audience::Named,
                 targets: targets.to_vec(),
             },
             lease_until,
@@ -325,6 +344,10 @@ mod tests {
             cause: RecordId::of_purpose("c"),
             instance: "one".into(),
             give_up_at: Millis(1_000),
+            audience: match news {
+                News::Issued => Audience::Named,
+                _ => Audience::MayHaveBeenReached,
+            },
             targets: (0..targets).map(target).collect(),
         })
     }
@@ -406,18 +429,5 @@ mod tests {
         let events = delivery.decide(&DeliveryCommand::Plan(other), &known(5, &[])).unwrap();
         let DeliveryEvent::Planned { plan, lease_until } = &events[0] else { panic!() };
         assert_eq!((plan.instance.as_str(), *lease_until), ("one", Millis(LEASE_MS)));
-    }
-
-    #[test]
-    fn the_gate_lets_no_exercise_out() {
-        for kind in GroupKind::ALL.iter().copied() {
-            for exercises in [false, true] {
-                assert!(may_be_told(AlertStatus::Actual, kind, exercises));
-                for status in [AlertStatus::Exercise, AlertStatus::Test] {
-                    let allowed = exercises || kind == GroupKind::Officers;
-                    assert_eq!(may_be_told(status, kind, exercises), allowed);
-                }
-            }
-        }
     }
 }

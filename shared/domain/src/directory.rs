@@ -1,13 +1,15 @@
 //! The directory's entries: officers, groups, tokens, and the map in force.
 //!
-//! Each is an entity of its own, and all four are decided alike: what is recorded already is
-//! already true.
+//! Officers' addresses, rosters too. Each is an entity of its own, and all are decided alike: what
+//! is recorded already is already true.
 
 use crate::{
+    dated::Validity,
     decider::{Decider, Refusal},
     ids::{ChannelId, GroupId, Home, Millis, OfficerId, RecordId},
     rights::Standing,
-    values::GroupKind,
+    roster::Duty,
+    values::{GroupKind, Role},
 };
 
 /// What is open of a group; its name, addresses and secrets are sealed.
@@ -65,6 +67,37 @@ pub struct TokenFacts {
     pub expires_at: Option<Millis>,
 }
 
+/// What is open of how an officer is reached; name and addresses are sealed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ContactFacts {
+    /// Who.
+    pub officer: OfficerId,
+    /// Whether a way to reach the officer is recorded.
+    pub reachable: bool,
+}
+
+/// Who is asked at one place, and when who is on duty: all of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RosterFacts {
+    /// A commune, or a province's duty desk ([`Home::of_province`]).
+    pub place: Home,
+    /// In the order in which they are asked.
+    pub contacts: Vec<Listed>,
+    /// When who is on duty; everybody here is a contact.
+    pub duties: Vec<Duty>,
+}
+
+/// Somebody who is asked at a place.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Listed {
+    /// Who.
+    pub officer: OfficerId,
+    /// As whom.
+    pub role: Role,
+    /// When.
+    pub valid: Validity,
+}
+
 /// Something asked of the directory.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum DirectoryCommand {
@@ -86,6 +119,15 @@ pub enum DirectoryCommand {
     },
     /// Write down which map is in force.
     AdoptMap(MapFacts),
+    /// Add or change how an officer is reached.
+    RecordContact {
+        /// What is open of it.
+        facts: ContactFacts,
+        /// The command whose sealed part holds the rest.
+        content: RecordId,
+    },
+    /// Set who is asked at a place.
+    RecordRoster(RosterFacts),
 }
 
 /// Which map.
@@ -118,6 +160,15 @@ pub enum DirectoryEvent {
     },
     /// A map is in force.
     MapAdopted(MapFacts),
+    /// It is known how an officer is reached, or that has changed.
+    ContactRecorded {
+        /// What is open of it.
+        facts: ContactFacts,
+        /// The command whose sealed part holds the rest.
+        content: RecordId,
+    },
+    /// Who is asked at a place is set.
+    RosterRecorded(RosterFacts),
 }
 
 /// Why something is refused.
@@ -157,6 +208,10 @@ pub enum Entry {
     },
     /// The map in force.
     Map(MapFacts),
+    /// How an officer is reached, and which command holds its sealed part.
+    Contact(RecordId),
+    /// Who is asked at a place.
+    Roster(RosterFacts),
 }
 
 impl Decider for Entry {
@@ -195,6 +250,18 @@ impl Decider for Entry {
             (DirectoryCommand::AdoptMap(map), Self::Map(same)) if map == same => vec![],
             (DirectoryCommand::AdoptMap(_), Self::Map(_)) => return Err(NotRecorded::OtherMap),
             (DirectoryCommand::AdoptMap(map), _) => vec![DirectoryEvent::MapAdopted(*map)],
+            (DirectoryCommand::RecordContact { content, .. }, Self::Contact(same))
+                if same == content =>
+            {
+                vec![]
+            }
+            (DirectoryCommand::RecordContact { facts, content }, _) => {
+                vec![DirectoryEvent::ContactRecorded { facts: facts.clone(), content: *content }]
+            }
+            (DirectoryCommand::RecordRoster(facts), Self::Roster(same)) if facts == same => vec![],
+            (DirectoryCommand::RecordRoster(facts), _) => {
+                vec![DirectoryEvent::RosterRecorded(facts.clone())]
+            }
         })
     }
 
@@ -205,6 +272,8 @@ impl Decider for Entry {
             DirectoryEvent::TokenMade(_) => Self::Token { revoked: false },
             DirectoryEvent::TokenRevoked { .. } => Self::Token { revoked: true },
             DirectoryEvent::MapAdopted(map) => Self::Map(*map),
+            DirectoryEvent::ContactRecorded { content, .. } => Self::Contact(*content),
+            DirectoryEvent::RosterRecorded(facts) => Self::Roster(facts.clone()),
         }
     }
 }
@@ -236,6 +305,27 @@ mod tests {
         });
         let revoke = DirectoryCommand::RevokeToken { id: "t1".into() };
         let map = |n| DirectoryCommand::AdoptMap(MapFacts { sha256: [n; 32], communes: 1 });
+        let contact = |content| DirectoryCommand::RecordContact {
+            facts: ContactFacts { officer: "an".parse().unwrap(), reachable: true },
+            content: RecordId::of_purpose(content),
+        };
+        let listed = |officer: &str| Listed {
+            officer: officer.parse().unwrap(),
+            role: Role::Officer,
+            valid: Validity::ALWAYS,
+        };
+        let roster = |officer| {
+            DirectoryCommand::RecordRoster(RosterFacts {
+                place: Home::NATION,
+                contacts: vec![listed(officer)],
+                duties: vec![],
+            })
+        };
+        for (one, other) in [(contact("a"), contact("b")), (roster("an"), roster("binh"))] {
+            check(&[], &one, Ok(1));
+            check(std::slice::from_ref(&one), &one, Ok(0));
+            check(&[one.clone(), other], &one, Ok(1));
+        }
         check(&[], &token, Ok(1));
         check(std::slice::from_ref(&token), &token, Ok(0));
         check(std::slice::from_ref(&token), &revoke, Ok(1));

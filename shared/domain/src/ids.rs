@@ -5,6 +5,8 @@ use std::{fmt, str::FromStr, sync::Arc};
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
+use crate::freeze::Frozen;
+
 /// Why a text is not an id.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("not {what}")]
@@ -120,15 +122,43 @@ impl EntityName {
     pub fn receipt(alert: AlertId, commune: CommuneCode) -> Self {
         Self(format!("receipt-{alert}-{commune}"))
     }
+    /// `match-<alert>-<alert>`: whether two alerts speak of the same; the smaller id first.
+    #[must_use]
+    pub fn matching(one: AlertId, other: AlertId) -> Self {
+        Self(format!("match-{}-{}", one.min(other), one.max(other)))
+    }
     /// `group-<id>`.
     #[must_use]
     pub fn group(id: &GroupId) -> Self {
         Self(format!("group-{id}"))
     }
+    /// `freeze-officer-<id>` or `freeze-commune-<code>`: whether somebody is kept from raising.
+    #[must_use]
+    pub fn freeze(of: &Frozen) -> Self {
+        Self(of.to_string())
+    }
     /// `officer-<id>`.
     #[must_use]
     pub fn officer(id: &OfficerId) -> Self {
         Self(format!("officer-{id}"))
+    }
+    /// `contact-<officer>`: how an officer is reached.
+    #[must_use]
+    pub fn contact(officer: &OfficerId) -> Self {
+        Self(format!("contact-{officer}"))
+    }
+    /// `roster-<commune>`, or `roster-p<province>` of a province's duty desk: who is asked there.
+    #[must_use]
+    pub fn roster(place: Home) -> Self {
+        if place == Home::of_province(place.province) {
+            return Self(format!("roster-p{}", place.province));
+        }
+        Self(format!("roster-{}", place.commune))
+    }
+    /// `directory`: which version of it holds when.
+    #[must_use]
+    pub fn directory() -> Self {
+        Self("directory".to_owned())
     }
     /// `token-<id>`.
     #[must_use]
@@ -162,6 +192,20 @@ impl EntityName {
             "alert" | "relay" | "delivery" | "receipt" => rest.get(..36)?.parse().ok(),
             _ => None,
         }
+    }
+
+    /// The two alerts of a `match-…`.
+    #[must_use]
+    pub fn matched(&self) -> Option<[AlertId; 2]> {
+        let both = self.0.strip_prefix("match-")?;
+        let (one, other) = (both.get(..36)?.parse().ok()?, both.get(37..)?.parse().ok()?);
+        (*self == Self::matching(one, other)).then_some([one, other])
+    }
+
+    /// Whether this is of the alert's history: its own, or that of a match with another one.
+    #[must_use]
+    pub fn is_of(&self, alert: AlertId) -> bool {
+        self.alert_id() == Some(alert) || self.matched().is_some_and(|both| both.contains(&alert))
     }
 }
 
@@ -343,6 +387,17 @@ mod tests {
         assert_eq!(EntityName::relay(alert, commune).commune(), Some(commune));
         assert_eq!(EntityName::alert(alert).commune(), None);
         assert_eq!(EntityName::token("abc").alert_id(), None);
+        // A match belongs to two alerts, and so to neither.
+        let other = AlertId::raised_by(RecordId::of_purpose("y"));
+        assert_eq!(EntityName::matching(alert, other), EntityName::matching(other, alert));
+        assert_eq!(EntityName::matching(alert, other).alert_id(), None);
+        let (smaller, larger) = (alert.min(other), alert.max(other));
+        assert_eq!(EntityName::matching(alert, other).matched(), Some([smaller, larger]));
+        assert!(EntityName::matching(alert, other).is_of(other));
+        assert!(EntityName::alert(alert).is_of(alert) && !EntityName::alert(alert).is_of(other));
+        for wrong in [format!("match-{larger}-{smaller}"), format!("match-{alert}")] {
+            assert_eq!(wrong.parse::<EntityName>().unwrap().matched(), None);
+        }
     }
 
     #[test]

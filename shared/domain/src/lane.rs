@@ -107,7 +107,7 @@ impl LaneDelivery {
         }
     }
 
-    fn may_have_arrived(&self, now: Millis, margin_ms: i64) -> bool {
+    pub(crate) fn may_have_arrived(&self, now: Millis, margin_ms: i64) -> bool {
         match self.progress {
             // The plan is the record of the first attempt: it may be under way.
             Progress::Planned => true,
@@ -176,7 +176,9 @@ impl Lanes {
                 // Whoever is told the new revision, or was certainly not told the old one, is
                 // not told the old one any more.
                 let before = plan.revision.saturating_sub(1);
-                self.stop(before, &[], StopReason::Superseded, None, at);
+                if before > 0 {
+                    self.stop(before, &[], StopReason::Superseded, None, at);
+                }
             }
             DeliveryEvent::LeaseTaken { instance, lease_until } => {
                 self.lease = Some(Lease { instance: instance.clone(), until: *lease_until });
@@ -200,6 +202,12 @@ impl Lanes {
                 continue;
             }
             for delivery in lane.iter_mut().filter(|d| d.revision <= up_to && !d.ended()) {
+                // A commune that refuses still tells those who may have been told how it ended,
+                // also where its refusal is taken in after the end.
+                let goes_on = delivery.news.follows_up() && delivery.news != News::Updated;
+                if why == StopReason::Refused && goes_on {
+                    continue;
+                }
                 if never_left != Some(true) {
                     delivery.maybe_arrived = delivery.may_have_arrived(at, ABOUT_TO_LEAVE_MS);
                 }
@@ -314,6 +322,7 @@ mod tests {
                 cause: RecordId::of_purpose("c"),
                 instance: "one".into(),
                 give_up_at: Millis(100_000),
+                audience: crate::delivery::Audience::Named,
                 targets: targets.iter().copied().map(target).collect(),
             },
             lease_until: Millis(10_000),

@@ -4,15 +4,32 @@
 //! arguments. Everything here can be tried in a table of given / when / then.
 
 pub mod alert;
+pub mod corrections;
+pub mod criteria;
+pub mod dated;
 pub mod decider;
 pub mod delivery;
 pub mod directory;
+pub mod expiry;
+pub mod fatigue;
+pub mod freeze;
+pub mod gate;
+pub mod guard;
+pub mod headline;
 pub mod ids;
 pub mod lane;
+pub mod limits;
+pub mod matching;
+pub mod policy;
+pub mod preflight;
+pub mod quiet;
 pub mod reach;
+pub mod recall;
 pub mod receipts;
 pub mod relay;
 pub mod rights;
+pub mod roster;
 pub mod schedule;
+pub mod sentence;
 pub mod text;
 pub mod values;

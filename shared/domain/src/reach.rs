@@ -1,8 +1,31 @@
 //! Reach: the communes an alert is put to, each with the reason. Pure; the map is an argument.
+//!
+//! [`reach`] is what an officer chose, and one ring; [`reach_at`] also thinks: it starts narrow and
+//! grows with the time that passes. Which events follow is the alert's.
+
+pub mod corridors;
+pub mod distance;
+mod growth;
+mod instant;
+pub mod subject;
+pub mod table;
+
+#[cfg(test)]
+#[path = "reach/instant_tests.rs"]
+mod instant_tests;
 
 use std::collections::{BTreeSet, VecDeque};
 
-use crate::ids::{CommuneCode, Home, ProvinceCode};
+use self::distance::{DistanceM, Located};
+pub use self::{
+    growth::{FLOOR_M, Measured},
+    instant::{Figures, Ground, NextStep, ProvinceLine, RULE, Reached, Terms, additions, reach_at},
+    subject::Subject,
+};
+use crate::{
+    alert::MilliPoint,
+    ids::{CommuneCode, Home, ProvinceCode},
+};
 
 /// The most rings an officer may ask for.
 pub const RINGS_MAX: u32 = 5;
@@ -19,12 +42,25 @@ pub trait Borders: Send + Sync {
     fn neighbours(&self, commune: CommuneCode) -> &[CommuneCode];
     /// All communes of a province.
     fn of_province(&self, province: ProvinceCode) -> Vec<CommuneCode>;
+    /// How far a commune lies from a point; `None` where the map does not say where it is, as a
+    /// map of borders alone.
+    fn distance_m(&self, _from: MilliPoint, _to: CommuneCode) -> Option<DistanceM> {
+        None
+    }
+    /// The commune that a point belongs to; `None` where the map does not say.
+    fn located(&self, _point: MilliPoint) -> Option<Located> {
+        None
+    }
+    /// Whether the commune is a town's ward; not, where the map does not say.
+    fn is_urban(&self, _commune: CommuneCode) -> bool {
+        false
+    }
 }
 
 /// What the officer asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ReachRequest {
-    /// The system decides. Today: the own commune and those that border on it.
+    /// The system decides: [`reach_at`] by the time that has passed, [`reach`] by one ring.
     Auto,
     /// So many borders away; 0 is the own commune only, at most [`RINGS_MAX`].
     Rings(u32),
@@ -47,6 +83,12 @@ pub enum ReachReason {
     Named,
     /// The whole province is told.
     Province,
+    /// It lies within the distance that somebody may have gone.
+    Distance,
+    /// It has a station ahead of somebody who may be riding.
+    Corridor,
+    /// A commune that it was relayed to relayed it onward.
+    Onward,
 }
 
 impl ReachReason {
@@ -59,6 +101,9 @@ impl ReachReason {
             Self::Ring => "ring",
             Self::Named => "named",
             Self::Province => "province",
+            Self::Distance => "distance",
+            Self::Corridor => "corridor",
+            Self::Onward => "onward",
         }
     }
 }

@@ -1,10 +1,15 @@
 //! The relay: one commune's answer to an alert that was put to it.
 //!
-//! It begins where the alert names the commune, so its first record is the answer.
+//! It begins where the alert names the commune, so its first record is the answer. What happens
+//! around the answer (silence that escalates, local instructions, relaying onward) is
+//! `protocol`'s; when silence is due to escalate is `escalation`'s.
+
+pub mod escalation;
+pub mod protocol;
 
 use crate::{
     decider::{Decider, Refusal},
-    ids::{Millis, RecordId},
+    ids::{CommuneCode, Millis, RecordId},
 };
 
 /// A commune's answer.
@@ -66,9 +71,24 @@ pub enum NotAnswered {
     /// The commune has refused.
     #[error("refused already")]
     AlreadyRefused,
-    /// There is nothing left to refuse.
+    /// There is nothing left to refuse, to instruct about, or to relay onward.
     #[error("the alert is over")]
     Closed,
+    /// More instructions, or more communes at once, than the limit.
+    #[error("more than the limit")]
+    OverLimit {
+        /// Of what: a field of the request.
+        field: &'static str,
+    },
+    /// It was relayed onward too often before it came here.
+    #[error("relayed onward too often before it came here")]
+    TooManyHops,
+    /// A commune to relay onward to is not on the map.
+    #[error("commune {0} is not on the map")]
+    UnknownCommune(CommuneCode),
+    /// The reach must not grow now: a review is owed, or the alert is on hold.
+    #[error("the reach must not grow now")]
+    ReachHeld,
 }
 
 impl From<NotAnswered> for Refusal {
@@ -79,6 +99,12 @@ impl From<NotAnswered> for Refusal {
             NotAnswered::AlreadyAcknowledged => "already-acknowledged",
             NotAnswered::AlreadyRefused => "already-refused",
             NotAnswered::Closed => "closed",
+            NotAnswered::OverLimit { field } => return Self { code: "over-limit", field },
+            NotAnswered::TooManyHops => "too-many-hops",
+            NotAnswered::UnknownCommune(_) => {
+                return Self { code: "unknown-commune", field: "communes" };
+            }
+            NotAnswered::ReachHeld => "reach-held",
         };
         Self { code, field: "" }
     }

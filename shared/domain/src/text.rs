@@ -1,6 +1,6 @@
 //! Plain text, as people may write it: NFC, no control characters, not blank, bounded.
 
-use unicode_normalization::UnicodeNormalization;
+use unicode_normalization::{UnicodeNormalization, char::is_combining_mark};
 
 /// Characters of a headline.
 pub const HEADLINE_CHARS_MAX: usize = 160;
@@ -58,8 +58,28 @@ pub fn plain(text: &str, shape: Shape, chars_max: usize) -> Result<String, NotTe
     Ok(normal)
 }
 
+/// What a text says, however it is written: compatible forms are one, and case, diacritics,
+/// invisible characters and punctuation are gone; words with one space between. For comparing
+/// only, as two Vietnamese words may fold into one.
+#[must_use]
+pub fn folded(text: &str) -> String {
+    let is_seen = |c: &char| !is_combining_mark(*c) && !is_invisible(*c) && !turns_text(*c);
+    let mut folded = String::with_capacity(text.len());
+    for c in text.nfkd().flat_map(char::to_lowercase).filter(is_seen) {
+        match c {
+            // The stroke is no combining mark; eth looks the same, and some keyboards give it.
+            '\u{111}' | '\u{F0}' => folded.push('d'),
+            c if c.is_alphanumeric() => folded.push(c),
+            _ if folded.is_empty() || folded.ends_with(' ') => {}
+            _ => folded.push(' '),
+        }
+    }
+    folded.truncate(folded.trim_end().len());
+    folded
+}
+
 /// Characters that nobody sees: a headline of these alone is blank.
-fn is_invisible(c: char) -> bool {
+pub(crate) fn is_invisible(c: char) -> bool {
     matches!(c, '\u{00AD}' | '\u{200B}'..='\u{200F}' | '\u{2060}'..='\u{2064}' | '\u{FEFF}')
 }
 
@@ -70,6 +90,8 @@ fn turns_text(c: char) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -88,5 +110,28 @@ mod tests {
             assert_eq!(plain(text, shape, 2).unwrap_err(), wrong, "{text:?}");
         }
         assert_eq!(plain("a\r\nb", Shape::Lines, 9).unwrap(), "a\nb");
+    }
+
+    #[test]
+    fn a_folded_text_is_what_it_says() {
+        for (text, says) in [
+            ("ĐÂY  không-phải diễn tập!", "day khong phai dien tap"),
+            ("Ðây (eth)", "day eth"),
+            ("ｔｈｉｓ is, not…a\u{200B} dr\u{AD}ill", "this is not a drill"),
+            (" … ", ""),
+            ("a\u{202E}b\u{2066}c", "abc"),
+        ] {
+            assert_eq!(folded(text), says, "{text:?}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn folding_is_done_once_and_sees_no_composition(text in "\\PC{0,40}") {
+            let once = folded(&text);
+            prop_assert_eq!(&folded(&once), &once);
+            prop_assert_eq!(&folded(&text.nfd().collect::<String>()), &once);
+            prop_assert_eq!(&folded(&text.nfc().collect::<String>()), &once);
+        }
     }
 }

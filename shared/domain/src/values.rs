@@ -159,7 +159,54 @@ words! {
     }
 }
 
+words! {
+    /// CAP's urgency, as far as the kind of an alert tells it.
+    Urgency {
+        /// Act at once.
+        Immediate = "immediate",
+        /// Act within the next hour.
+        Expected = "expected",
+        /// Act in the near future.
+        Future = "future",
+    }
+}
+
 impl AlertKind {
+    /// Whether a life may hang on minutes: never held by a budget, a quiet hour, or a commune
+    /// that does not answer. A found child counts, for nobody knows yet what it fled from. A
+    /// suspect does not: haste has killed people who were wrongly suspected (R20).
+    #[must_use]
+    pub fn life_threatening(self) -> bool {
+        matches!(self, Self::LostChild | Self::FoundChild | Self::MissingPerson | Self::Hazard)
+    }
+
+    /// How soon people must act. Source: the mapping to CAP 1.2 in the reference, section 14.
+    #[must_use]
+    pub fn urgency(self) -> Urgency {
+        match self {
+            Self::LostChild
+            | Self::FoundChild
+            | Self::MissingPerson
+            | Self::Suspect
+            | Self::Hazard => Urgency::Immediate,
+            Self::FoundPerson | Self::ScamWarning => Urgency::Expected,
+            Self::LostProperty | Self::FoundProperty | Self::Notice => Urgency::Future,
+        }
+    }
+
+    /// Whether one officer may send it at once, and a second person reviews it afterwards
+    /// (break-glass: R2, S7).
+    #[must_use]
+    pub fn may_break_glass(self) -> bool {
+        matches!(self, Self::LostChild | Self::FoundChild)
+    }
+
+    /// Whether it waits for the morning.
+    #[must_use]
+    pub fn heeds_quiet_hours(self) -> bool {
+        matches!(self, Self::Notice)
+    }
+
     /// Whether somebody or something is missing, or was found: then `last_seen` is required.
     #[must_use]
     pub fn needs_last_seen(self) -> bool {
@@ -195,5 +242,35 @@ impl News {
     #[must_use]
     pub fn follows_up(self) -> bool {
         !matches!(self, Self::Issued)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_kind_says_how_soon_and_how_grave() {
+        use AlertKind::*;
+        use Urgency::{Expected, Future, Immediate};
+        for (kind, life_threatening, urgency, break_glass) in [
+            (LostChild, true, Immediate, true),
+            (FoundChild, true, Immediate, true),
+            (MissingPerson, true, Immediate, false),
+            (FoundPerson, false, Expected, false),
+            (Suspect, false, Immediate, false),
+            (LostProperty, false, Future, false),
+            (FoundProperty, false, Future, false),
+            (ScamWarning, false, Expected, false),
+            (Hazard, true, Immediate, false),
+            (Notice, false, Future, false),
+        ] {
+            assert_eq!(kind.life_threatening(), life_threatening, "{kind:?}");
+            assert_eq!(kind.urgency(), urgency, "{kind:?}");
+            assert_eq!(kind.may_break_glass(), break_glass, "{kind:?}");
+            assert_eq!(kind.heeds_quiet_hours(), kind == Notice, "{kind:?}");
+            // What is grave is urgent, and never waits for the morning.
+            assert!(!life_threatening || urgency == Immediate && !kind.heeds_quiet_hours());
+        }
     }
 }

@@ -6,11 +6,11 @@
 
 use std::{collections::HashMap, path::Path};
 
-use event_log::Position;
+use event_log::{Position, Seal};
 use journal::Journal;
 
 use crate::{
-    entry::{Stored, decode_sealed},
+    entry::{self, decode_sealed},
     errors::OpenError,
     index::Index,
 };
@@ -82,14 +82,11 @@ fn scan(log: &Journal, parts: &HashMap<[u8; 16], u64>) -> Result<Scan, OpenError
     while scan.index.head() < log.end() {
         for bytes in log.read_from(scan.index.head(), SCAN_ENTRIES, SCAN_BYTES)? {
             let position = scan.index.head() + 1;
-            let stored = Stored::decode(bytes).map_err(|source| OpenError::NotAnEntry {
-                journal: "log",
-                position,
-                source,
-            })?;
-            let part = parts.get(stored.id.0.as_bytes()).copied();
-            scan.index.push(stored.id, &stored.key, stored.kind, part);
-            match (stored.has_sealed, part) {
+            let recorded = entry::decode(bytes, position)
+                .map_err(|source| OpenError::NotAnEntry { journal: "log", position, source })?;
+            let part = parts.get(recorded.id.0.as_bytes()).copied();
+            scan.index.push(recorded.id, &recorded.key, recorded.kind, part);
+            match (recorded.seal != Seal::None, part) {
                 (false, _) => {}
                 (true, Some(_)) => {
                     scan.missing += std::mem::take(&mut scan.unpromised_parts);

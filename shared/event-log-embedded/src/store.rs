@@ -13,7 +13,7 @@ use journal::{Journal, ReadError};
 use tokio::time::timeout;
 
 use crate::{
-    entry::{NotAnEntry, Stored, decode_sealed},
+    entry::{self, NotAnEntry, decode_sealed},
     index::Index,
     places::{self, Keeps, Kept},
     tail::Tail,
@@ -163,20 +163,21 @@ impl Store {
                 (state.index.class(position) == Some(class), state.index.sealed(position))
             };
             if same {
-                let stored = Stored::decode(bytes)?;
-                let seal = self.seal(&stored, part)?;
-                run.push_back(Arc::new(stored.recorded(position, seal)));
+                let mut recorded = entry::decode(bytes, position)?;
+                recorded.seal = self.seal(&recorded, part)?;
+                run.push_back(Arc::new(recorded));
             }
         }
         Ok(run)
     }
 
-    fn seal(&self, stored: &Stored, part: Option<u64>) -> Result<Seal, Unreadable> {
-        let Some(part) = part.filter(|_| stored.has_sealed) else {
-            return Ok(if stored.has_sealed { Seal::Missing } else { Seal::None });
+    /// The seal of a record that was read without its sealed part.
+    fn seal(&self, recorded: &Recorded, part: Option<u64>) -> Result<Seal, Unreadable> {
+        let Some(part) = part.filter(|_| recorded.seal == Seal::Missing) else {
+            return Ok(recorded.seal.clone());
         };
         let (id, sealed) = decode_sealed(self.sealed.read(part)?)?;
-        Ok(if id == stored.id { Seal::Here(sealed) } else { Seal::Missing })
+        Ok(if id == recorded.id { Seal::Here(sealed) } else { Seal::Missing })
     }
 
     /// The open part at a position, with the state locked.
@@ -189,8 +190,7 @@ impl Store {
             return Ok(Arc::clone(recorded));
         }
         let entry = position.checked_sub(1).ok_or(Unreadable::None(position))?;
-        let stored = Stored::decode(self.log.read(entry)?)?;
-        Ok(Arc::new(stored.recorded(position, Seal::Missing)))
+        Ok(Arc::new(entry::decode(self.log.read(entry)?, position)?))
     }
 
     /// SHA-256 of the open part at a position, where there is a record.

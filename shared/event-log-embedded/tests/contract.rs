@@ -18,8 +18,9 @@ use tempfile::TempDir;
 const SEGMENT_BYTES: u64 = 64 << 10;
 
 struct Embedded {
-    dir: TempDir,
+    /// Before its directory: a journal that loses it under its hands ends the process.
     log: Option<Arc<EmbeddedLog>>,
+    dir: TempDir,
     /// Directories of those who were killed: they may write on until the case lets go of them.
     left: Vec<TempDir>,
 }

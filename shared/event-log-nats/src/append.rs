@@ -3,6 +3,7 @@
 
 use std::{sync::Arc, time::Duration};
 
+use domain::ids::Millis;
 use event_log::{
     log::{AppendError, Appended, At},
     record::{BATCH_RECORDS_MAX, Class, Kind, RECORD_BYTES_MAX, Record, Recorded},
@@ -10,7 +11,7 @@ use event_log::{
 use tokio::time::Instant;
 
 use crate::{
-    held,
+    alarm, held,
     log::Inner,
     outbox::{OutboxTrouble, Settled},
     writer::{NotPut, Over, Put},
@@ -86,7 +87,8 @@ async fn append_commands(inner: &Arc<Inner>, records: Vec<Record>) -> Result<Pla
     if !inner.held.has_room(fresh.len()) {
         return Err(AppendError::Unavailable("too many commands are held here".to_owned()));
     }
-    let said = inner.outbox.say(&fresh)?;
+    let since = alarm::now();
+    let said = inner.outbox.say(&fresh, since)?;
     let put = match inner.state.connection() {
         None => Err(NotPut::Unknown("the broker is away".to_owned())),
         Some(_) => {
@@ -106,7 +108,7 @@ async fn append_commands(inner: &Arc<Inner>, records: Vec<Record>) -> Result<Pla
         }
         Err(NotPut::Unknown(why)) => {
             tracing::warn!(commands = fresh.len(), why, "held here, not yet sent");
-            hold(inner, &said, fresh).await?;
+            hold(inner, &said, since, fresh).await?;
             Ok((At::UNPLACED, repeats))
         }
         Err(NotPut::Conflict(why) | NotPut::Refused(why)) => {
@@ -117,12 +119,17 @@ async fn append_commands(inner: &Arc<Inner>, records: Vec<Record>) -> Result<Pla
 }
 
 /// Holds commands, once they are on this machine's disk.
-async fn hold(inner: &Inner, said: &[u64], fresh: Vec<Record>) -> Result<(), AppendError> {
+async fn hold(
+    inner: &Inner,
+    said: &[u64],
+    since: Millis,
+    fresh: Vec<Record>,
+) -> Result<(), AppendError> {
     for record in &fresh {
         inner.outbox.durable(record.id).await?;
     }
     for (said, record) in said.iter().zip(fresh) {
-        if !inner.held.hold(*said, record.clone()) {
+        if !inner.held.hold(*said, since, record.clone()) {
             inner.outbox.settle(vec![Settled::dropped(*said, &record)]);
         }
     }
@@ -135,7 +142,7 @@ async fn append_commits(inner: &Arc<Inner>, records: &[Record]) -> Result<Placed
         let why = "the broker is away, or not trusted".to_owned();
         return Err(AppendError::Unavailable(why));
     }
-    let said = inner.outbox.say(records)?;
+    let said = inner.outbox.say(records, alarm::now())?;
     match inner.writer.put(records, Over::Open, deadline).await {
         Ok(puts) => {
             settle(inner, &said, records, &puts);

@@ -14,6 +14,7 @@ use tokio::time::Instant;
 use wire::v1::{Commit, Entity, Event, Events, Recovered, commit::Outcome, event};
 
 use crate::{
+    alarm,
     log::Inner,
     message::{self, Raw},
     outbox::{Anchor, OutboxTrouble, Settled},
@@ -172,7 +173,8 @@ impl Pass<'_> {
         }
         let one = std::slice::from_ref(record);
         let seals = self.inner.writer.put_sealed(one, self.over, deadline()).await?;
-        Ok(seals.first().copied().flatten().map_or(Fate::Hopeless, Fate::Sent))
+        let part = seals.first().copied().flatten();
+        Ok(part.map_or(Fate::Hopeless, |part| Fate::Sent(part.sequence)))
     }
 
     async fn restore_command(&self, record: &Record) -> Result<Fate, Unhealed> {
@@ -228,7 +230,7 @@ impl Pass<'_> {
     /// What recovers is said by this process too, so that it is not forgotten either.
     async fn recover(&self, record: &Record) -> Result<Result<Vec<Put>, NotPut>, Unhealed> {
         let one = std::slice::from_ref(record);
-        let said = self.inner.outbox.say(one)?.first().copied().unwrap_or(0);
+        let said = self.inner.outbox.say(one, alarm::now())?.first().copied().unwrap_or(0);
         let put = self.inner.writer.put_open(one, self.over, deadline()).await;
         let settled = match &put {
             Ok(puts) => puts.first().map(|put| Settled::new(said, record, put.position(), None)),

@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use domain::ids::RecordId;
+use domain::ids::{Millis, RecordId};
 use event_log::{
     log::{At, Outgoing},
     record::{Record, Recorded, Seal},
@@ -28,12 +28,19 @@ const LOT_MAX: usize = 100;
 const PATIENCE: Duration = Duration::from_secs(5);
 const PAUSE: Duration = Duration::from_millis(200);
 
+/// A command that is held.
+#[derive(Debug)]
+struct Waiting {
+    since: Millis,
+    record: Record,
+}
+
 /// What is held.
 #[derive(Debug, Default)]
 pub(crate) struct Held {
     pub(crate) outgoing: Outgoing,
     /// By index in the outbox.
-    waiting: Mutex<BTreeMap<u64, Record>>,
+    waiting: Mutex<BTreeMap<u64, Waiting>>,
     more: Notify,
 }
 
@@ -43,19 +50,29 @@ impl Held {
         lock(&self.waiting).len().saturating_add(more) <= HELD_MAX
     }
 
+    /// How many are held.
+    pub(crate) fn count(&self) -> usize {
+        lock(&self.waiting).len()
+    }
+
+    /// Since when the first of them waits: the clock may have been put back since.
+    pub(crate) fn oldest(&self) -> Option<Millis> {
+        lock(&self.waiting).values().map(|waiting| waiting.since).min()
+    }
+
     /// The command, if it is held.
     pub(crate) fn on_the_way(&self, id: RecordId) -> Option<Arc<Recorded>> {
         self.outgoing.subscribe().borrow().get(&id).cloned()
     }
 
     /// Holds a command. `false` where its id is held already.
-    pub(crate) fn hold(&self, said: u64, record: Record) -> bool {
+    pub(crate) fn hold(&self, said: u64, since: Millis, record: Record) -> bool {
         let mut waiting = lock(&self.waiting);
         if self.outgoing.contains(record.id) {
             return false;
         }
         self.outgoing.hold(Arc::new(unplaced(&record)));
-        waiting.insert(said, record);
+        waiting.insert(said, Waiting { since, record });
         drop(waiting);
         self.more.notify_one();
         true
@@ -71,7 +88,7 @@ impl Held {
             let lot: Vec<_> = lock(&self.waiting)
                 .iter()
                 .take(LOT_MAX)
-                .map(|(said, record)| (*said, record.clone()))
+                .map(|(said, waiting)| (*said, waiting.record.clone()))
                 .collect();
             if !lot.is_empty() {
                 return lot;

@@ -116,7 +116,8 @@ impl Keeper {
             Some((asked, doubt)) if asked == connection => doubt,
             _ => {
                 let server = self.inner.broker.client.server_info();
-                monitor::syncs(options.monitor.as_deref(), &server).await.err()
+                let monitors = options.monitor.as_deref();
+                monitor::syncs(monitors, &server, options.replicas).await.err()
             }
         };
         let mut doubts = std::mem::take(&mut found.doubts);

@@ -13,14 +13,14 @@ use tokio::{sync::watch, time::Instant};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
-    append,
+    alarm, append,
     broker::Broker,
     client, follow,
     held::{self, Held},
     keeper,
     message::Raw,
     options::{NatsOptions, OpenError},
-    outbox::Outbox,
+    outbox::{Outbox, Unsettled},
     read::Unread,
     sealed::Sealed,
     state::State,
@@ -92,12 +92,13 @@ impl NatsLog {
             tasks: TaskTracker::new(),
         });
         // What was promised before the last end is promised still.
-        for (said, record) in left.commands {
-            inner.held.hold(said, record);
+        for Unsettled { said, since, record } in left.commands {
+            inner.held.hold(said, since, record);
         }
         inner.spawn(keeper::keep(Arc::clone(&inner)));
         inner.spawn(held::send(Arc::clone(&inner)));
         inner.spawn(follow::sealed_parts(Arc::clone(&inner)));
+        inner.spawn(alarm::watch(Arc::clone(&inner)));
         let mut trust = inner.trust.subscribe();
         let known = trust.wait_for(|trust| *trust != Trust::Away);
         if tokio::time::timeout(OPENING_WAIT, known).await.is_err() {

@@ -9,16 +9,18 @@ use std::{
 };
 
 use bytes::Bytes;
-use domain::ids::{Home, RecordId};
+use domain::ids::{Millis, RecordId};
 use event_log::{
     follower::hash_of,
-    record::{Class, Key, Kind, Record},
+    record::{Record, Recorded},
+    stored,
 };
 use journal::{Journal, Options};
 use prost::Message;
 use wire::v1::StoredRecord;
 
 use crate::{
+    alarm::Size,
     cache::lock,
     options::{NatsOptions, OpenError},
     subject::Stream,
@@ -28,8 +30,6 @@ const SCAN_ENTRIES_MAX: usize = 256;
 const SCAN_BYTES_MAX: usize = 4 << 20;
 /// Entries remembered as not on disk before those on disk by now are forgotten.
 const WET_MAX: usize = 1_024;
-/// Beyond this an operator should know.
-const ALARM_BYTES: u64 = 1 << 30;
 
 /// One entry of the journal: exactly one of the three.
 #[derive(Clone, PartialEq, Message)]
@@ -50,6 +50,9 @@ struct Said {
     record: Option<StoredRecord>,
     #[prost(bytes = "bytes", optional, tag = "2")]
     sealed: Option<Bytes>,
+    /// When: a command that is held waits since then.
+    #[prost(int64, tag = "3")]
+    at_ms: i64,
 }
 
 /// Where a said record stands at the broker.
@@ -149,14 +152,21 @@ pub(crate) struct Outbox {
     anchors: Mutex<BTreeMap<Stream, Anchor>>,
     /// Entries said and not known to be on disk, by record.
     wet: Mutex<HashMap<RecordId, u64>>,
-    /// Bytes of all entries.
-    bytes: Mutex<u64>,
+    size: Mutex<Size>,
 }
 
 /// What the last run left.
 pub(crate) struct Left {
-    /// Commands that were said and never settled, in order, with their indices.
-    pub(crate) commands: Vec<(u64, Record)>,
+    /// Commands that were said and never settled, in order.
+    pub(crate) commands: Vec<Unsettled>,
+}
+
+/// A command that was said and never settled.
+pub(crate) struct Unsettled {
+    /// The index of the entry that said it.
+    pub(crate) said: u64,
+    pub(crate) since: Millis,
+    pub(crate) record: Record,
 }
 
 impl Outbox {
@@ -169,7 +179,7 @@ impl Outbox {
             journal,
             anchors: Mutex::default(),
             wet: Mutex::default(),
-            bytes: Mutex::default(),
+            size: Mutex::default(),
         };
         let mut unsettled: BTreeSet<u64> = BTreeSet::new();
         let mut from = 0;
@@ -185,14 +195,14 @@ impl Outbox {
         }
         let commands = unsettled
             .into_iter()
-            .map(|index| Ok((index, outbox.record(index)?)))
+            .map(|index| outbox.unsettled(index))
             .collect::<Result<Vec<_>, OutboxTrouble>>()
             .map_err(|error| OpenError::Unreadable(error.0))?;
         Ok((outbox, Left { commands }))
     }
 
     fn replay(&self, index: u64, entry: &Entry, unsettled: &mut BTreeSet<u64>) {
-        *lock(&self.bytes) += entry.encoded_len() as u64;
+        lock(&self.size).grow(entry.encoded_len());
         let command = entry.said.as_ref().and_then(|said| said.record.as_ref());
         if command.is_some_and(|record| record.class == 1) {
             unsettled.insert(index);
@@ -224,10 +234,14 @@ impl Outbox {
     }
 
     /// Writes records down, without waiting for the disk. Their indices, in order.
-    pub(crate) fn say(&self, records: &[Record]) -> Result<Vec<u64>, OutboxTrouble> {
+    pub(crate) fn say(&self, records: &[Record], now: Millis) -> Result<Vec<u64>, OutboxTrouble> {
         let mut indices = Vec::with_capacity(records.len());
         for record in records {
-            let said = Said { record: Some(stored(record)), sealed: record.sealed.clone() };
+            let said = Said {
+                record: Some(stored::said(record)),
+                sealed: record.sealed.clone(),
+                at_ms: now.0,
+            };
             let index = self.append(&Entry { said: Some(said), ..Entry::default() })?;
             lock(&self.wet).insert(record.id, index);
             indices.push(index);
@@ -259,14 +273,7 @@ impl Outbox {
 
     fn append(&self, entry: &Entry) -> Result<u64, OutboxTrouble> {
         let payload = Bytes::from(entry.encode_to_vec());
-        let mut bytes = lock(&self.bytes);
-        let before = *bytes;
-        *bytes += payload.len() as u64;
-        if before < ALARM_BYTES && *bytes >= ALARM_BYTES {
-            tracing::error!(bytes = *bytes, "the outbox has grown beyond its alarm");
-        }
-        metrics::gauge!("keng_outbox_bytes").set(*bytes as f64);
-        drop(bytes);
+        lock(&self.size).grow(payload.len());
         self.journal.append(payload).map_err(OutboxTrouble::because)
     }
 
@@ -294,11 +301,18 @@ impl Outbox {
 
     /// The record said at an index.
     pub(crate) fn record(&self, index: u64) -> Result<Record, OutboxTrouble> {
+        Ok(self.unsettled(index)?.record)
+    }
+
+    fn unsettled(&self, index: u64) -> Result<Unsettled, OutboxTrouble> {
         let payload = self.journal.read(index).map_err(OutboxTrouble::because)?;
         let entry = Entry::decode(payload).map_err(OutboxTrouble::because)?;
         let said =
             entry.said.ok_or_else(|| OutboxTrouble(format!("entry {index} says nothing")))?;
-        record_of(said).ok_or_else(|| OutboxTrouble(format!("entry {index} is no record")))
+        let since = Millis(said.at_ms);
+        let record =
+            record_of(said).ok_or_else(|| OutboxTrouble(format!("entry {index} is no record")))?;
+        Ok(Unsettled { said: index, since, record })
     }
 
     /// What was settled, from an index on, in parts: `None` past the end.
@@ -340,39 +354,51 @@ impl Outbox {
     }
 }
 
-fn stored(record: &Record) -> StoredRecord {
-    StoredRecord {
-        id: Bytes::copy_from_slice(record.id.0.as_bytes()),
-        class: i32::try_from(Stream::Of(record.key.class).code()).unwrap_or(0),
-        province: record.key.home.province.to_string(),
-        commune: record.key.home.commune.to_string(),
-        entity: record.key.entity.to_string(),
-        version: match record.kind {
-            Kind::Command => 0,
-            Kind::Commit { version } => version,
-        },
-        open: record.open.clone(),
-        has_sealed: record.sealed.is_some(),
-    }
+fn record_of(said: Said) -> Option<Record> {
+    let Recorded { id, key, kind, open, .. } = stored::recorded(said.record?, 0).ok()?;
+    Some(Record { id, key, kind, open, sealed: said.sealed })
 }
 
-fn record_of(said: Said) -> Option<Record> {
-    let stored = said.record?;
-    let class = match Stream::of_code(u32::try_from(stored.class).ok()?)? {
-        Stream::Of(class) => class,
-        Stream::Sealed => return None,
-    };
-    let home =
-        Home { province: stored.province.parse().ok()?, commune: stored.commune.parse().ok()? };
-    let kind = match class {
-        Class::Command => Kind::Command,
-        _ => Kind::Commit { version: stored.version },
-    };
-    Some(Record {
-        id: RecordId::from_slice(&stored.id)?,
-        key: Key { class, home, entity: stored.entity.parse().ok()? },
-        kind,
-        open: stored.open,
-        sealed: said.sealed,
-    })
+#[cfg(test)]
+mod tests {
+    use domain::ids::Home;
+    use event_log::record::{Class, Key, Kind};
+
+    use super::*;
+
+    fn command(name: &str) -> Record {
+        let entity = "alert-a".parse().unwrap();
+        Record {
+            id: RecordId::of_purpose(name),
+            key: Key { class: Class::Command, home: Home::NATION, entity },
+            kind: Kind::Command,
+            open: Bytes::from_static(b"open"),
+            sealed: Some(Bytes::from_static(b"sealed")),
+        }
+    }
+
+    #[tokio::test]
+    async fn what_waits_has_waited_since_before_the_restart() {
+        let dir = tempfile::tempdir().unwrap();
+        let options = NatsOptions::new("nats://127.0.0.1:1", dir.path(), "test");
+        let (outbox, left) = Outbox::open(dir.path(), &options).unwrap();
+        assert!(left.commands.is_empty());
+        let (old, sent, late) = (command("old"), command("sent"), command("late"));
+        let said = outbox.say(&[old.clone(), sent.clone()], Millis(1_000)).unwrap();
+        outbox.say(std::slice::from_ref(&late), Millis(2_000)).unwrap();
+        outbox.settle(vec![Settled::new(said[1], &sent, 7, None)]);
+        let bytes = lock(&outbox.size).bytes();
+        outbox.close().await;
+        drop(outbox);
+
+        let (outbox, left) = Outbox::open(dir.path(), &options).unwrap();
+        let waiting: Vec<_> = left
+            .commands
+            .iter()
+            .map(|unsettled| (unsettled.said, unsettled.since, &unsettled.record))
+            .collect();
+        assert_eq!(waiting, [(0, Millis(1_000), &old), (2, Millis(2_000), &late)]);
+        assert_eq!(lock(&outbox.size).bytes(), bytes, "what was found counts");
+        outbox.close().await;
+    }
 }

@@ -13,13 +13,22 @@ use crate::{
     writer::{ATTEMPT_MAX, BATCH_REFUSALS_MAX, NotPut, Over, Put, Writer, pause},
 };
 
+/// Where a sealed part stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Part {
+    pub(crate) sequence: u64,
+    /// This call put it there. One that stood there before may belong to a record in the log.
+    fresh: bool,
+}
+
 impl Writer {
-    /// Destroys sealed parts whose open part is not in the log.
+    /// Destroys sealed parts whose open part is not in the log. What this call is not known to
+    /// have put stays: better a part without a record than a record without its part.
     pub(crate) fn take_back(
         &self,
         records: &[Record],
         open: &Result<Vec<Put>, NotPut>,
-        sealed: &Result<Vec<Option<u64>>, NotPut>,
+        sealed: &Result<Vec<Option<Part>>, NotPut>,
     ) {
         let Ok(seals) = sealed else { return };
         for (place, (record, seal)) in records.iter().zip(seals).enumerate() {
@@ -31,7 +40,7 @@ impl Writer {
                 Err(NotPut::Conflict(_) | NotPut::Refused(_)) => true,
                 Err(NotPut::Unknown(_)) => false,
             };
-            if let (true, Some(sequence)) = (orphan, *seal) {
+            if let (true, Some(Part { sequence, fresh: true })) = (orphan, *seal) {
                 let broker = self.broker.clone();
                 tokio::spawn(async move {
                     if let Err(error) = broker.destroy(Stream::Sealed, sequence).await {
@@ -48,8 +57,8 @@ impl Writer {
         records: &[Record],
         over: Over,
         deadline: Instant,
-    ) -> Result<Vec<Option<u64>>, NotPut> {
-        let mut seals: Vec<Option<u64>> = vec![None; records.len()];
+    ) -> Result<Vec<Option<Part>>, NotPut> {
+        let mut seals: Vec<Option<Part>> = vec![None; records.len()];
         let (mut number, mut singly) = (0, false);
         let labelled = matches!(over, Over::Open);
         loop {
@@ -66,9 +75,9 @@ impl Writer {
             let patience = ATTEMPT_MAX.min(deadline.saturating_duration_since(Instant::now()));
             let trouble = match self.try_sealed(rest, singly, patience).await {
                 Ok(stored) if self.believes(over, connection) => {
-                    for (place, sequence) in stored {
+                    for (place, part) in stored {
                         if let Some(slot) = seals.get_mut(place) {
-                            *slot = Some(sequence);
+                            *slot = Some(part);
                         }
                     }
                     continue;
@@ -94,19 +103,21 @@ impl Writer {
         rest: Vec<(usize, Message)>,
         singly: bool,
         patience: Duration,
-    ) -> Result<Vec<(usize, u64)>, Unpublished> {
+    ) -> Result<Vec<(usize, Part)>, Unpublished> {
         let (places, messages): (Vec<usize>, Vec<Message>) = rest.into_iter().unzip();
         if singly || messages.len() == 1 {
             let mut stored = Vec::with_capacity(messages.len());
             for (place, message) in places.into_iter().zip(messages) {
                 // Under one id and one open part there is one sealed part: a duplicate is it.
-                stored.push((place, self.broker.publish(message, patience).await?.sequence));
+                let acked = self.broker.publish(message, patience).await?;
+                stored.push((place, Part { sequence: acked.sequence, fresh: !acked.duplicate }));
             }
             return Ok(stored);
         }
         let count = messages.len() as u64;
         let acked = self.broker.publish_batch(messages, patience).await?;
         let first = (acked.sequence + 1).saturating_sub(count);
-        Ok(places.into_iter().zip(first..).collect())
+        let parts = (first..).map(|sequence| Part { sequence, fresh: !acked.duplicate });
+        Ok(places.into_iter().zip(parts).collect())
     }
 }

@@ -14,6 +14,11 @@ use std::{
 use tempfile::TempDir;
 use tokio::sync::mpsc;
 
+mod cluster;
+
+pub use self::cluster::NatsCluster;
+use self::cluster::Place;
+
 /// How long a server may take to be ready.
 const READY_MAX: Duration = Duration::from_secs(20);
 
@@ -59,6 +64,8 @@ pub struct NatsServer {
     /// 0 before the first start.
     port: u16,
     monitor_port: u16,
+    /// Its place among others; `None` where it stands alone.
+    place: Option<Place>,
 }
 
 impl NatsServer {
@@ -69,16 +76,21 @@ impl NatsServer {
 
     /// Starts a server; without `sync_always` it acknowledges before it syncs.
     pub async fn start_with(sync_always: bool) -> Result<Self, ServerError> {
-        let mut server = Self {
+        let mut server = Self::stopped(sync_always, None)?;
+        server.restart().await?;
+        Ok(server)
+    }
+
+    fn stopped(sync_always: bool, place: Option<Place>) -> Result<Self, ServerError> {
+        Ok(Self {
             dir: tempfile::Builder::new().prefix("keng-nats-").tempdir()?,
             binary: find_server()?,
             child: None,
             sync_always,
             port: 0,
             monitor_port: 0,
-        };
-        server.restart().await?;
-        Ok(server)
+            place,
+        })
     }
 
     /// `nats://127.0.0.1:PORT`
@@ -182,15 +194,25 @@ impl NatsServer {
         Ok(())
     }
 
+    /// Puts an older copy in the place of one stream of a stopped server, its consumers included.
+    pub fn put_back_stream(&self, copy: &TempDir, stream: &str) -> Result<(), ServerError> {
+        let stream = Path::new("jetstream/$G/streams").join(stream);
+        let lost = self.store_dir().join(&stream);
+        fs::remove_dir_all(&lost)?;
+        copy_dir(&copy.path().join(&stream), &lost)?;
+        Ok(())
+    }
+
     fn config(&self) -> String {
         // -1 asks the system for a free port.
         let port = |port: u16| if port == 0 { "-1".to_owned() } else { port.to_string() };
         let sync = if self.sync_always { "sync_interval: always" } else { "" };
         format!(
-            "host: 127.0.0.1\nport: {}\nhttp: \"127.0.0.1:{}\"\njetstream {{\n store_dir: {:?}\n {sync}\n}}\n",
+            "host: 127.0.0.1\nport: {}\nhttp: \"127.0.0.1:{}\"\njetstream {{\n store_dir: {:?}\n {sync}\n}}\n{}",
             port(self.port),
             port(self.monitor_port),
             self.store_dir(),
+            self.place.as_ref().map_or_else(String::new, Place::config),
         )
     }
 }

@@ -131,7 +131,7 @@ impl Writer {
         let (mut puts, seals) = (open?, sealed?);
         for (put, seal) in puts.iter_mut().zip(seals) {
             let (Put::Stored { sealed, .. } | Put::Repeat { sealed, .. }) = put;
-            *sealed = seal;
+            *sealed = seal.map(|part| part.sequence);
         }
         records.iter().for_each(|record| self.sealed.wrote(record));
         Ok(puts)

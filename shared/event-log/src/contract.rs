@@ -69,6 +69,7 @@ macro_rules! contract_tests {
             loading_what_is_not_there_gives_nothing,
             a_command_is_loaded_by_its_id,
             a_taken_version_is_a_conflict_and_nothing_of_the_batch_is_appended,
+            a_conflict_leaves_what_it_repeats_whole,
             a_version_ahead_of_its_entity_is_a_conflict,
             of_two_writers_exactly_one_wins,
             a_batch_may_hold_several_versions_and_entities,

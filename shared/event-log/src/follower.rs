@@ -66,7 +66,20 @@ pub enum Step {
 }
 
 /// One follower of one class.
-pub struct Follower(Box<dyn Follow>);
+pub struct Follower {
+    follow: Box<dyn Follow>,
+    watch: Option<Arc<dyn Watch>>,
+}
+
+/// Sees how a follower gets on. Called for each record: an atomic, no more.
+pub trait Watch: Send + Sync {
+    /// The next step is asked for.
+    fn asked(&self);
+    /// A step is handed out.
+    fn met(&self, step: &Step);
+    /// A record was acknowledged, or given back.
+    fn settled(&self);
+}
 
 /// What an adapter implements behind [`Follower`].
 pub trait Follow: Send {
@@ -82,22 +95,42 @@ impl Follower {
     /// Wraps an adapter's follower.
     #[must_use]
     pub fn new(follow: impl Follow + 'static) -> Self {
-        Self(Box::new(follow))
+        Self { follow: Box::new(follow), watch: None }
+    }
+
+    /// The same follower, watched for as long as it lives.
+    #[must_use]
+    pub fn watched(self, watch: Arc<dyn Watch>) -> Self {
+        Self { watch: Some(watch), ..self }
     }
 
     /// The next step; waits for it. Dropping the future loses nothing. After an error the
     /// follower is of no further use: follow again.
     pub async fn next(&mut self) -> Result<Step, FollowError> {
-        self.0.next().await
+        let Some(watch) = &self.watch else { return self.follow.next().await };
+        watch.asked();
+        let step = self.follow.next().await;
+        if let Ok(step) = &step {
+            watch.met(step);
+        }
+        step
     }
 
     /// The record at this position, and its answer, are durable: a reactor will not see it again.
     pub fn acknowledge(&mut self, position: Position) {
-        self.0.acknowledge(position);
+        self.follow.acknowledge(position);
+        self.settled();
     }
 
     /// The record could not be handled now: a reactor sees it again, after a while (1 s).
     pub fn give_back(&mut self, position: Position) {
-        self.0.give_back(position);
+        self.follow.give_back(position);
+        self.settled();
+    }
+
+    fn settled(&self) {
+        if let Some(watch) = &self.watch {
+            watch.settled();
+        }
     }
 }

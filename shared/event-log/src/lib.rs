@@ -14,6 +14,7 @@ pub mod projection;
 pub mod reactor;
 pub mod record;
 pub mod shell;
+pub mod stored;
 
 pub use follower::{Follower, Following, Role, Step};
 pub use log::{AppendError, Appended, At, Durable, EventLog, FollowError, LoadError, Outgoing};

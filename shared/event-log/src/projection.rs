@@ -42,6 +42,13 @@ pub async fn run(
                 match step {
                     Ok(Step::Record(recorded)) => projection.apply(&recorded),
                     Ok(Step::CaughtUp) => projection.caught_up(),
+                    // Not only where following begins: until then what was lost may stand at the
+                    // same place again, and the cursor would fit although what is before it does
+                    // not.
+                    Err(FollowError::CursorDoesNotFit) => {
+                        anew(class, &mut projection);
+                        break;
+                    }
                     Err(trouble) => {
                         tracing::warn!(class = class.as_str(), %trouble, "following ended");
                         break;
@@ -49,13 +56,17 @@ pub async fn run(
                 }
             },
             Err(FollowError::CursorDoesNotFit) => {
-                tracing::warn!(class = class.as_str(), "the read model does not fit the log");
-                metrics::counter!("keng_read_models_rebuilt_total").increment(1);
-                projection.begin_anew();
+                anew(class, &mut projection);
                 continue;
             }
             Err(trouble) => tracing::warn!(class = class.as_str(), %trouble, "cannot follow"),
         }
         tokio::select! { () = tokio::time::sleep(RETRY) => {}, () = stop.cancelled() => {} }
     }
+}
+
+fn anew(class: Class, projection: &mut impl Project) {
+    tracing::warn!(class = class.as_str(), "the read model does not fit the log");
+    metrics::counter!("keng_read_models_rebuilt_total").increment(1);
+    projection.begin_anew();
 }

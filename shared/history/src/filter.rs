@@ -10,7 +10,7 @@ use crate::line::{Line, UNREADABLE, lines_of};
 /// Which records are wanted; what is `None` filters nothing.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Filter {
-    /// The alert's own records: commands, relays, deliveries and receipts included.
+    /// The alert's own records: commands, relays, matches, deliveries and receipts included.
     pub alert: Option<AlertId>,
     /// Records that are at home in this commune, or that name it.
     pub commune: Option<CommuneCode>,
@@ -110,7 +110,7 @@ impl Filter {
 
     /// A look without decoding; true for everything that is wanted, and for some that is not.
     fn may_want(&self, recorded: &Recorded) -> bool {
-        let of_alert = self.alert.is_none_or(|alert| recorded.key.entity.alert_id() == Some(alert));
+        let of_alert = self.alert.is_none_or(|alert| recorded.key.entity.is_of(alert));
         of_alert
             && self.commune.is_none_or(|commune| {
                 let code = commune.as_str().as_bytes();

@@ -26,6 +26,16 @@ fn descriptor(name: &str) -> Option<MessageDescriptor> {
     POOL.as_ref()?.get_message_by_name(&format!("keng.v1.{name}"))
 }
 
+/// The names of the messages that one field of a message may hold.
+#[cfg(test)]
+pub(crate) fn names_in(message: &str, oneof: &str) -> Vec<String> {
+    let message = descriptor(message).unwrap();
+    let oneof = message.oneofs().find(|one| one.name() == oneof).unwrap();
+    let names =
+        oneof.fields().filter_map(|field| Some(field.kind().as_message()?.name().to_owned()));
+    names.collect()
+}
+
 /// The message as JSON.
 #[must_use]
 pub fn json(message: &DynamicMessage) -> Value {

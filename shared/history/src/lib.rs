@@ -10,9 +10,9 @@ pub mod merge;
 pub mod reading;
 pub mod replay;
 pub mod sequencer;
-pub mod stored;
 pub mod text;
 
+pub use event_log::stored;
 pub use filter::{Asked, Filter, WrongParameter};
 pub use line::{Line, lines_of};
 pub use merge::{Merge, Met};

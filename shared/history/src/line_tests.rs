@@ -10,9 +10,10 @@ use wire::{
 
 use crate::{
     filter::Filter,
+    json,
     line::{Line, lines_of},
     testing::{alert, at, command, commit, events},
-    text::replay_text,
+    text::{self, replay_text},
 };
 
 /// 2021-12-14 17:30:02.114 in Viet Nam.
@@ -52,6 +53,7 @@ fn issued() -> Event {
         ],
         to_follow: vec![],
         raised_by: "an".to_owned(),
+        ..v1::AlertIssued::default()
     })
 }
 
@@ -194,4 +196,147 @@ fn a_filter_by_alert_and_time_takes_both_ends() {
     assert!(wants(time(AT, AT)));
     assert!(!wants(time(AT + 1, AT + 9)) && !wants(time(AT - 9, AT - 1)));
     assert!(!wants(Filter { alert: Some(alert("b")), ..Filter::default() }));
+}
+
+#[test]
+fn a_relay_says_whom_it_asked_and_where_it_went() {
+    let entity = EntityName::relay(alert("raise"), "25135".parse().unwrap());
+    let escalated = |step: v1::EscalationStep, officers: &[&str]| {
+        let officers = officers.iter().map(ToString::to_string).collect();
+        Event::RelayEscalated(v1::RelayEscalated { step: step.into(), officers })
+    };
+    let home = v1::Home { province: "68".to_owned(), commune: "25138".to_owned() };
+    let outcome = events([
+        escalated(v1::EscalationStep::SecondContact, &["chi", "em"]),
+        escalated(v1::EscalationStep::ProvinceDesk, &[]),
+        Event::RelayedOnward(v1::RelayedOnward {
+            officer: "binh".to_owned(),
+            note: id_bytes(RecordId::of_purpose("note").0),
+            communes: vec![home],
+            hops: 1,
+        }),
+    ]);
+    let texts = texts(&lines(commit(Class::Alert, &entity, 1, "c", AT, outcome)));
+    for (text, end) in texts.iter().zip([
+        "somebody else was asked: second-contact → chi em",
+        "somebody else was asked: province-desk → không có ai / nobody",
+        "relayed onward: → 1 xã / communes: 25138",
+    ]) {
+        assert!(text.ends_with(end), "{text}");
+    }
+}
+
+/// The text of what an event says of an alert, without where it stands.
+fn said(event: Event) -> String {
+    let entity = EntityName::alert(alert("raise"));
+    let line = lines(commit(Class::Alert, &entity, 2, "c", AT, events([event]))).pop().unwrap();
+    let text = replay_text(&line);
+    text.split_once("do service:alerting  ").unwrap().1.to_owned()
+}
+
+#[test]
+fn what_a_second_person_is_asked_is_told() {
+    let content = |how: v1::ChangeHow| v1::AlertContent {
+        how: how.into(),
+        facts: Some(facts()),
+        content: id_bytes(RecordId::of_purpose("update").0),
+    };
+    let reach = |mode: v1::ReachMode, rings| v1::ReachRequest {
+        mode: mode.into(),
+        rings,
+        communes: vec![],
+    };
+    let asked = |change| v1::AlertChangeAsked {
+        revision: 3,
+        asked_by: "an".to_owned(),
+        change: Some(change),
+    };
+    for (event, words) in [
+        (
+            Event::AlertReviewOwed(v1::AlertReviewOwed {
+                due_ms: AT + 900_000,
+                sent_by: "an".to_owned(),
+            }),
+            "cần người thứ hai xem lại / a review is owed: \
+             đến / until 17:45 14/12/2021, do / by an",
+        ),
+        (Event::AlertReviewed(v1::AlertReviewed::default()), "đã xem lại / reviewed"),
+        (
+            Event::AlertChangeAsked(asked(v1::alert_change_asked::Change::Content(content(
+                v1::ChangeHow::Update,
+            )))),
+            "thay đổi chờ người thứ hai / a change waits for a second person: \
+             bản / revision 3 update, do / by an",
+        ),
+        (
+            Event::AlertChangeAsked(asked(v1::alert_change_asked::Change::Widen(reach(
+                v1::ReachMode::Rings,
+                2,
+            )))),
+            "thay đổi chờ người thứ hai / a change waits for a second person: \
+             bản / revision 3 widen rings 2, do / by an",
+        ),
+        (
+            Event::AlertChanged(v1::AlertChanged {
+                revision: 4,
+                content: Some(content(v1::ChangeHow::Correct)),
+                officer: "an".to_owned(),
+            }),
+            "đã sửa nội dung / changed: bản / revision 4 correct",
+        ),
+    ] {
+        assert_eq!(said(event), words);
+    }
+}
+
+#[test]
+fn what_happens_between_raise_and_end_is_told() {
+    let reached = |commune: &str| v1::CommuneReached {
+        commune: commune.to_owned(),
+        ..v1::CommuneReached::default()
+    };
+    let widened = v1::AlertWidened {
+        step: 1,
+        by: "reach/v1".to_owned(),
+        reach: Some(v1::ReachRequest { mode: v1::ReachMode::Auto.into(), ..Default::default() }),
+        communes: vec![reached("25135"), reached("25138")],
+        to_follow: vec![],
+        next: Some(v1::NextReach {
+            assumed: Some(v1::Assumed { reach_m: 3_400, ..v1::Assumed::default() }),
+            at_ms: AT + 1_800_000,
+            communes: vec!["25057".to_owned()],
+        }),
+    };
+    let sight = v1::AlertSighted { commune: "25135".to_owned(), ..v1::AlertSighted::default() };
+    for (event, words) in [
+        (
+            Event::AlertWidened(widened),
+            "đã mở rộng / widened: reach/v1: auto → 2 xã / communes: 25135 25138, 3400 m, \
+             bước sau / next 18:00 14/12/2021",
+        ),
+        (Event::AlertSighted(sight), "đã có người thấy / sighted: xã / commune 25135"),
+        (
+            Event::AlertExpiryNear(v1::AlertExpiryNear { expires_at_ms: AT + 1_800_000 }),
+            "sắp hết hạn, hỏi cán bộ / expires soon, the officer is asked: \
+             đến / until 18:00 14/12/2021",
+        ),
+        (Event::AlertHeld(v1::AlertHeld::default()), "đã tạm giữ / held"),
+        (
+            Event::AlertReopened(v1::AlertReopened { revision: 5, ..Default::default() }),
+            "đã mở lại / reopened: bản / revision 5",
+        ),
+    ] {
+        assert_eq!(said(event), words);
+    }
+}
+
+#[test]
+fn every_command_and_every_event_of_an_alert_has_words() {
+    for (message, oneof) in [("Command", "body"), ("Event", "event")] {
+        let names = json::names_in(message, oneof);
+        let of_alert = names.iter().filter(|name| name.contains("Alert"));
+        let without: Vec<_> = of_alert.filter(|name| !text::has_words(name)).collect();
+        assert_eq!(without, Vec::<&String>::new());
+        assert!(names.len() > 10, "{names:?}");
+    }
 }

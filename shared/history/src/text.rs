@@ -1,5 +1,6 @@
 //! A line of history as a line of text, for a terminal: Vietnamese first, Vietnam's time.
 
+use domain::ids::Millis;
 use jiff::tz::{Offset, TimeZone};
 use serde_json::Value;
 
@@ -13,29 +14,80 @@ const COMMUNES_SHOWN_MAX: usize = 12;
 const DATA_CHARS_MAX: usize = 120;
 
 /// What each message says, in words.
-const WORDS: [(&str, &str); 30] = [
+const WORDS: &[(&str, &str)] = &[
     ("RaiseAlert", "xin phát báo động / asks for an alert"),
     ("ApproveAlert", "xin duyệt / approves"),
+    ("DeclineAlert", "không duyệt / declines"),
+    ("ReviewAlert", "đã xem lại / has reviewed"),
+    ("ChangeAlert", "xin sửa nội dung / asks for a change"),
+    ("WidenAlert", "xin mở rộng / asks for a wider reach"),
+    ("HoldAlert", "xin tạm giữ / asks to hold"),
+    ("ReleaseAlert", "xin cho đi tiếp / asks to release"),
+    ("SightAlert", "báo có người thấy / reports a sighting"),
+    ("ReopenAlert", "xin mở lại / asks to reopen"),
+    ("GrowAlert", "đến giờ lan thêm / the time has come to grow"),
+    ("TakeAlertOnward", "xã khác chuyển tiếp / a commune relayed it onward"),
+    ("MissAlertReview", "đến hạn xem lại / the time for a review has passed"),
     ("CancelAlert", "xin thu hồi / asks to cancel"),
     ("ResolveAlert", "xin kết thúc / asks to resolve"),
+    ("NearAlertExpiry", "đến giờ hỏi có kéo dài không / the time has come to ask before expiry"),
     ("ExpireAlert", "đến giờ hết hạn / the time has come to expire"),
     ("RelayAlertFurther", "chuyển tiếp các xã còn lại / relay to the remaining communes"),
     ("AcknowledgeRelay", "xã xác nhận / a commune acknowledges"),
     ("RefuseRelay", "xã từ chối / a commune refuses"),
+    ("EscalateRelay", "xã chưa trả lời, hỏi người khác / no answer: somebody else is asked"),
+    ("InstructRelay", "xã hướng dẫn thêm / a commune instructs its groups"),
+    ("RelayOnward", "xã xin chuyển tiếp / a commune relays onward"),
     ("RecordOfficer", "ghi cán bộ / record an officer"),
     ("RecordGroup", "ghi nhóm / record a group"),
     ("MakeToken", "cấp mã truy cập / make a token"),
     ("RevokeToken", "thu mã truy cập / revoke a token"),
     ("AdoptMap", "dùng bản đồ / adopt a map"),
+    ("RecordContact", "ghi cách liên hệ cán bộ / record how an officer is reached"),
+    ("RecordRoster", "ghi đầu mối và lịch trực / record contacts and duty"),
+    ("AdoptDirectory", "dùng bản danh bạ / adopt a version of the directory"),
+    ("ContactRecorded", "đã ghi cách liên hệ / recorded how an officer is reached"),
+    ("RosterRecorded", "đã ghi đầu mối và lịch trực / recorded contacts and duty"),
+    ("DirectoryAdopted", "đã dùng bản danh bạ / adopted a version of the directory"),
     ("AlertApprovalAsked", "chờ người thứ hai duyệt / waits for a second person"),
     ("AlertApproved", "đã duyệt / approved"),
+    ("AlertChangeAsked", "thay đổi chờ người thứ hai / a change waits for a second person"),
+    ("AlertDeclined", "không được duyệt / declined"),
+    ("AlertReviewOwed", "cần người thứ hai xem lại / a review is owed"),
+    ("AlertReviewed", "đã xem lại / reviewed"),
+    ("AlertReviewMissed", "quá hạn xem lại / the review was missed"),
+    ("AlertWidened", "đã mở rộng / widened"),
+    ("AlertSighted", "đã có người thấy / sighted"),
+    ("AlertChanged", "đã sửa nội dung / changed"),
+    ("AlertHeld", "đã tạm giữ / held"),
+    ("AlertReleased", "đã cho đi tiếp / released"),
+    ("AlertReopened", "đã mở lại / reopened"),
     ("AlertIssued", "đã phát / issued"),
     ("AlertRelayedFurther", "đã chuyển tiếp / relayed further"),
     ("AlertCancelled", "đã thu hồi / cancelled"),
     ("AlertResolved", "đã kết thúc / resolved"),
+    ("AlertExpiryNear", "sắp hết hạn, hỏi cán bộ / expires soon, the officer is asked"),
     ("AlertExpired", "đã hết hạn / expired"),
     ("RelayAcknowledged", "xã đã xác nhận / acknowledged"),
     ("RelayRefused", "xã đã từ chối / refused by the commune"),
+    ("RelayEscalated", "xã im lặng, đã hỏi người khác / silent: somebody else was asked"),
+    ("RelayInstructed", "xã đã hướng dẫn thêm / instructed by the commune"),
+    ("RelayedOnward", "xã đã chuyển tiếp / relayed onward"),
+    ("ProposeMatch", "hai tin có thể là một / two alerts may be the same"),
+    ("ConfirmMatch", "xã nói là một / a commune says that they are"),
+    ("DismissMatch", "xã nói không phải / a commune says that they are not"),
+    ("MatchProposed", "đã hỏi hai xã / both communes are asked"),
+    ("MatchConfirmed", "xã đã xác nhận là một / confirmed by a commune"),
+    ("MatchDismissed", "xã đã bác / dismissed by a commune"),
+    ("AskFreeze", "xin khóa phát tin / asks for a freeze"),
+    ("ConfirmFreeze", "người thứ hai đồng ý khóa / a second person agrees to a freeze"),
+    ("LiftFreeze", "xin mở khóa / asks to lift a freeze"),
+    ("EndFreeze", "đến giờ hết khóa / the time has come to end a freeze"),
+    ("FreezeAsked", "chờ người thứ hai để khóa / a freeze waits for a second person"),
+    ("FreezeBegan", "đã khóa phát tin / frozen"),
+    ("FreezeLiftAsked", "chờ người thứ hai để mở khóa / lifting waits for a second person"),
+    ("FreezeLifted", "đã mở khóa / lifted"),
+    ("FreezeEnded", "đã hết hạn khóa / the freeze has ended"),
     ("DeliveriesPlanned", "định gửi / to be sent"),
     ("LeaseTaken", "nhận việc gửi / sending taken over"),
     ("DeliveriesStopped", "ngừng gửi / sending stopped"),
@@ -45,6 +97,12 @@ const WORDS: [(&str, &str); 30] = [
     ("Refused", "bị từ chối / refused"),
     ("Unreadable", "chương trình này không đọc được / this program cannot read it"),
 ];
+
+/// Whether a message has words of its own.
+#[cfg(test)]
+pub(crate) fn has_words(kind: &str) -> bool {
+    WORDS.iter().any(|(known, _)| *known == kind)
+}
 
 /// One readable line.
 #[must_use]
@@ -71,18 +129,106 @@ fn detail(line: &Line, has_words: bool) -> String {
     match line.kind.as_str() {
         "RaiseAlert" | "AlertApprovalAsked" => kind_and_status(data),
         "AlertIssued" => format!("{} → {}", kind_and_status(data), communes(data)),
-        "AlertRelayedFurther" => format!("→ {}", communes(data)),
+        "ChangeAlert" => changed(data, data),
+        "AlertChanged" => changed(data, data.get("content").unwrap_or(data)),
+        "AlertChangeAsked" => change_asked(data),
+        "ApproveAlert" | "AlertReleased" | "AlertReopened" => revision(data),
+        "WidenAlert" => reach(data),
+        "TakeAlertOnward" => names(list(data, "to").iter().filter_map(commune)),
+        "AlertWidened" => widened(data),
+        "AlertReviewOwed" => format!("{}, do / by {}", until(data, "due_ms"), text("sent_by")),
+        "SightAlert" | "AlertSighted" => format!("xã / commune {}", text("commune")),
+        "RelayEscalated" => escalated(data),
+        "RelayOnward" => names(list(data, "communes").iter().filter_map(Value::as_str)),
+        "AlertRelayedFurther" | "RelayedOnward" => format!("→ {}", communes(data)),
         "DeliveriesPlanned" => {
             let count = list(data, "targets").len();
             let news = word(text("news"), "NEWS_");
             format!("{news} → {count} kênh / channels, xã / commune {}", text("commune"))
         }
         "ReceiptsRecorded" => receipts(data),
+        "NearAlertExpiry" | "AlertExpiryNear" => until(data, "expires_at_ms"),
+        "AskFreeze" | "ConfirmFreeze" | "FreezeAsked" => until(data, "until_ms"),
+        "ProposeMatch" | "MatchProposed" => proposal(data),
         "DeliveriesStopped" => text("reason").to_owned(),
         "Refused" => [text("code"), text("field")].join(" ").trim_end().to_owned(),
         _ if has_words => String::new(),
         _ => data.to_string().chars().take(DATA_CHARS_MAX).collect(),
     }
+}
+
+/// Until when, by this field; of a freeze the entity's name says whose.
+fn until(data: &Value, field: &str) -> String {
+    format!("đến / until {}", clock(data, field))
+}
+
+fn clock(data: &Value, field: &str) -> String {
+    let at = data.get(field).and_then(Value::as_i64).unwrap_or_default();
+    let zone = Offset::from_hours(OFFSET_H).map_or(TimeZone::UTC, TimeZone::fixed);
+    timestamp(Millis(at)).to_zoned(zone).strftime("%H:%M %d/%m/%Y").to_string()
+}
+
+fn revision(data: &Value) -> String {
+    match data.get("revision").and_then(Value::as_u64) {
+        Some(revision) => format!("bản / revision {revision}"),
+        None => String::new(),
+    }
+}
+
+/// Which revision, and what people are told it is. The words are sealed; what was added or says
+/// something else is named in the command.
+fn changed(data: &Value, content: &Value) -> String {
+    let how = word(content.get("how").and_then(Value::as_str).unwrap_or_default(), "CHANGE_HOW_");
+    let set = names(list(data, "set").iter().filter_map(Value::as_str));
+    let parts = [revision(data), how, set];
+    parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" ")
+}
+
+fn change_asked(data: &Value) -> String {
+    let wider = data.get("widen").map(|wider| format!("widen {}", wanted(wider)));
+    let change = match (data.get("content"), wider) {
+        (Some(content), _) => changed(&Value::Null, content),
+        (None, Some(wider)) => wider,
+        (None, None) => "reopen".to_owned(),
+    };
+    let by = data.get("asked_by").and_then(Value::as_str).unwrap_or_default();
+    format!("{} {change}, do / by {by}", revision(data))
+}
+
+fn reach(data: &Value) -> String {
+    data.get("reach").map(wanted).unwrap_or_default()
+}
+
+/// A reach that was asked for.
+fn wanted(reach: &Value) -> String {
+    let mode = word(reach.get("mode").and_then(Value::as_str).unwrap_or_default(), "REACH_MODE_");
+    let rings = reach.get("rings").and_then(Value::as_u64).unwrap_or_default();
+    match mode.as_str() {
+        "rings" => format!("rings {rings}"),
+        "communes" => {
+            let codes = names(list(reach, "communes").iter().filter_map(Value::as_str));
+            format!("communes {codes}")
+        }
+        _ => mode,
+    }
+}
+
+/// Who came in, by what, how far somebody may be, and when the next step comes.
+fn widened(data: &Value) -> String {
+    let by = data.get("by").and_then(Value::as_str).unwrap_or_default();
+    let mut said = format!("{by}: {} → {}", reach(data), communes(data));
+    let reach_m = data.pointer("/next/assumed/reach_m").and_then(Value::as_u64);
+    if let Some(reach_m) = reach_m {
+        said.push_str(&format!(", {reach_m} m"));
+    }
+    if let Some(next) = data.get("next").filter(|next| next.get("at_ms").is_some()) {
+        said.push_str(&format!(", bước sau / next {}", clock(next, "at_ms")));
+    }
+    said
+}
+
+fn commune(of: &Value) -> Option<&str> {
+    of.get("commune").and_then(Value::as_str)
 }
 
 fn kind_and_status(data: &Value) -> String {
@@ -92,15 +238,30 @@ fn kind_and_status(data: &Value) -> String {
     format!("{} ({status})", word(text("kind"), "ALERT_KIND_"))
 }
 
+/// What is proposed, and how alike; out of a thousand.
+fn proposal(data: &Value) -> String {
+    let kind = data.get("kind").and_then(Value::as_str).unwrap_or_default();
+    let score = data.get("score_per_mille").and_then(Value::as_u64).unwrap_or_default();
+    format!("{} {score}/1000", word(kind, "PROPOSAL_KIND_"))
+}
+
 fn communes(data: &Value) -> String {
     let all = list(data, "communes");
-    let codes: Vec<&str> = all
-        .iter()
-        .filter_map(|reached| reached.get("commune").and_then(Value::as_str))
-        .take(COMMUNES_SHOWN_MAX)
-        .collect();
+    let codes: Vec<&str> = all.iter().filter_map(commune).take(COMMUNES_SHOWN_MAX).collect();
     let more = if all.len() > codes.len() { " …" } else { "" };
     format!("{} xã / communes: {}{more}", all.len(), codes.join(" "))
+}
+
+/// Who was asked; nobody, where the directory had nobody.
+fn escalated(data: &Value) -> String {
+    let step = data.get("step").and_then(Value::as_str).unwrap_or_default();
+    let officers = names(list(data, "officers").iter().filter_map(Value::as_str));
+    let officers = if officers.is_empty() { "không có ai / nobody" } else { &officers };
+    format!("{} → {officers}", word(step, "ESCALATION_STEP_"))
+}
+
+fn names<'a>(all: impl Iterator<Item = &'a str>) -> String {
+    all.collect::<Vec<_>>().join(" ")
 }
 
 fn receipts(data: &Value) -> String {

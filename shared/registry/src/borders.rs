@@ -1,11 +1,15 @@
 //! The map as the domain asks for it.
 
 use domain::{
+    alert::MilliPoint,
     ids::{CommuneCode, Home, ProvinceCode},
-    reach::Borders,
+    reach::{
+        Borders,
+        distance::{DistanceM, Located},
+    },
 };
 
-use crate::map::Map;
+use crate::map::{CommuneKind, Map};
 
 impl Borders for Map {
     fn home(&self, commune: CommuneCode) -> Option<Home> {
@@ -18,5 +22,17 @@ impl Borders for Map {
 
     fn of_province(&self, province: ProvinceCode) -> Vec<CommuneCode> {
         Map::of_province(self, province).map(|commune| commune.code).collect()
+    }
+
+    fn distance_m(&self, from: MilliPoint, to: CommuneCode) -> Option<DistanceM> {
+        Map::distance_m(self, from, to)
+    }
+
+    fn located(&self, point: MilliPoint) -> Option<Located> {
+        Map::located(self, point)
+    }
+
+    fn is_urban(&self, commune: CommuneCode) -> bool {
+        self.commune(commune).is_some_and(|commune| commune.kind == CommuneKind::Ward)
     }
 }

@@ -1,13 +1,16 @@
-//! The clerk writes the directory: tokens, officers, groups, and which map is in force.
+//! The clerk writes the directory: tokens, officers, rosters, groups, and which map is in force.
 //!
 //! The process that takes such a command also decides it, so that it works at once there. Were
 //! it killed in between, alerting, which follows every command, would decide it.
+
+mod officers;
 
 use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use domain::{
-    directory::{DirectoryCommand, Entry, MapFacts, TokenFacts},
+    dated::Versions,
+    directory::{Entry, MapFacts, TokenFacts},
     ids::{EntityName, Home, Millis, OfficerId, RecordId},
 };
 use event_log::{
@@ -73,6 +76,7 @@ impl From<LoadError> for ClerkError {
 pub struct Clerk {
     log: Arc<dyn EventLog>,
     shell: Shell<Entry>,
+    versions: Shell<Versions>,
     directory: SharedDirectory,
     /// The last position of class `Alert` that the directory has seen.
     seen: watch::Receiver<u64>,
@@ -86,7 +90,8 @@ impl Clerk {
         directory: SharedDirectory,
         seen: watch::Receiver<u64>,
     ) -> Self {
-        Self { shell: Shell::new(Arc::clone(&log)), log, directory, seen }
+        let (shell, versions) = (Shell::new(Arc::clone(&log)), Shell::new(Arc::clone(&log)));
+        Self { shell, versions, log, directory, seen }
     }
 
     /// Makes a token, and its officer where the officer is unknown. It works when this returns.
@@ -197,9 +202,14 @@ impl Clerk {
         command: &v1::Command,
         now: Millis,
     ) -> Result<Option<At>, ExecuteError> {
-        let ask = ask(recorded.id, &recorded.key, recorded.seal.bytes(), command, now).map_err(
-            |why| ExecuteError::Held { entity: recorded.key.entity.clone(), why: why.to_string() },
-        )?;
+        if matches!(command.body, Some(Body::AdoptDirectory(_))) {
+            return self.decide_version(recorded, command, now).await;
+        }
+        let sealed = recorded.seal.bytes();
+        let ask =
+            ask::<Entry>(recorded.id, &recorded.key, sealed, command, now).map_err(|why| {
+                ExecuteError::Held { entity: recorded.key.entity.clone(), why: why.to_string() }
+            })?;
         Ok(self.shell.execute(ask, |_, _| ()).await?.at)
     }
 
@@ -230,6 +240,22 @@ impl Clerk {
     /// Writes the commands down, decides them, and waits until all is durable and seen here.
     /// Answers with those that were in the log already.
     async fn write(&self, drafts: Vec<Draft>, now: Millis) -> Result<Vec<RecordId>, ClerkError> {
+        self.write_to(&self.shell, drafts, now, |_, _| ()).await
+    }
+
+    async fn write_to<D>(
+        &self,
+        shell: &Shell<D>,
+        drafts: Vec<Draft>,
+        now: Millis,
+        facts: impl Fn(&D, &Ask<D::Command>) -> D::Facts + Send + Sync,
+    ) -> Result<Vec<RecordId>, ClerkError>
+    where
+        D: Spoken + Clone + Send,
+        D::Command: Send + Sync,
+        D::Event: Send + Sync,
+        D::Facts: Send + Sync,
+    {
         let records: Vec<Record> = drafts.into_iter().map(Draft::record).collect();
         let appended = self.log.append(records.clone()).await?;
         // Over a broker that is away a command is held; the directory does not wait for that.
@@ -252,11 +278,11 @@ impl Clerk {
             };
             let command = v1::Command::decode(open.clone())
                 .map_err(|why| ClerkError::Unavailable(why.to_string()))?;
-            let ask = ask(record.id, &record.key, sealed, &command, now)
+            let ask = ask::<D>(record.id, &record.key, sealed, &command, now)
                 .map_err(|why| ClerkError::Unavailable(why.to_string()))?;
             asks.push(ask);
         }
-        let decided = self.shell.execute_all(asks, |_, _| ()).await?;
+        let decided = shell.execute_all(asks, facts).await?;
         self.settled(&decided).await?;
         Ok(appended.repeats.iter().map(|first| first.id).collect())
     }
@@ -310,14 +336,15 @@ fn draft(
     }
 }
 
-fn ask(
+fn ask<D: Spoken>(
     id: RecordId,
     key: &Key,
     sealed: Option<&Bytes>,
     command: &v1::Command,
     now: Millis,
-) -> Result<Ask<DirectoryCommand>, wire::NotDecodable> {
-    // A group's commit carries the sealed part too, so that a directory needs one look-up.
+) -> Result<Ask<D::Command>, wire::NotDecodable> {
+    // The commit of a group or a contact carries the sealed part too, so that a directory needs one
+    // look-up.
     let sealing = sealed.map(|sealed| wire::seal::Sealing {
         sealed: sealed.clone(),
         commitment: command.commitment.clone(),
@@ -327,7 +354,7 @@ fn ask(
         cause: id,
         correlation: command.correlation.clone(),
         actor: command.actor.clone().unwrap_or_default(),
-        command: Entry::hear(command)?,
+        command: D::hear(command)?,
         now,
         map: Bytes::new(),
         sealing,

@@ -1,4 +1,4 @@
-//! The directory: groups, officers, tokens and the map in force, folded from the log.
+//! The directory: groups, officers, rosters, tokens and the map in force, folded from the log.
 //!
 //! A projection: it decides nothing, and is rebuilt from the log at every start. Sealed parts
 //! (names, addresses, secrets) stand in memory only.
@@ -10,17 +10,19 @@ use std::{
 
 use bytes::Bytes;
 use domain::{
+    dated::{Adopted, Versions},
     directory::{DirectoryEvent, Entry, GroupFacts, TokenFacts},
     ids::{CommuneCode, EntityName, GroupId, Millis, OfficerId, ProvinceCode},
+    roster::Rosters,
 };
 use event_log::{Class, Kind, Position, Recorded};
 use prost::Message;
 use wire::{
     NotDecodable, Spoken, seal,
-    v1::{Commit, GroupText, commit::Outcome, event::Event, sealed_content::Content},
+    v1::{Commit, ContactText, GroupText, commit::Outcome, event::Event, sealed_content::Content},
 };
 
-use crate::{group::Group, token::Token};
+use crate::{drills::Drills, group::Group, staff::Staff, token::Token};
 
 /// How deep a recovered commit may itself stand in a recovered commit.
 const RECOVERED_DEPTH_MAX: usize = 8;
@@ -53,14 +55,17 @@ pub struct Directory {
     /// The ids of revoked tokens, also of ones whose making was lost with a broker's tail.
     revoked: BTreeSet<String>,
     map: Option<[u8; 32]>,
+    staff: Staff,
+    drills: Drills,
     versions: HashMap<EntityName, u64>,
     held: BTreeSet<EntityName>,
 }
 
 impl Directory {
-    /// Takes in one record, in the order of its class. Records of other entities change nothing,
-    /// nor does one that was taken in already.
+    /// Takes in one record, in the order of its class. Of other entities only drills are noted;
+    /// what was taken in already changes nothing.
     pub fn apply(&mut self, recorded: &Recorded) -> Result<(), Unreadable> {
+        self.drills.apply(recorded);
         let entity = &recorded.key.entity;
         let Kind::Commit { version } = recorded.kind else { return Ok(()) };
         if recorded.key.class != Class::Alert || !is_of_directory(entity) {
@@ -143,6 +148,24 @@ impl Directory {
         self.map
     }
 
+    /// Who is asked at which commune and at which province's duty desk, and who is on duty there.
+    #[must_use]
+    pub fn rosters(&self) -> &Rosters {
+        self.staff.rosters()
+    }
+
+    /// Everybody who can be asked, and how.
+    #[must_use]
+    pub fn staff(&self) -> &Staff {
+        &self.staff
+    }
+
+    /// Who took part in a drill.
+    #[must_use]
+    pub fn drills(&self) -> &Drills {
+        &self.drills
+    }
+
     /// How many commits of this entity were taken in; 0 where it has none.
     #[must_use]
     pub fn version(&self, entity: &EntityName) -> u64 {
@@ -155,7 +178,11 @@ impl Directory {
     }
 
     fn change(&mut self, change: Change, version: u64) {
-        let Change { event, text, is_recovered } = change;
+        let Change { said, text, is_recovered } = change;
+        let event = match said {
+            Said::Adopted(adopted) => return self.staff.adopt(&adopted),
+            Said::Entry(event) => event,
+        };
         match event {
             DirectoryEvent::OfficerRecorded(officer) => {
                 self.officers.insert(officer);
@@ -163,7 +190,19 @@ impl Directory {
             // What was recovered is older than what took its ordinal, and yields to it.
             DirectoryEvent::GroupRecorded { facts, .. } => {
                 if !(is_recovered && self.groups.contains_key(&facts.id)) {
+                    let text = text.and_then(Text::of_group);
                     self.record_group(facts, text.as_ref(), version);
+                }
+            }
+            DirectoryEvent::ContactRecorded { facts, .. } => {
+                if !(is_recovered && self.staff.person(&facts.officer).is_some()) {
+                    let text = text.and_then(Text::of_contact);
+                    self.staff.record_contact(facts, text.as_ref());
+                }
+            }
+            DirectoryEvent::RosterRecorded(facts) => {
+                if !(is_recovered && self.staff.place(facts.place).is_some()) {
+                    self.staff.record_roster(facts);
                 }
             }
             DirectoryEvent::TokenMade(facts) => self.make_token(facts),
@@ -211,15 +250,36 @@ impl Directory {
 
 fn is_of_directory(entity: &EntityName) -> bool {
     let name = entity.as_str();
-    name == EntityName::map().as_str()
-        || ["group-", "officer-", "token-"].iter().any(|kind| name.starts_with(kind))
+    let kinds = ["group-", "officer-", "token-", "contact-", "roster-"];
+    [EntityName::map(), EntityName::directory()].contains(entity)
+        || kinds.iter().any(|kind| name.starts_with(kind))
 }
 
 /// An event, the sealed text of its commit, and whether a broker had lost that commit.
 struct Change {
-    event: DirectoryEvent,
-    text: Option<GroupText>,
+    said: Said,
+    text: Option<Text>,
     is_recovered: bool,
+}
+
+enum Said {
+    Entry(DirectoryEvent),
+    Adopted(Adopted),
+}
+
+enum Text {
+    Group(GroupText),
+    Contact(ContactText),
+}
+
+impl Text {
+    fn of_group(self) -> Option<GroupText> {
+        if let Self::Group(text) = self { Some(text) } else { None }
+    }
+
+    fn of_contact(self) -> Option<ContactText> {
+        if let Self::Contact(text) = self { Some(text) } else { None }
+    }
 }
 
 /// What a record says. A kind of event that this binary does not know, or one about another entity
@@ -260,35 +320,52 @@ fn read_commit(
             recovered.push(lost.original);
             continue;
         }
-        let event = Entry::recall(&event)?;
-        if subject(&event) != recorded.key.entity {
+        let said = match event {
+            Event::DirectoryAdopted(_) => Said::Adopted(Versions::recall(&event)?),
+            _ => Said::Entry(Entry::recall(&event)?),
+        };
+        if subject(&said) != recorded.key.entity {
             return Err(NotDecodable("an event of another entity"));
         }
-        let text = match event {
-            DirectoryEvent::GroupRecorded { .. } => group_text(recorded, &commit.commitment)?,
-            _ => None,
-        };
-        changes.push(Change { event, text, is_recovered });
+        let text = text_of(&said, recorded, &commit.commitment)?;
+        changes.push(Change { said, text, is_recovered });
     }
     Ok(())
 }
 
 /// The entity that an event of the directory is about.
-fn subject(event: &DirectoryEvent) -> EntityName {
+fn subject(said: &Said) -> EntityName {
+    let event = match said {
+        Said::Adopted(_) => return EntityName::directory(),
+        Said::Entry(event) => event,
+    };
     match event {
         DirectoryEvent::OfficerRecorded(officer) => EntityName::officer(officer),
         DirectoryEvent::GroupRecorded { facts, .. } => EntityName::group(&facts.id),
         DirectoryEvent::TokenMade(facts) => EntityName::token(&facts.id),
         DirectoryEvent::TokenRevoked { id } => EntityName::token(id),
         DirectoryEvent::MapAdopted(_) => EntityName::map(),
+        DirectoryEvent::ContactRecorded { facts, .. } => EntityName::contact(&facts.officer),
+        DirectoryEvent::RosterRecorded(facts) => EntityName::roster(facts.place),
     }
 }
 
-/// The sealed part of a group's commit; `None` where it is not here, or erased.
-fn group_text(recorded: &Recorded, commitment: &[u8]) -> Result<Option<GroupText>, NotDecodable> {
+/// The sealed part of a group's or a contact's commit; `None` where it is not here, or erased.
+fn text_of(
+    said: &Said,
+    recorded: &Recorded,
+    commitment: &[u8],
+) -> Result<Option<Text>, NotDecodable> {
+    let wanted = match said {
+        Said::Entry(DirectoryEvent::GroupRecorded { .. }) => "a group's sealed content",
+        Said::Entry(DirectoryEvent::ContactRecorded { .. }) => "a contact's sealed content",
+        _ => return Ok(None),
+    };
+    let is_group = matches!(said, Said::Entry(DirectoryEvent::GroupRecorded { .. }));
     let Some(sealed) = recorded.seal.bytes() else { return Ok(None) };
     match seal::open(sealed, commitment)?.content {
-        Some(Content::Group(text)) => Ok(Some(text)),
-        _ => Err(NotDecodable("a group's sealed content")),
+        Some(Content::Group(text)) if is_group => Ok(Some(Text::Group(text))),
+        Some(Content::Contact(text)) if !is_group => Ok(Some(Text::Contact(text))),
+        _ => Err(NotDecodable(wanted)),
     }
 }

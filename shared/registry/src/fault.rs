@@ -19,9 +19,10 @@ pub struct Fault {
 
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.field.as_str() {
-            "" => write!(f, "line {}: {}", self.line, self.reason),
-            field => write!(f, "line {}, {field}: {}", self.line, self.reason),
+        let Self { line, field, reason } = self;
+        match field.as_str() {
+            "" => write!(f, "dòng {line} (line {line}): {reason}"),
+            field => write!(f, "dòng {line} (line {line}), {field}: {reason}"),
         }
     }
 }
@@ -31,6 +32,11 @@ impl fmt::Display for Fault {
 pub struct Faults(Vec<Fault>);
 
 impl Faults {
+    /// A single fault.
+    pub(crate) fn one(fault: Fault) -> Self {
+        Self(vec![fault])
+    }
+
     /// The faults.
     #[must_use]
     pub fn as_slice(&self) -> &[Fault] {
@@ -45,7 +51,8 @@ impl fmt::Display for Faults {
             write!(f, "{gap}{fault}")?;
         }
         if self.0.len() >= FAULTS_MAX {
-            write!(f, "\n(not read further after {FAULTS_MAX} faults)")?;
+            let max = FAULTS_MAX;
+            write!(f, "\n(sau {max} lỗi không đọc tiếp / not read further after {max} faults)")?;
         }
         Ok(())
     }
@@ -55,7 +62,7 @@ impl fmt::Display for Faults {
 #[derive(Debug, thiserror::Error)]
 pub enum ReadError {
     /// The file could not be read at all.
-    #[error("{path}: cannot be read: {cause}")]
+    #[error("{path}: không đọc được / cannot be read: {cause}")]
     Unreadable {
         /// The file.
         path: String,
@@ -88,7 +95,8 @@ fn read_bytes(path: &Path, bytes_max: u64) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     File::open(path)?.take(bytes_max.saturating_add(1)).read_to_end(&mut bytes)?;
     if u64::try_from(bytes.len()).is_ok_and(|len| len > bytes_max) {
-        return Err(io::Error::other(format!("larger than {bytes_max} bytes")));
+        let why = format!("lớn hơn {bytes_max} byte / larger than {bytes_max} bytes");
+        return Err(io::Error::other(why));
     }
     Ok(bytes)
 }

@@ -226,7 +226,8 @@ impl Reading<'_> {
 
     fn group(&mut self, line: GroupLine, map: &Map) -> Option<GroupEntry> {
         let id = self.note("id", line.id.parse::<GroupId>().map_err(not_a_group));
-        let home = self.home(line.commune.as_deref(), line.province.as_deref(), map);
+        let (field, home) = home(line.commune.as_deref(), line.province.as_deref(), map);
+        let home = self.note(field, home);
         let name =
             self.note("name", plain(&line.name, Shape::Line, NAME_CHARS_MAX).map_err(not_text));
         let kind = self.note("kind", line.kind.parse().map_err(|_| kinds()));
@@ -243,23 +244,6 @@ impl Reading<'_> {
             exercises: line.exercises,
             channels,
         })
-    }
-
-    fn home(&mut self, commune: Option<&str>, province: Option<&str>, map: &Map) -> Option<Home> {
-        let (field, home) = match (commune, province) {
-            (Some(code), None) => ("commune", commune_home(code, map)),
-            (None, Some(code)) => ("province", province_home(code, map)),
-            (None, None) => (
-                "commune",
-                Err("thiếu trường này / missing field `commune` (or `province`)".to_owned()),
-            ),
-            (Some(_), Some(_)) => {
-                let reason = "nhóm thuộc một xã hoặc một tỉnh / \
-                              a group belongs to a commune or to a province";
-                ("province", Err(reason.to_owned()))
-            }
-        };
-        self.note(field, home)
     }
 
     fn channels(&mut self, lines: Vec<OnlyObject<ChannelLine>>) -> Vec<ChannelEntry> {
@@ -315,6 +299,26 @@ impl Reading<'_> {
         let secret = self.note(&field("secret"), secret(line.secret.as_deref()));
         let address = Address { url: url?.into(), secret: secret?.into() };
         Some(ChannelEntry { id: id?, channel_type, used: used.ok()?, address })
+    }
+}
+
+/// The commune or the province that a line names, and the field at fault where it names none.
+pub(crate) fn home(
+    commune: Option<&str>,
+    province: Option<&str>,
+    map: &Map,
+) -> (&'static str, Result<Home, String>) {
+    match (commune, province) {
+        (Some(code), None) => ("commune", commune_home(code, map)),
+        (None, Some(code)) => ("province", province_home(code, map)),
+        (None, None) => (
+            "commune",
+            Err("thiếu trường này / missing field `commune` (or `province`)".to_owned()),
+        ),
+        (Some(_), Some(_)) => {
+            let reason = "thuộc một xã hoặc một tỉnh / belongs to a commune or to a province";
+            ("province", Err(reason.to_owned()))
+        }
     }
 }
 

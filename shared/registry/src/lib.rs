@@ -4,19 +4,27 @@
 //! No network and no clock. The only I/O is the reading of a file, at start or at an import.
 
 pub mod borders;
+pub mod boundaries;
 pub mod clerk;
+pub mod corridors;
 pub mod directory;
+pub mod drills;
 pub mod fault;
 pub mod group;
 pub mod groups;
 pub mod import;
 pub mod map;
+pub mod officers;
+pub mod outlook;
+pub mod policies;
 pub mod shared;
+pub mod staff;
 pub mod token;
 
 mod canonical;
 mod lines;
 mod map_line;
+mod map_outline;
 
 pub use clerk::{Clerk, ClerkError};
 pub use directory::{Directory, Unreadable};
@@ -25,5 +33,7 @@ pub use group::{Address, Group};
 pub use groups::{ChannelEntry, ChannelType, GroupEntry};
 pub use import::plan_groups;
 pub use map::{Commune, CommuneKind, Map};
+pub use officers::Officers;
+pub use policies::Policies;
 pub use shared::SharedDirectory;
 pub use token::Token;

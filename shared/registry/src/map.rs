@@ -1,15 +1,20 @@
-//! The map: all communes, and who borders whom. Read once, at start; dropped polygons and spellings
+//! The map: all communes, who borders whom, and where each lies. Read once, at start; spellings
 //! stay in the map's hash only.
 
 use std::{collections::BTreeMap, fmt, path::Path, str::FromStr, sync::Arc};
 
-use domain::ids::{CommuneCode, Home, ProvinceCode};
+use domain::{
+    alert::MilliPoint,
+    ids::{CommuneCode, Home, ProvinceCode},
+    reach::distance::{DistanceM, Located, Plane},
+};
 use sha2::{Digest, Sha256};
 
 use crate::{
     fault::{Collector, Faults, ReadError, read},
     lines::{numbered, parse},
     map_line::{Facts, Line, check_name},
+    map_outline::Outline,
 };
 
 /// The largest map file that is read.
@@ -85,6 +90,8 @@ pub struct Commune {
     pub lon: f64,
     /// The communes that it shares a border with, sorted by code; each names it back.
     pub neighbours: Box<[CommuneCode]>,
+    /// Its border, where the map has it.
+    outline: Option<Outline>,
 }
 
 /// All communes.
@@ -200,6 +207,32 @@ impl Map {
         self.commune(code).map(|commune| Home { province: commune.province, commune: code })
     }
 
+    /// How far the commune lies from a point: to its border, 0 inside, or to its centre where the
+    /// map has no border of it.
+    #[must_use]
+    pub fn distance_m(&self, from: MilliPoint, to: CommuneCode) -> Option<DistanceM> {
+        let commune = self.commune(to)?;
+        Some(match &commune.outline {
+            Some(outline) => DistanceM::Border(outline.distance_m(from)),
+            None => DistanceM::Centroid(Plane::around(from).distance_m(commune.lat, commune.lon)),
+        })
+    }
+
+    /// The commune whose border is around a point; where there is none, the one whose centre is
+    /// nearest. Among equals, the lowest code.
+    #[must_use]
+    pub fn located(&self, point: MilliPoint) -> Option<Located> {
+        let holds = |commune: &&Commune| {
+            commune.outline.as_ref().is_some_and(|outline| outline.holds(point))
+        };
+        if let Some(commune) = self.communes.iter().find(holds) {
+            return Some(Located::Inside(commune.code));
+        }
+        let plane = Plane::around(point);
+        let nearest = self.communes.iter().min_by_key(|c| plane.distance_m(c.lat, c.lon))?;
+        Some(Located::Nearest(nearest.code))
+    }
+
     /// SHA-256 of the lines sorted by code, each as canonical JSON (RFC 8785) and a line feed.
     #[must_use]
     pub fn sha256(&self) -> [u8; 32] {
@@ -215,7 +248,8 @@ impl Map {
 }
 
 impl Sound<'_> {
-    fn commune(self, provinces: &BTreeMap<ProvinceCode, Province>) -> Option<Commune> {
+    fn commune(mut self, provinces: &BTreeMap<ProvinceCode, Province>) -> Option<Commune> {
+        let outline = self.line.take_outline();
         let mut neighbours = self.facts.neighbours;
         neighbours.sort_unstable();
         Some(Commune {
@@ -227,6 +261,7 @@ impl Sound<'_> {
             lat: self.line.lat,
             lon: self.line.lon,
             neighbours: neighbours.into_boxed_slice(),
+            outline,
         })
     }
 }

@@ -12,12 +12,13 @@ use crate::{
     fault::{Collector, none_of, not_text},
     lines::{OnlyObject, Text, present},
     map::CommuneKind,
+    map_outline::Outline,
 };
 
 /// South and north of Việt Nam, the Trường Sa islands included; degrees.
-const LAT: (f64, f64) = (6.0, 24.0);
+pub(crate) const LAT: (f64, f64) = (6.0, 24.0);
 /// West and east of Việt Nam, the Trường Sa islands included; degrees.
-const LON: (f64, f64) = (102.0, 118.0);
+pub(crate) const LON: (f64, f64) = (102.0, 118.0);
 /// The area of a commune; km². The lower bound keeps the number a plain decimal.
 const AREA_KM2: (f64, f64) = (1e-6, 1e6);
 /// The most characters of a name.
@@ -106,33 +107,13 @@ impl Line<'_> {
         if let Some(OnlyObject(polygon)) = &self.polygon {
             faults.note(number, "polygon", polygon.check());
         }
-        self.check_place(number, faults);
+        check_place((self.lat, self.lon), number, faults);
         self.check_validity(number, faults);
         let neighbours = self.neighbours(number, faults);
         if faults.len() > before || faults.is_full() {
             return None;
         }
         Some(Facts { code: code?, kind: kind?, province: province?, neighbours })
-    }
-
-    fn check_place(&self, number: usize, faults: &mut Collector) {
-        let (lat, lon) = (self.lat, self.lon);
-        if is_within(lat, LON) && is_within(lon, LAT) {
-            let reason =
-                format!("lat {lat} và lon {lon} bị đảo / lat {lat} and lon {lon} are swapped");
-            faults.add(number, "lat", reason);
-            return;
-        }
-        faults.note(
-            number,
-            "lat",
-            within(lat, LAT, ("vĩ độ ở Việt Nam", "a latitude in Việt Nam")),
-        );
-        faults.note(
-            number,
-            "lon",
-            within(lon, LON, ("kinh độ ở Việt Nam", "a longitude in Việt Nam")),
-        );
     }
 
     fn check_validity(&self, number: usize, faults: &mut Collector) {
@@ -170,6 +151,11 @@ impl Line<'_> {
         codes
     }
 
+    /// Takes the border out, where the line has one.
+    pub(crate) fn take_outline(&mut self) -> Option<Outline> {
+        Outline::of(self.polygon.take()?.0.into_rings())
+    }
+
     /// Writes the line as canonical JSON (RFC 8785). Only for lines without fault.
     pub(crate) fn write_canonical(&self, out: &mut String) {
         let mut line = Object::begin(out);
@@ -201,6 +187,14 @@ impl Geometry {
         match self {
             Self::Polygon(rings) => Box::new(rings.iter()),
             Self::MultiPolygon(polygons) => Box::new(polygons.iter().flatten()),
+        }
+    }
+
+    /// The rings of all polygons, holes among them.
+    fn into_rings(self) -> Vec<Ring> {
+        match self {
+            Self::Polygon(rings) => rings,
+            Self::MultiPolygon(polygons) => polygons.into_iter().flatten().collect(),
         }
     }
 
@@ -245,8 +239,19 @@ fn write_ring(out: &mut String, ring: &Ring) {
     array(out, ring, |out, point| array(out, point, |out, degrees| number(out, *degrees)));
 }
 
+/// Notes what is wrong with a place: fields `lat` and `lon`.
+pub(crate) fn check_place((lat, lon): (f64, f64), number: usize, faults: &mut Collector) {
+    if is_within(lat, LON) && is_within(lon, LAT) {
+        let reason = format!("lat {lat} và lon {lon} bị đảo / lat {lat} and lon {lon} are swapped");
+        faults.add(number, "lat", reason);
+        return;
+    }
+    faults.note(number, "lat", within(lat, LAT, ("vĩ độ ở Việt Nam", "a latitude in Việt Nam")));
+    faults.note(number, "lon", within(lon, LON, ("kinh độ ở Việt Nam", "a longitude in Việt Nam")));
+}
+
 /// `00000` is kept for what belongs to no commune.
-fn commune(code: &Text<'_>) -> Result<CommuneCode, String> {
+pub(crate) fn commune(code: &Text<'_>) -> Result<CommuneCode, String> {
     match code.as_str() {
         "00000" => Err("00000 không phải xã / 00000 is no commune".to_owned()),
         code => code.parse().map_err(|_| not_a_commune(code)),
@@ -305,7 +310,7 @@ fn one_of(text: &str, known: &[&str]) -> Result<(), String> {
     Err(none_of(&known.join(", ")))
 }
 
-fn is_within(value: f64, (least, most): (f64, f64)) -> bool {
+pub(crate) fn is_within(value: f64, (least, most): (f64, f64)) -> bool {
     (least..=most).contains(&value)
 }
 

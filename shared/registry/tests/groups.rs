@@ -180,5 +180,8 @@ fn files_are_read_and_named() {
     assert_eq!(read_groups(&path, &map()).unwrap().len(), 1);
     std::fs::write(&path, "").unwrap();
     let error = read_groups(&path, &map()).unwrap_err().to_string();
-    assert!(error.ends_with("groups.jsonl:\nline 1: tệp trống / the file is empty"), "{error}");
+    assert!(
+        error.ends_with("groups.jsonl:\ndòng 1 (line 1): tệp trống / the file is empty"),
+        "{error}"
+    );
 }

@@ -182,7 +182,10 @@ fn a_province_has_a_name() {
     let blank = [("province", "\" \"")];
     let found = faults(lines(&blank, &blank));
     assert_eq!(found.len(), 1);
-    assert_eq!(found[0].to_string(), "line 1, province: không được để trống / must not be blank");
+    assert_eq!(
+        found[0].to_string(),
+        "dòng 1 (line 1), province: không được để trống / must not be blank"
+    );
 }
 
 #[test]
@@ -247,7 +250,10 @@ fn all_faults_are_told_up_to_twenty() {
     assert_eq!(places, [(1, "type"), (1, "lat"), (2, "name")]);
     let many: Faults = Map::parse("{}\n".repeat(100).as_bytes()).unwrap_err();
     assert_eq!(many.as_slice().len(), 20);
-    assert!(many.to_string().ends_with("(not read further after 20 faults)"));
+    assert!(
+        many.to_string()
+            .ends_with("(sau 20 lỗi không đọc tiếp / not read further after 20 faults)")
+    );
 }
 
 #[test]
@@ -258,7 +264,7 @@ fn a_file_is_named_in_its_errors() {
     assert!(matches!(&missing, ReadError::Unreadable { path, .. } if path.contains("map.jsonl")));
     std::fs::write(&path, lines(&[], &[("lat", "0")])).unwrap();
     let faulty = Map::read(&path).unwrap_err().to_string();
-    assert!(faulty.contains("map.jsonl:\nline 2, lat: "), "{faulty}");
+    assert!(faulty.contains("map.jsonl:\ndòng 2 (line 2), lat: "), "{faulty}");
 }
 
 /// Every commune of the map around Đạ Tẻh, its fields in another order.

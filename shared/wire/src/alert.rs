@@ -1,242 +1,373 @@
 //! The alert on the wire.
 
+mod parts;
+
+use bytes::Bytes;
 use domain::{
-    alert::{
-        Alert, AlertAsk, AlertCommand, AlertEvent, AlertFacts, LastSeen, MilliPoint, PersonFacts,
-    },
+    alert::{Alert, AlertAsk, AlertCommand, AlertEvent, Change, ChangeHow, Pending},
     ids::{AlertId, Millis},
-    reach::{CommuneReached, ReachRequest},
 };
 
+use self::parts::{
+    checked_recalled, checked_said, communes_recalled, communes_said, next_recalled, next_said,
+    reach_recalled, seen_recalled,
+};
+pub use self::parts::{facts_recalled, facts_said, reach_said, seen_said};
 use crate::{
     NotDecodable, Spoken,
     actor::role_of,
     spoken::{home_recalled, id_bytes, millis_or_none, record_id},
-    v1::{self, command::Body, event::Event},
-    values::{
-        kind_recalled, kind_said, reason_recalled, reason_said, sex_recalled, sex_said,
-        status_recalled, status_said, travel_recalled, travel_said,
-    },
+    v1::{self, alert_change_asked, command::Body, event::Event},
 };
 
-/// What is open of an alert, on the wire.
-#[must_use]
-pub fn facts_said(facts: &AlertFacts) -> v1::AlertFacts {
-    v1::AlertFacts {
-        kind: kind_said(facts.kind),
-        status: status_said(facts.status),
-        commune: facts.home.commune.to_string(),
-        province: facts.home.province.to_string(),
-        reported_at_ms: facts.reported_at.map(|at| at.0),
-        last_seen: facts.last_seen.map(|seen| v1::LastSeen {
-            at_ms: seen.at.map(|at| at.0),
-            lat_millideg: seen.point.map(|point| point.lat_millideg),
-            lon_millideg: seen.point.map(|point| point.lon_millideg),
-        }),
-        travel: facts.travel.map_or(0, travel_said),
-        person: facts.person.map(|person| v1::PersonFacts {
-            age_years: person.age_years.map(u32::from),
-            sex: person.sex.map_or(0, sex_said),
-        }),
-        legal_basis_code: facts.legal_basis.clone().unwrap_or_default(),
-        expires_at_ms: facts.expires_at.0,
-        reach: Some(reach_said(&facts.reach)),
+fn how_said(how: ChangeHow) -> i32 {
+    i32::from(match how {
+        ChangeHow::Update => v1::ChangeHow::Update,
+        ChangeHow::Correct => v1::ChangeHow::Correct,
+    })
+}
+
+fn how_recalled(how: i32) -> Result<ChangeHow, NotDecodable> {
+    match v1::ChangeHow::try_from(how) {
+        Ok(v1::ChangeHow::Update) => Ok(ChangeHow::Update),
+        Ok(v1::ChangeHow::Correct) => Ok(ChangeHow::Correct),
+        _ => Err(NotDecodable("how an alert changes")),
     }
 }
 
-/// What is open of an alert, from the wire.
-///
-/// # Errors
-/// Something of it is newer than this program.
-pub fn facts_recalled(facts: &v1::AlertFacts) -> Result<AlertFacts, NotDecodable> {
-    let reach = facts.reach.as_ref().ok_or(NotDecodable("a reach"))?;
-    let point = |seen: &v1::LastSeen| {
-        let (lat_millideg, lon_millideg) = seen.lat_millideg.zip(seen.lon_millideg)?;
-        Some(MilliPoint { lat_millideg, lon_millideg })
-    };
-    Ok(AlertFacts {
-        kind: kind_recalled(facts.kind)?,
-        status: status_recalled(facts.status)?,
-        home: home_recalled(&facts.province, &facts.commune)?,
-        reported_at: facts.reported_at_ms.map(Millis),
-        last_seen: facts
-            .last_seen
-            .as_ref()
-            .map(|seen| LastSeen { at: seen.at_ms.map(Millis), point: point(seen) }),
-        travel: (facts.travel != 0).then(|| travel_recalled(facts.travel)).transpose()?,
-        person: facts.person.as_ref().map(person_recalled).transpose()?,
-        legal_basis: Some(&facts.legal_basis_code).filter(|code| !code.is_empty()).cloned(),
-        expires_at: Millis(facts.expires_at_ms),
-        reach: reach_recalled(reach)?,
-    })
+fn facts_in(facts: Option<&v1::AlertFacts>) -> Result<domain::alert::AlertFacts, NotDecodable> {
+    facts_recalled(facts.ok_or(NotDecodable("facts"))?)
 }
 
-fn person_recalled(person: &v1::PersonFacts) -> Result<PersonFacts, NotDecodable> {
-    let age = |years: u32| u8::try_from(years).map_err(|_| NotDecodable("an age"));
-    Ok(PersonFacts {
-        age_years: person.age_years.map(age).transpose()?,
-        sex: (person.sex != 0).then(|| sex_recalled(person.sex)).transpose()?,
-    })
+fn reach_in(reach: Option<&v1::ReachRequest>) -> Result<domain::reach::ReachRequest, NotDecodable> {
+    reach_recalled(reach.ok_or(NotDecodable("a reach"))?)
 }
 
-fn reach_said(reach: &ReachRequest) -> v1::ReachRequest {
-    let said = |mode: v1::ReachMode, rings: u32, communes: Vec<String>| v1::ReachRequest {
-        mode: i32::from(mode),
-        rings,
-        communes,
-    };
-    match reach {
-        ReachRequest::Auto => said(v1::ReachMode::Auto, 0, vec![]),
-        ReachRequest::Rings(rings) => said(v1::ReachMode::Rings, *rings, vec![]),
-        ReachRequest::Communes(communes) => {
-            let communes = communes.iter().map(ToString::to_string).collect();
-            said(v1::ReachMode::Communes, 0, communes)
-        }
-        ReachRequest::Province => said(v1::ReachMode::Province, 0, vec![]),
+fn pending_said(pending: &Pending) -> alert_change_asked::Change {
+    use alert_change_asked::Change as Said;
+    match pending {
+        Pending::Change { how, facts, content } => Said::Content(v1::AlertContent {
+            how: how_said(*how),
+            facts: Some(facts_said(facts)),
+            content: id_bytes(content.0),
+        }),
+        Pending::Widen(reach) => Said::Widen(reach_said(reach)),
+        Pending::Reopen { note } => Said::ReopenNote(id_bytes(note.0)),
     }
 }
 
-fn reach_recalled(reach: &v1::ReachRequest) -> Result<ReachRequest, NotDecodable> {
-    let code = |text: &String| text.parse().map_err(|_| NotDecodable("a commune"));
-    Ok(match v1::ReachMode::try_from(reach.mode) {
-        Ok(v1::ReachMode::Auto) => ReachRequest::Auto,
-        Ok(v1::ReachMode::Rings) => ReachRequest::Rings(reach.rings),
-        Ok(v1::ReachMode::Communes) => {
-            ReachRequest::Communes(reach.communes.iter().map(code).collect::<Result<_, _>>()?)
-        }
-        Ok(v1::ReachMode::Province) => ReachRequest::Province,
-        _ => return Err(NotDecodable("a mode of reach")),
+fn pending_recalled(pending: Option<&alert_change_asked::Change>) -> Result<Pending, NotDecodable> {
+    use alert_change_asked::Change as Said;
+    Ok(match pending.ok_or(NotDecodable("a change"))? {
+        Said::Content(said) => Pending::Change {
+            how: how_recalled(said.how)?,
+            facts: facts_in(said.facts.as_ref())?,
+            content: record_id(&said.content)?,
+        },
+        Said::Widen(reach) => Pending::Widen(reach_recalled(reach)?),
+        Said::ReopenNote(note) => Pending::Reopen { note: record_id(note)? },
     })
 }
 
-fn communes_said(communes: &[CommuneReached]) -> Vec<v1::CommuneReached> {
-    let said = |commune: &CommuneReached| v1::CommuneReached {
-        commune: commune.home.commune.to_string(),
-        province: commune.home.province.to_string(),
-        reason: reason_said(commune.reason),
-        ring: commune.ring,
-    };
-    communes.iter().map(said).collect()
-}
-
-fn communes_recalled(said: &[v1::CommuneReached]) -> Result<Vec<CommuneReached>, NotDecodable> {
-    let recalled = |commune: &v1::CommuneReached| {
-        Ok(CommuneReached {
-            home: home_recalled(&commune.province, &commune.commune)?,
-            reason: reason_recalled(commune.reason)?,
-            ring: commune.ring,
-        })
-    };
-    said.iter().map(recalled).collect()
+fn ask(body: Option<&Body>, id: &Bytes) -> Result<AlertAsk, NotDecodable> {
+    let id = record_id(id)?;
+    Ok(match body {
+        Some(Body::RaiseAlert(raise)) => AlertAsk::Raise {
+            facts: facts_in(raise.facts.as_ref())?,
+            code: AlertId::raised_by(id).code(),
+            content: id,
+        },
+        Some(Body::ApproveAlert(approve)) => AlertAsk::Approve { revision: approve.revision },
+        Some(Body::DeclineAlert(_)) => AlertAsk::Decline { note: id },
+        Some(Body::ReviewAlert(_)) => AlertAsk::Review,
+        Some(Body::ChangeAlert(change)) => AlertAsk::Change(Change {
+            how: how_recalled(change.how)?,
+            facts: facts_in(change.facts.as_ref())?,
+            content: id,
+            set: change.set.clone(),
+        }),
+        Some(Body::WidenAlert(widen)) => AlertAsk::Widen { reach: reach_in(widen.reach.as_ref())? },
+        Some(Body::HoldAlert(_)) => AlertAsk::Hold,
+        // What was stale is raised again, by one word: its words are where they were.
+        Some(Body::ReleaseAlert(v1::ReleaseAlert { facts: Some(facts), content })) => {
+            let content = record_id(content)?;
+            let code = AlertId::raised_by(content).code();
+            AlertAsk::Raise { facts: facts_recalled(facts)?, code, content }
+        }
+        Some(Body::ReleaseAlert(_)) => AlertAsk::Release,
+        Some(Body::SightAlert(sight)) => AlertAsk::Sight {
+            seen: seen_recalled(sight.seen.as_ref().ok_or(NotDecodable("a sighting"))?),
+            commune: sight.commune.parse().map_err(|_| NotDecodable("a commune"))?,
+            note: id,
+        },
+        Some(Body::CancelAlert(_)) => AlertAsk::Cancel { note: id },
+        Some(Body::ResolveAlert(_)) => AlertAsk::Resolve { note: id },
+        Some(Body::ReopenAlert(_)) => AlertAsk::Reopen { note: id },
+        Some(Body::ExpireAlert(expire)) => {
+            AlertAsk::Expire { expires_at: Millis(expire.expires_at_ms) }
+        }
+        Some(Body::NearAlertExpiry(near)) => {
+            AlertAsk::NearExpiry { expires_at: Millis(near.expires_at_ms) }
+        }
+        Some(Body::RelayAlertFurther(further)) => AlertAsk::RelayFurther { step: further.step },
+        Some(Body::GrowAlert(grow)) => AlertAsk::Grow { step: grow.step },
+        Some(Body::TakeAlertOnward(onward)) => {
+            let home = |home: &v1::Home| home_recalled(&home.province, &home.commune);
+            AlertAsk::TakeOnward { to: onward.to.iter().map(home).collect::<Result<_, _>>()? }
+        }
+        Some(Body::MissAlertReview(miss)) => AlertAsk::MissReview { due: Millis(miss.due_ms) },
+        _ => return Err(NotDecodable("a command to an alert")),
+    })
 }
 
 impl Spoken for Alert {
     fn hear(command: &v1::Command) -> Result<AlertCommand, NotDecodable> {
-        let id = record_id(&command.id)?;
-        let ask = match command.body.as_ref() {
-            Some(Body::RaiseAlert(raise)) => AlertAsk::Raise {
-                facts: facts_recalled(raise.facts.as_ref().ok_or(NotDecodable("facts"))?)?,
-                code: AlertId::raised_by(id).code(),
-                content: id,
-            },
-            Some(Body::ApproveAlert(approve)) => AlertAsk::Approve { revision: approve.revision },
-            Some(Body::CancelAlert(_)) => AlertAsk::Cancel { note: id },
-            Some(Body::ResolveAlert(_)) => AlertAsk::Resolve { note: id },
-            Some(Body::ExpireAlert(expire)) => {
-                AlertAsk::Expire { expires_at: Millis(expire.expires_at_ms) }
-            }
-            Some(Body::RelayAlertFurther(further)) => AlertAsk::RelayFurther { step: further.step },
-            _ => return Err(NotDecodable("a command to an alert")),
-        };
         Ok(AlertCommand {
             by: command.actor.as_ref().map(|actor| actor.officer.clone()).unwrap_or_default(),
             role: role_of(command.actor.as_ref()),
             valid_until: millis_or_none(command.valid_until_ms),
-            ask,
+            sealed: command.sealed_fields.clone(),
+            ask: ask(command.body.as_ref(), &command.id)?,
         })
     }
 
     fn say(event: &AlertEvent) -> Event {
-        match event {
-            AlertEvent::ApprovalAsked { revision, facts, code, content, by } => {
-                Event::AlertApprovalAsked(v1::AlertApprovalAsked {
-                    revision: *revision,
-                    facts: Some(facts_said(facts)),
-                    code: code.clone(),
-                    content: id_bytes(content.0),
-                    raised_by: by.clone(),
-                })
-            }
-            AlertEvent::Approved { revision, by } => Event::AlertApproved(v1::AlertApproved {
-                approved_revision: *revision,
-                officer: by.clone(),
-            }),
-            AlertEvent::Issued { revision, facts, code, content, by, communes, to_follow } => {
-                Event::AlertIssued(v1::AlertIssued {
-                    revision: *revision,
-                    facts: Some(facts_said(facts)),
-                    code: code.clone(),
-                    content: id_bytes(content.0),
-                    communes: communes_said(communes),
-                    to_follow: communes_said(to_follow),
-                    raised_by: by.clone(),
-                })
-            }
-            AlertEvent::RelayedFurther { step, communes } => {
-                let communes = communes_said(communes);
-                Event::AlertRelayedFurther(v1::AlertRelayedFurther { step: *step, communes })
-            }
-            AlertEvent::Cancelled { revision, note } => {
-                let note = id_bytes(note.0);
-                Event::AlertCancelled(v1::AlertCancelled { revision: *revision, note })
-            }
-            AlertEvent::Resolved { revision, note } => {
-                let note = id_bytes(note.0);
-                Event::AlertResolved(v1::AlertResolved { revision: *revision, note })
-            }
-            AlertEvent::Expired { revision } => {
-                Event::AlertExpired(v1::AlertExpired { revision: *revision })
-            }
-        }
+        said(event)
     }
 
     fn recall(event: &Event) -> Result<AlertEvent, NotDecodable> {
-        let facts = |facts: &Option<v1::AlertFacts>| {
-            facts_recalled(facts.as_ref().ok_or(NotDecodable("facts"))?)
-        };
-        Ok(match event {
-            Event::AlertApprovalAsked(asked) => AlertEvent::ApprovalAsked {
-                revision: asked.revision,
-                facts: facts(&asked.facts)?,
-                code: asked.code.clone(),
-                content: record_id(&asked.content)?,
-                by: asked.raised_by.clone(),
-            },
-            Event::AlertApproved(approved) => AlertEvent::Approved {
-                revision: approved.approved_revision,
-                by: approved.officer.clone(),
-            },
-            Event::AlertIssued(issued) => AlertEvent::Issued {
-                revision: issued.revision,
-                facts: facts(&issued.facts)?,
-                code: issued.code.clone(),
-                content: record_id(&issued.content)?,
-                by: issued.raised_by.clone(),
-                communes: communes_recalled(&issued.communes)?,
-                to_follow: communes_recalled(&issued.to_follow)?,
-            },
-            Event::AlertRelayedFurther(further) => AlertEvent::RelayedFurther {
-                step: further.step,
-                communes: communes_recalled(&further.communes)?,
-            },
-            Event::AlertCancelled(end) => {
-                AlertEvent::Cancelled { revision: end.revision, note: record_id(&end.note)? }
-            }
-            Event::AlertResolved(end) => {
-                AlertEvent::Resolved { revision: end.revision, note: record_id(&end.note)? }
-            }
-            Event::AlertExpired(end) => AlertEvent::Expired { revision: end.revision },
-            _ => return Err(NotDecodable("an event of an alert")),
-        })
+        match recalled_content(event)? {
+            Some(event) => Ok(event),
+            None => recalled_state(event),
+        }
     }
+}
+
+/// What an alert says, whom it is put to, and who agreed.
+fn said(event: &AlertEvent) -> Event {
+    match event {
+        AlertEvent::ApprovalAsked { revision, facts, code, content, by, checked } => {
+            Event::AlertApprovalAsked(v1::AlertApprovalAsked {
+                revision: *revision,
+                facts: Some(facts_said(facts)),
+                code: code.clone(),
+                content: id_bytes(content.0),
+                raised_by: by.clone(),
+                checked: Some(checked_said(checked)),
+            })
+        }
+        AlertEvent::ChangeAsked { revision, change, by } => {
+            Event::AlertChangeAsked(v1::AlertChangeAsked {
+                revision: *revision,
+                asked_by: by.clone(),
+                change: Some(pending_said(change)),
+            })
+        }
+        AlertEvent::Issued {
+            revision,
+            facts,
+            code,
+            content,
+            by,
+            communes,
+            to_follow,
+            checked,
+            next,
+        } => Event::AlertIssued(v1::AlertIssued {
+            revision: *revision,
+            facts: Some(facts_said(facts)),
+            code: code.clone(),
+            content: id_bytes(content.0),
+            communes: communes_said(communes),
+            to_follow: communes_said(to_follow),
+            raised_by: by.clone(),
+            checked: Some(checked_said(checked)),
+            next: Some(next_said(next)),
+        }),
+        AlertEvent::RelayedFurther { step, communes } => {
+            let communes = communes_said(communes);
+            Event::AlertRelayedFurther(v1::AlertRelayedFurther { step: *step, communes })
+        }
+        AlertEvent::Widened { step, by, reach, communes, to_follow, next } => {
+            Event::AlertWidened(v1::AlertWidened {
+                step: *step,
+                by: by.clone(),
+                reach: Some(reach_said(reach)),
+                communes: communes_said(communes),
+                to_follow: communes_said(to_follow),
+                next: Some(next_said(next)),
+            })
+        }
+        AlertEvent::Changed { revision, how, facts, content, by } => {
+            Event::AlertChanged(v1::AlertChanged {
+                revision: *revision,
+                content: Some(v1::AlertContent {
+                    how: how_said(*how),
+                    facts: Some(facts_said(facts)),
+                    content: id_bytes(content.0),
+                }),
+                officer: by.clone(),
+            })
+        }
+        other => said_of_state(other),
+    }
+}
+
+/// Who agreed, what was seen, and how the alert stands.
+fn said_of_state(event: &AlertEvent) -> Event {
+    match event {
+        AlertEvent::Approved { revision, by } => Event::AlertApproved(v1::AlertApproved {
+            approved_revision: *revision,
+            officer: by.clone(),
+        }),
+        AlertEvent::Declined { revision, by, note } => Event::AlertDeclined(v1::AlertDeclined {
+            declined_revision: *revision,
+            officer: by.clone(),
+            note: id_bytes(note.0),
+        }),
+        AlertEvent::ReviewOwed { due, by } => {
+            let sent_by = by.clone();
+            Event::AlertReviewOwed(v1::AlertReviewOwed { due_ms: due.0, sent_by })
+        }
+        AlertEvent::Reviewed { by } => {
+            Event::AlertReviewed(v1::AlertReviewed { officer: by.clone() })
+        }
+        AlertEvent::ReviewMissed { due } => {
+            Event::AlertReviewMissed(v1::AlertReviewMissed { due_ms: due.0 })
+        }
+        AlertEvent::Sighted { seen, commune, by, note } => Event::AlertSighted(v1::AlertSighted {
+            seen: Some(seen_said(*seen)),
+            commune: commune.to_string(),
+            officer: by.clone(),
+            note: id_bytes(note.0),
+        }),
+        AlertEvent::Held { by } => Event::AlertHeld(v1::AlertHeld { officer: by.clone() }),
+        AlertEvent::Released { revision, by } => {
+            let officer = by.clone();
+            Event::AlertReleased(v1::AlertReleased { revision: *revision, officer })
+        }
+        AlertEvent::Reopened { revision, by, note } => Event::AlertReopened(v1::AlertReopened {
+            revision: *revision,
+            officer: by.clone(),
+            note: id_bytes(note.0),
+        }),
+        AlertEvent::Cancelled { revision, note } => {
+            let note = id_bytes(note.0);
+            Event::AlertCancelled(v1::AlertCancelled { revision: *revision, note })
+        }
+        AlertEvent::Resolved { revision, note } => {
+            let note = id_bytes(note.0);
+            Event::AlertResolved(v1::AlertResolved { revision: *revision, note })
+        }
+        AlertEvent::ExpiryNear { expires_at } => {
+            Event::AlertExpiryNear(v1::AlertExpiryNear { expires_at_ms: expires_at.0 })
+        }
+        AlertEvent::Expired { revision } => {
+            Event::AlertExpired(v1::AlertExpired { revision: *revision })
+        }
+        // `said` has said these.
+        AlertEvent::ApprovalAsked { .. }
+        | AlertEvent::ChangeAsked { .. }
+        | AlertEvent::Issued { .. }
+        | AlertEvent::RelayedFurther { .. }
+        | AlertEvent::Widened { .. }
+        | AlertEvent::Changed { .. } => said(event),
+    }
+}
+
+fn recalled_content(event: &Event) -> Result<Option<AlertEvent>, NotDecodable> {
+    Ok(Some(match event {
+        Event::AlertApprovalAsked(asked) => AlertEvent::ApprovalAsked {
+            revision: asked.revision,
+            facts: facts_in(asked.facts.as_ref())?,
+            code: asked.code.clone(),
+            content: record_id(&asked.content)?,
+            by: asked.raised_by.clone(),
+            checked: checked_recalled(asked.checked.as_ref())?,
+        },
+        Event::AlertChangeAsked(asked) => AlertEvent::ChangeAsked {
+            revision: asked.revision,
+            change: pending_recalled(asked.change.as_ref())?,
+            by: asked.asked_by.clone(),
+        },
+        Event::AlertIssued(issued) => AlertEvent::Issued {
+            revision: issued.revision,
+            facts: facts_in(issued.facts.as_ref())?,
+            code: issued.code.clone(),
+            content: record_id(&issued.content)?,
+            by: issued.raised_by.clone(),
+            communes: communes_recalled(&issued.communes)?,
+            to_follow: communes_recalled(&issued.to_follow)?,
+            checked: checked_recalled(issued.checked.as_ref())?,
+            next: next_recalled(issued.next.as_ref())?,
+        },
+        Event::AlertRelayedFurther(further) => AlertEvent::RelayedFurther {
+            step: further.step,
+            communes: communes_recalled(&further.communes)?,
+        },
+        Event::AlertWidened(widened) => AlertEvent::Widened {
+            step: widened.step,
+            by: widened.by.clone(),
+            reach: reach_in(widened.reach.as_ref())?,
+            communes: communes_recalled(&widened.communes)?,
+            to_follow: communes_recalled(&widened.to_follow)?,
+            next: next_recalled(widened.next.as_ref())?,
+        },
+        Event::AlertChanged(changed) => {
+            let content = changed.content.as_ref().ok_or(NotDecodable("a content"))?;
+            AlertEvent::Changed {
+                revision: changed.revision,
+                how: how_recalled(content.how)?,
+                facts: facts_in(content.facts.as_ref())?,
+                content: record_id(&content.content)?,
+                by: changed.officer.clone(),
+            }
+        }
+        _ => return Ok(None),
+    }))
+}
+
+fn recalled_state(event: &Event) -> Result<AlertEvent, NotDecodable> {
+    Ok(match event {
+        Event::AlertApproved(approved) => AlertEvent::Approved {
+            revision: approved.approved_revision,
+            by: approved.officer.clone(),
+        },
+        Event::AlertDeclined(declined) => AlertEvent::Declined {
+            revision: declined.declined_revision,
+            by: declined.officer.clone(),
+            note: record_id(&declined.note)?,
+        },
+        Event::AlertReviewOwed(owed) => {
+            AlertEvent::ReviewOwed { due: Millis(owed.due_ms), by: owed.sent_by.clone() }
+        }
+        Event::AlertReviewed(reviewed) => AlertEvent::Reviewed { by: reviewed.officer.clone() },
+        Event::AlertReviewMissed(missed) => AlertEvent::ReviewMissed { due: Millis(missed.due_ms) },
+        Event::AlertSighted(sighted) => AlertEvent::Sighted {
+            seen: seen_recalled(sighted.seen.as_ref().ok_or(NotDecodable("a sighting"))?),
+            commune: sighted.commune.parse().map_err(|_| NotDecodable("a commune"))?,
+            by: sighted.officer.clone(),
+            note: record_id(&sighted.note)?,
+        },
+        Event::AlertHeld(held) => AlertEvent::Held { by: held.officer.clone() },
+        Event::AlertReleased(released) => {
+            AlertEvent::Released { revision: released.revision, by: released.officer.clone() }
+        }
+        Event::AlertReopened(reopened) => AlertEvent::Reopened {
+            revision: reopened.revision,
+            by: reopened.officer.clone(),
+            note: record_id(&reopened.note)?,
+        },
+        Event::AlertCancelled(end) => {
+            AlertEvent::Cancelled { revision: end.revision, note: record_id(&end.note)? }
+        }
+        Event::AlertResolved(end) => {
+            AlertEvent::Resolved { revision: end.revision, note: record_id(&end.note)? }
+        }
+        Event::AlertExpiryNear(near) => {
+            AlertEvent::ExpiryNear { expires_at: Millis(near.expires_at_ms) }
+        }
+        Event::AlertExpired(end) => AlertEvent::Expired { revision: end.revision },
+        _ => return Err(NotDecodable("an event of an alert")),
+    })
 }

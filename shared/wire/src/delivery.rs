@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use domain::{
-    delivery::{Delivery, DeliveryCommand, DeliveryEvent, Plan, Target},
+    delivery::{Audience, Delivery, DeliveryCommand, DeliveryEvent, Plan, Target},
     ids::Millis,
     lane::Receipt,
     receipts::Receipts,
@@ -143,6 +143,7 @@ impl Spoken for Delivery {
                         cause: record_id(&planned.cause)?,
                         instance: planned.instance.clone(),
                         give_up_at: Millis(planned.give_up_at_ms),
+                        audience: Audience::Named,
                         targets: targets_recalled(&planned.targets)?,
                     },
                     lease_until: Millis(planned.lease_until_ms),

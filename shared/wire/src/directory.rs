@@ -12,6 +12,7 @@ use domain::{
 use crate::{
     NotDecodable, Spoken,
     actor::standing,
+    roster::{contact_recalled, contact_said, roster_recalled, roster_said},
     spoken::{home_recalled, id_bytes, millis_or_none, record_id},
     v1::{self, command::Body, event::Event},
     values::{group_kind_recalled, group_kind_said, role_recalled, role_said},
@@ -128,6 +129,13 @@ impl Spoken for Entry {
             Some(Body::AdoptMap(map)) => {
                 DirectoryCommand::AdoptMap(map_recalled(&map.sha256, map.communes)?)
             }
+            Some(Body::RecordContact(record)) => DirectoryCommand::RecordContact {
+                facts: contact_recalled(record.facts.as_ref())?,
+                content: record_id(&command.id)?,
+            },
+            Some(Body::RecordRoster(record)) => {
+                DirectoryCommand::RecordRoster(roster_recalled(record.facts.as_ref())?)
+            }
             _ => return Err(NotDecodable("a command to the directory")),
         })
     }
@@ -151,6 +159,13 @@ impl Spoken for Entry {
                 sha256: Bytes::copy_from_slice(&map.sha256),
                 communes: map.communes,
             }),
+            DirectoryEvent::ContactRecorded { facts, content } => {
+                let (facts, content) = (Some(contact_said(facts)), id_bytes(content.0));
+                Event::ContactRecorded(v1::ContactRecorded { facts, content })
+            }
+            DirectoryEvent::RosterRecorded(facts) => {
+                Event::RosterRecorded(v1::RosterRecorded { facts: Some(roster_said(facts)) })
+            }
         }
     }
 
@@ -169,6 +184,13 @@ impl Spoken for Entry {
             Event::TokenRevoked(revoked) => DirectoryEvent::TokenRevoked { id: revoked.id.clone() },
             Event::MapAdopted(map) => {
                 DirectoryEvent::MapAdopted(map_recalled(&map.sha256, map.communes)?)
+            }
+            Event::ContactRecorded(recorded) => DirectoryEvent::ContactRecorded {
+                facts: contact_recalled(recorded.facts.as_ref())?,
+                content: record_id(&recorded.content)?,
+            },
+            Event::RosterRecorded(recorded) => {
+                DirectoryEvent::RosterRecorded(roster_recalled(recorded.facts.as_ref())?)
             }
             _ => return Err(NotDecodable("an event of the directory")),
         })

@@ -43,6 +43,6 @@ said!(News, News, news_said, news_recalled, "news":
 said!(Outcome, Outcome, outcome_said, outcome_recalled, "an outcome":
     Delivered, NotReached, Unknown, Gone);
 said!(ReachReason, ReachReason, reason_said, reason_recalled, "a reason":
-    Own, Border, Ring, Named, Province);
+    Own, Border, Ring, Named, Province, Distance, Corridor, Onward);
 said!(Role, Role, role_said, role_recalled, "a role":
     Officer, Commander, Province, Auditor, Admin);

@@ -29,6 +29,8 @@ impl Timeline {
         });
         if kind == "suspect" {
             alert = with(&alert, "/legal_basis", json!("btths-2015-d113"));
+            // This basis does not allow the name.
+            alert = with(&alert, "/person/name", Value::Null);
         }
         Ok(alert)
     }

@@ -3,16 +3,24 @@
 //! It reads the log and nothing else; that it names every kind of pending work is what makes
 //! "nobody was told" a statement and not a matter of patience.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use anyhow::{Context, Result};
+use chassis::HostParts;
 use domain::{
-    alert::{Alert, AlertEvent},
+    alert::{Alert, AlertEvent, Live, NearExpiry},
     decider::Decider,
     delivery::{DeliveryEvent, StopReason},
     ids::{AlertId, CommuneCode, EntityName, Millis, RecordId},
     lane::Lanes,
-    relay::{Answer, Relay},
+    matching::decision::Pair,
+    relay::{
+        Answer,
+        protocol::{RelayEvent, RelayProtocol},
+    },
 };
 use event_log::{Class, Kind, Recorded, memory::MemoryLog};
 use prost::Message;
@@ -20,6 +28,8 @@ use wire::{
     Spoken,
     v1::{self, commit::Outcome, event::Event},
 };
+
+use crate::{encounter::Encounters, silence::Silences, thaw::Thaws, turn::Turns};
 
 type BookId = (AlertId, CommuneCode);
 
@@ -30,11 +40,16 @@ pub struct Ledger {
     /// How many commits each command has; those of the directory too.
     commits: BTreeMap<RecordId, usize>,
     alerts: BTreeMap<AlertId, Alert>,
+    near_expiries: BTreeMap<AlertId, NearExpiry>,
     /// News of these revisions that no plan tells yet.
     unplanned: BTreeSet<(BookId, u64)>,
     /// Refusals that have stopped nothing yet.
     unstopped: BTreeSet<BookId>,
     lanes: BTreeMap<BookId, Lanes>,
+    encounters: Encounters,
+    silences: Silences,
+    thaws: Thaws,
+    turns: Turns,
 }
 
 /// What a timeline knows beside the log.
@@ -49,6 +64,14 @@ pub struct Known<'a> {
 }
 
 impl Ledger {
+    /// An empty one; the host's map says who borders whom, its policies what waits.
+    #[must_use]
+    pub fn of(host: &HostParts) -> Self {
+        let encounters = Encounters::of(Arc::clone(&host.map));
+        let turns = Turns::of(Arc::clone(&host.policies));
+        Self { encounters, turns, ..Self::default() }
+    }
+
     /// Reads on to the log's end.
     ///
     /// # Errors
@@ -84,15 +107,31 @@ impl Ledger {
     #[must_use]
     pub fn unsettled(&self, known: Known<'_>) -> Option<String> {
         if known.alerting {
+            if let Some(pair) = self.encounters.expected() {
+                return Some(format!("the proposal of {}", pair.entity()));
+            }
             if let Some((command, _)) = self.commits.iter().find(|(_, commits)| **commits == 0) {
                 return Some(format!("the decision on command {command}"));
             }
             let late = self.alerts.iter().find(|(_, alert)| {
-                let follows = matches!(alert, Alert::Active(live) if !live.to_follow.is_empty());
-                follows || alert.expires_at().is_some_and(|at| at <= known.now)
+                let follows = |live: &Live| !live.to_follow.is_empty() && !live.on_hold;
+                matches!(alert, Alert::Active(live) if follows(live))
+                    || alert.due_at().is_some_and(|at| at <= known.now)
             });
             if let Some((id, _)) = late {
-                return Some(format!("the expiry or the further communes of alert {id}"));
+                return Some(format!("what is due of alert {id}, or its further communes"));
+            }
+            let mut questions = self.near_expiries.iter();
+            let late = questions.find(|(_, near)| near.due_at().is_some_and(|at| at <= known.now));
+            if let Some((id, _)) = late {
+                return Some(format!("the question before the end of alert {id}"));
+            }
+            if let Some((freeze, _)) = self.thaws.due().find(|(_, at)| *at <= known.now) {
+                return Some(format!("the end of {freeze}"));
+            }
+            let silent = self.silences.due(&self.alerts).find(|(_, at)| *at <= known.now);
+            if let Some(((alert, commune), _)) = silent {
+                return Some(format!("the escalation of {alert} in {commune}"));
             }
         }
         if let Some(((alert, commune), revision)) = self.unplanned.first() {
@@ -108,9 +147,13 @@ impl Ledger {
     /// When something falls due next.
     #[must_use]
     pub fn next_due(&self, known: Known<'_>) -> Option<Millis> {
-        let expiries = self.alerts.values().filter_map(Alert::expires_at);
+        let expiries = self.alerts.values().filter_map(Alert::due_at);
+        let questions = self.near_expiries.values().filter_map(NearExpiry::due_at);
         let attempts = self.open(known).map(|(_, at)| at);
-        expiries.chain(attempts).filter(|at| *at > known.now).min()
+        let steps = self.silences.due(&self.alerts).map(|(_, at)| at);
+        let thaws = self.thaws.due().map(|(_, at)| at);
+        let lives = expiries.chain(questions).chain(attempts);
+        lives.chain(steps).chain(thaws).filter(|at| *at > known.now).min()
     }
 
     fn open<'a>(&'a self, known: Known<'a>) -> impl Iterator<Item = (&'a str, Millis)> {
@@ -127,6 +170,10 @@ impl Ledger {
             return Ok(());
         }
         let commit = v1::Commit::decode(recorded.open.clone())?;
+        if let Some([one, other]) = recorded.key.entity.matched() {
+            let pair = Pair::of(one, other).context("a match of one alert")?;
+            self.encounters.proposed(pair);
+        }
         if recorded.key.class == Class::Alert {
             let cause = RecordId::from_slice(&commit.causation).context("a commit's causation")?;
             *self.commits.entry(cause).or_default() += 1;
@@ -140,16 +187,28 @@ impl Ledger {
 
     fn event(&mut self, recorded: &Recorded, event: &Event, at: Millis) -> Result<()> {
         let entity = &recorded.key.entity;
+        if self.thaws.heard(entity, event)? {
+            return Ok(());
+        }
         let Some(alert) = entity.alert_id() else { return Ok(()) };
         let book = (alert, recorded.key.home.commune);
         match recorded.key.class {
             Class::Alert if *entity == EntityName::alert(alert) => {
-                self.alert(alert, &Alert::recall(event)?);
+                self.alert(alert, &Alert::recall(event)?, at);
+                self.encounters.stands(alert, self.alerts.get(&alert), at);
             }
             Class::Alert => {
-                if Relay::recall(event)?.answer == Answer::Refuse {
+                let event = RelayProtocol::recall(event)?;
+                if self.turns.heard(book, &event)
+                    && !self.lanes.contains_key(&book)
+                    && let Some(Alert::Active(live)) = self.alerts.get(&alert)
+                {
+                    self.unplanned.insert((book, live.content.revision));
+                }
+                if matches!(&event, RelayEvent::Answered(is) if is.answer == Answer::Refuse) {
                     self.unstopped.insert(book);
                 }
+                self.silences.heard(book, &event);
             }
             Class::Delivery => {
                 let event = domain::delivery::Delivery::recall(event)?;
@@ -174,21 +233,37 @@ impl Ledger {
         Ok(())
     }
 
-    fn alert(&mut self, id: AlertId, event: &AlertEvent) {
+    fn alert(&mut self, id: AlertId, event: &AlertEvent, at: Millis) {
         let before = self.alerts.remove(&id).unwrap_or_default();
-        let now = before.evolve(event);
+        let now = before.clone().evolve(event);
+        self.silences.stands(id, &before, &now, at);
+        self.near_expiries.entry(id).or_default().stands(&now, at);
         let revision = now.content().map_or(0, |content| content.revision);
         let told = match event {
-            AlertEvent::Issued { communes, .. } | AlertEvent::RelayedFurther { communes, .. } => {
-                communes.as_slice()
-            }
-            AlertEvent::Cancelled { .. }
+            AlertEvent::Issued { communes, .. }
+            | AlertEvent::RelayedFurther { communes, .. }
+            | AlertEvent::Widened { communes, .. } => communes.as_slice(),
+            AlertEvent::Changed { .. }
+            | AlertEvent::Released { .. }
+            | AlertEvent::Reopened { .. }
+            | AlertEvent::Cancelled { .. }
             | AlertEvent::Resolved { .. }
             | AlertEvent::Expired { .. } => now.communes(),
-            AlertEvent::ApprovalAsked { .. } | AlertEvent::Approved { .. } => &[],
+            AlertEvent::ApprovalAsked { .. }
+            | AlertEvent::ChangeAsked { .. }
+            | AlertEvent::Approved { .. }
+            | AlertEvent::Declined { .. }
+            | AlertEvent::ReviewOwed { .. }
+            | AlertEvent::Reviewed { .. }
+            | AlertEvent::ReviewMissed { .. }
+            | AlertEvent::ExpiryNear { .. }
+            | AlertEvent::Sighted { .. }
+            | AlertEvent::Held { .. } => &[],
         };
-        let news = told.iter().map(|reached| ((id, reached.home.commune), revision));
-        self.unplanned.extend(news);
+        let books = told.iter().map(|reached| (id, reached.home.commune));
+        let (turns, lanes) = (&self.turns, &self.lanes);
+        let is_told = |book: &BookId| lanes.contains_key(book) || !turns.waits(*book, &now);
+        self.unplanned.extend(books.filter(is_told).map(|book| (book, revision)));
         self.alerts.insert(id, now);
     }
 }

@@ -6,16 +6,27 @@
 //! [`invariants`].
 
 pub mod asked;
+pub mod encounter;
 pub mod expectation;
+mod folder;
 pub mod group;
+pub mod instance;
 pub mod invariants;
 pub mod ledger;
+pub mod link;
 pub mod maps;
 pub mod people;
+pub mod silence;
+pub mod slow_disk;
+pub mod staff;
 pub mod target;
+pub mod thaw;
 pub mod timeline;
+pub mod turn;
 
 pub use expectation::{Expected, delivery, posted, quiet, state, verified};
 pub use group::{Group, group};
+pub use instance::Instance;
 pub use people::Person;
+pub use slow_disk::SlowDisk;
 pub use timeline::{Started, Timeline};

@@ -8,6 +8,8 @@ pub const DA_TEH: &str = include_str!("../maps/da-teh-2021.jsonl");
 pub const HOANG_THINH: &str = include_str!("../maps/hoang-thinh-2025.jsonl");
 /// Trung Lương (18121), on both sides of the river La.
 pub const TRUNG_LUONG: &str = include_str!("../maps/trung-luong-2024.jsonl");
+/// The station of Thanh Hóa (14797), a ward beside it, and the stations south to Vinh (16681).
+pub const NORTH_SOUTH: &str = include_str!("../maps/north-south-2026.jsonl");
 
 /// A province of so many communes in a chain, 50001, 50002, …, each bordering on the next.
 #[must_use]

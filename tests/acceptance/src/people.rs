@@ -5,9 +5,11 @@ use std::sync::atomic::Ordering;
 
 use anyhow::{Context, Result, ensure};
 use axum::{
+    Router,
     body::{Body, to_bytes},
     http::{Method, Request, header},
 };
+use chassis::Host;
 use domain::{
     directory::TokenFacts,
     ids::{CommuneCode, Home, RecordId},
@@ -15,7 +17,7 @@ use domain::{
 };
 use serde::Deserialize;
 use serde_json::Value;
-use support::Answer;
+use support::{Answer, Stream};
 use tokio::time::timeout;
 use tower::ServiceExt;
 use uuid::Uuid;
@@ -70,21 +72,7 @@ impl Timeline {
     /// The token could not be made.
     pub async fn person(&self, officer: &str, standing: Standing) -> Result<Person> {
         let n = self.count.fetch_add(1, Ordering::Relaxed);
-        let mut secret = [0; 32];
-        secret.iter_mut().zip(n.to_be_bytes()).for_each(|(to, from)| *to = from);
-        let token = chassis::admin::token_of(&secret);
-        let facts = TokenFacts {
-            id: chassis::admin::public_id(&token),
-            hash: chassis::admin::hash_of(&token),
-            officer: officer.parse()?,
-            standing,
-            expires_at: None,
-        };
-        let id = RecordId(Uuid::now_v7());
-        let by = actor::service("acceptance");
-        let clerk = &self.host.clerk;
-        clerk.make_token(id, by, facts, self.now()).await.context("making a token")?;
-        Ok(Person { token })
+        person_at(&self.host, n, officer, standing).await
     }
 
     fn home(&self, commune: &str) -> Result<Home> {
@@ -98,6 +86,21 @@ impl Timeline {
     /// There was no answer.
     pub async fn raise(&self, person: &Person, alert: &Value) -> Result<Answer> {
         self.post(person, "/v1/alerts", alert).await
+    }
+
+    /// As [`Self::raise`]; where it needs a second person, there is one who approves it.
+    ///
+    /// # Errors
+    /// There was no answer.
+    pub async fn raise_in_force(&self, person: &Person, alert: &Value) -> Result<Answer> {
+        let raised = self.raise(person, alert).await?;
+        if raised.text_at("/state") != "awaiting-approval" {
+            return Ok(raised);
+        }
+        let commune = alert.pointer("/commune").and_then(Value::as_str).unwrap_or_default();
+        let second = self.commander("second", commune).await?;
+        let one = serde_json::json!({ "revision": 1 });
+        self.act(&second, raised.text_at("/id"), "approve", &one).await
     }
 
     /// `POST /v1/alerts/{alert}/{action}`, under a key of its own.
@@ -162,12 +165,67 @@ impl Timeline {
     /// # Errors
     /// The answer could not be read.
     pub async fn send(&self, request: Request<Body>) -> Result<Answer> {
-        let Ok(response) = self.router.clone().oneshot(request).await;
-        let (parts, body) = response.into_parts();
-        let text = String::from_utf8(to_bytes(body, ANSWER_BYTES_MAX).await?.to_vec())?;
-        let json = serde_json::from_str(&text).unwrap_or_default();
-        Ok(Answer { status: parts.status.as_u16(), headers: parts.headers, text, json })
+        ask(&self.router, request).await
     }
+
+    /// The routes that people call, to be called beside those of an instance.
+    pub fn routes(&self) -> &Router {
+        &self.router
+    }
+}
+
+/// Makes a token at this host; the `n`th there.
+pub(crate) async fn person_at(
+    host: &Host,
+    n: u64,
+    officer: &str,
+    standing: Standing,
+) -> Result<Person> {
+    let mut secret = [0; 32];
+    secret.iter_mut().zip(n.to_be_bytes()).for_each(|(to, from)| *to = from);
+    let token = chassis::admin::token_of(&secret);
+    let facts = TokenFacts {
+        id: chassis::admin::public_id(&token),
+        hash: chassis::admin::hash_of(&token),
+        officer: officer.parse()?,
+        standing,
+        expires_at: None,
+    };
+    let id = RecordId(Uuid::now_v7());
+    let by = actor::service("acceptance");
+    host.clerk.make_token(id, by, facts, host.clock.now()).await.context("making a token")?;
+    Ok(Person { token })
+}
+
+/// Any request to these routes, and the answer read to its end.
+///
+/// # Errors
+/// The answer could not be read.
+pub async fn ask(routes: &Router, request: Request<Body>) -> Result<Answer> {
+    let Ok(response) = routes.clone().oneshot(request).await;
+    let (parts, body) = response.into_parts();
+    let text = String::from_utf8(to_bytes(body, ANSWER_BYTES_MAX).await?.to_vec())?;
+    let json = serde_json::from_str(&text).unwrap_or_default();
+    Ok(Answer { status: parts.status.as_u16(), headers: parts.headers, text, json })
+}
+
+/// `GET /v1/stream` of a commune, from after `last_event_id` where there is one.
+///
+/// # Errors
+/// It was refused.
+pub async fn open_stream(
+    routes: &Router,
+    person: &Person,
+    commune: &str,
+    last_event_id: Option<&str>,
+) -> Result<Stream> {
+    let mut request = request(person, Method::GET, &format!("/v1/stream?commune={commune}"));
+    if let Some(id) = last_event_id {
+        request = request.header("last-event-id", id);
+    }
+    let Ok(response) = routes.clone().oneshot(request.body(Body::empty())?).await;
+    ensure!(response.status() == 200, "the stream was refused: {}", response.status());
+    Ok(Stream::of_body(response.into_body()))
 }
 
 /// A request with the person's token.

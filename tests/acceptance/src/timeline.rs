@@ -18,20 +18,20 @@ use chassis::{
 };
 use domain::ids::Millis;
 use event_log::{
-    Class, Outgoing, Recorded,
+    Class, EventLog, Outgoing, Recorded,
     follower::Cursor,
     memory::MemoryLog,
     projection::{self, Project},
 };
 use fan_out::FanOutOptions;
 use jiff::{civil, tz};
-use registry::{Map, groups::parse_groups};
+use registry::{Map, Policies, groups::parse_groups};
 use support::{Call, Sink};
-use tempfile::TempDir;
 use tokio::{sync::watch, time::timeout};
 use wire::actor;
 
 use crate::{
+    folder::Folder,
     group::{Group, path_of},
     ledger::{Known, Ledger},
     target::{Down, Holding},
@@ -47,6 +47,8 @@ pub enum Started {
     All,
     /// All but alerting, which a story starts later.
     WithoutAlerting,
+    /// All but fan-out, which runs in instances of the story's own.
+    WithoutFanOut,
 }
 
 /// One story's world. Times of day are Việt Nam's.
@@ -59,14 +61,16 @@ pub struct Timeline {
     pub(crate) audit: Audit,
     /// What makes tokens and keys differ.
     pub(crate) count: AtomicU64,
-    clock: VirtualClock,
+    pub(crate) clock: VirtualClock,
     day: civil::Date,
     /// Rises with every record.
     told: watch::Sender<u64>,
     alerting: AtomicBool,
     sinks: Vec<Sink>,
     holdings: BTreeMap<String, Holding>,
-    _folder: TempDir,
+    /// Groups of which nothing is waited for, for now.
+    left_out: Mutex<BTreeSet<String>>,
+    folder: Folder,
 }
 
 #[derive(Clone)]
@@ -101,10 +105,23 @@ impl Timeline {
     /// # Errors
     /// A service did not start.
     pub async fn begin(day: &str, map: &str, started: Started) -> Result<Self> {
+        Self::governed((day, map, ""), started).await
+    }
+
+    /// As [`Self::begin`], with policies, as their file has them.
+    ///
+    /// # Errors
+    /// The policies are wrong, or a service did not start.
+    pub async fn governed(
+        (day, map, policies): (&str, &str, &str),
+        started: Started,
+    ) -> Result<Self> {
         let day: civil::Date = day.parse()?;
         let clock = VirtualClock::at(instant(day.at(0, 0, 0, 0))?);
         let log = Arc::new(MemoryLog::new());
-        let host = host(&log, &clock, map)?;
+        let map = Arc::new(Map::parse(map.as_bytes())?);
+        let policies = Arc::new(Policies::parse(policies.as_bytes(), &map)?);
+        let host = host(log.clone(), &clock, (map, policies), "acceptance");
         let told = watch::Sender::new(0);
         for class in Class::ALL {
             let watching = Watching { told: told.clone(), cursor: None };
@@ -112,36 +129,34 @@ impl Timeline {
             host.drain.spawn("timeline", run);
         }
         let intake = intake::start(&host);
-        if started == Started::All {
+        if started != Started::WithoutAlerting {
             alerting::start(&host);
         }
-        let fan_out = FanOutOptions {
-            allow_private_targets: true,
-            verify_base: "https://keng.example.vn/v1/verify".to_owned(),
-            in_flight_max: FanOutOptions::IN_FLIGHT_MAX,
-        };
-        fan_out::start(&host, &fan_out)?;
-        let folder = tempfile::tempdir()?;
-        let audit = audit::start(&host, folder.path())?;
+        if started != Started::WithoutFanOut {
+            fan_out::start(&host, &fan_out_options())?;
+        }
+        let folder = Folder::new()?;
+        let audit = audit::start(&host, folder.path()?)?;
         let app = App { host: host.clone(), replayer: Replayer::Audit(audit.clone()) };
         let others = audit::router::<App>().merge(admin::router()).with_state(app);
         timeout(WITHIN, host.caught_up()).await.context("the read models")?;
         host.clerk.adopt_map(actor::service("acceptance"), &host.map, clock.now()).await?;
         Ok(Self {
             router: with_fallbacks(intake::router(intake).merge(others)),
+            ledger: Mutex::new(Ledger::of(&host)),
             host,
             log,
-            ledger: Mutex::default(),
             groups: BTreeMap::new(),
             audit,
             count: AtomicU64::new(1),
             clock,
             day,
             told,
-            alerting: AtomicBool::new(started == Started::All),
+            alerting: AtomicBool::new(started != Started::WithoutAlerting),
             sinks: vec![Sink::start().await?],
             holdings: BTreeMap::new(),
-            _folder: folder,
+            left_out: Mutex::default(),
+            folder,
         })
     }
 
@@ -152,8 +167,13 @@ impl Timeline {
     pub async fn start_alerting(&self) -> Result<()> {
         alerting::start(&self.host);
         timeout(WITHIN, self.host.caught_up()).await.context("alerting")?;
-        self.alerting.store(true, Ordering::Relaxed);
+        self.decides(true);
         Ok(())
+    }
+
+    /// Whether anybody decides from now on, where alerting runs in instances of the story's own.
+    pub fn decides(&self, whether: bool) {
+        self.alerting.store(whether, Ordering::Relaxed);
     }
 
     /// Groups as a file has them: new ones, or those there are with what has changed.
@@ -191,6 +211,16 @@ impl Timeline {
     /// There is none.
     pub fn holding(&self, group: &str) -> Result<&Holding> {
         self.holdings.get(group).with_context(|| format!("nobody holds {group}"))
+    }
+
+    /// From now on nothing of this group is waited for: nobody can call it, as the story knows.
+    pub fn leave_out(&self, group: &str) {
+        self.left_out().insert(group.to_owned());
+    }
+
+    /// Ends what [`Self::leave_out`] began.
+    pub fn count_in(&self, group: &str) {
+        self.left_out().remove(group);
     }
 
     /// What was down comes up, and takes calls from now on.
@@ -297,13 +327,14 @@ impl Timeline {
     ///
     /// # Errors
     /// Something does not hold, or did not stop.
-    pub async fn ends(self) -> Result<()> {
+    pub async fn ends(mut self) -> Result<()> {
         self.holdings.values().for_each(Holding::release);
         self.settle().await?;
         crate::invariants::check(&self)?;
         self.host.drain.begin("the story ends");
         let drained = timeout(2 * WITHIN, self.host.drain.finished()).await?;
         ensure!(drained == Drained::Whole, "not everything stopped: {drained:?}");
+        self.folder.remove();
         Ok(())
     }
 
@@ -314,35 +345,79 @@ impl Timeline {
         Ok(ledger)
     }
 
+    /// Waits until the log says this; it need not be quiet.
+    ///
+    /// # Errors
+    /// It does not, in time.
+    pub async fn until(&self, what: &str, says: impl Fn(&Ledger) -> bool) -> Result<()> {
+        let mut told = self.told.subscribe();
+        let said = async {
+            loop {
+                told.borrow_and_update();
+                if says(&*self.read()?) {
+                    return Ok(());
+                }
+                told.changed().await?;
+            }
+        };
+        timeout(WITHIN, said).await.with_context(|| format!("it did not come: {what}"))?
+    }
+
+    /// The log, whose disk a story may hold up.
+    #[must_use]
+    pub fn log(&self) -> &MemoryLog {
+        &self.log
+    }
+
+    fn left_out(&self) -> MutexGuard<'_, BTreeSet<String>> {
+        self.left_out.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn unsettled(&self) -> Result<Option<String>> {
         Ok(self.read()?.unsettled(self.known(&self.held())))
     }
 
     fn held(&self) -> BTreeSet<String> {
         let holding = self.holdings.iter().filter(|(_, holding)| !holding.is_released());
-        holding.map(|(group, _)| group.clone()).collect()
+        holding.map(|(group, _)| group.clone()).chain(self.left_out().iter().cloned()).collect()
     }
 
-    fn known<'a>(&self, held: &'a BTreeSet<String>) -> Known<'a> {
+    fn known<'a>(&'a self, held: &'a BTreeSet<String>) -> Known<'a> {
         Known { now: self.now(), alerting: self.alerting.load(Ordering::Relaxed), held }
     }
 }
 
-fn host(log: &Arc<MemoryLog>, clock: &VirtualClock, map: &str) -> Result<Host> {
+/// The host of one process of a story.
+pub(crate) fn host(
+    log: Arc<dyn EventLog>,
+    clock: &VirtualClock,
+    (map, policies): (Arc<Map>, Arc<Policies>),
+    instance: &str,
+) -> Host {
     let health = Health::new(&[]);
-    Ok(Host::start(HostParts {
-        log: log.clone(),
+    Host::start(HostParts {
+        log,
         outgoing: Outgoing::default(),
         lanes: 1,
-        map: Arc::new(Map::parse(map.as_bytes())?),
+        map,
+        policies,
         clock: Arc::new(clock.clone()),
-        instance: "acceptance".into(),
+        instance: instance.into(),
         kind: Kind::Real,
         drain: Drain::new(health.clone()),
         health,
         disk: None,
         local: None,
-    }))
+    })
+}
+
+/// How fan-out is set in every story.
+pub(crate) fn fan_out_options() -> FanOutOptions {
+    FanOutOptions {
+        allow_private_targets: true,
+        verify_base: "https://keng.example.vn/v1/verify".to_owned(),
+        in_flight_max: FanOutOptions::IN_FLIGHT_MAX,
+    }
 }
 
 /// Việt Nam's civil time, the whole year.

@@ -3,6 +3,9 @@
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
+use axum::body::{Body, BodyDataStream};
+use bytes::Bytes;
+use futures::StreamExt;
 use serde_json::Value;
 
 /// One event.
@@ -26,9 +29,24 @@ impl Event {
 
 /// An open stream. Dropping it closes the connection.
 pub struct Stream {
-    answer: reqwest::Response,
+    source: Source,
     lines: Lines,
     event: Event,
+}
+
+/// Where its bytes come from.
+enum Source {
+    Answer(reqwest::Response),
+    Body(BodyDataStream),
+}
+
+impl Source {
+    async fn next(&mut self) -> Result<Option<Bytes>> {
+        match self {
+            Self::Answer(answer) => Ok(answer.chunk().await?),
+            Self::Body(body) => Ok(body.next().await.transpose()?),
+        }
+    }
 }
 
 /// Bytes that came, cut into lines. A line ends with LF, CR LF or CR; a CR at the very end of
@@ -52,7 +70,17 @@ impl Lines {
 
 impl Stream {
     pub(crate) fn of(answer: reqwest::Response) -> Self {
-        Self { answer, lines: Lines::default(), event: Event::default() }
+        Self::from(Source::Answer(answer))
+    }
+
+    /// A stream that came without a connection, from routes that were called in this process.
+    #[must_use]
+    pub fn of_body(body: Body) -> Self {
+        Self::from(Source::Body(body.into_data_stream()))
+    }
+
+    fn from(source: Source) -> Self {
+        Self { source, lines: Lines::default(), event: Event::default() }
     }
 
     /// The next event, heartbeats included.
@@ -92,7 +120,7 @@ impl Stream {
                     return Ok(event);
                 }
             }
-            match self.answer.chunk().await? {
+            match self.source.next().await? {
                 Some(bytes) => self.lines.0.extend_from_slice(&bytes),
                 None => bail!("the stream ended"),
             }

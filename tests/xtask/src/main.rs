@@ -14,7 +14,7 @@ mod tools;
 
 use std::process::ExitCode;
 
-use anyhow::Result;
+use anyhow::{Context, Result, anyhow};
 
 use crate::place::{Place, run};
 use crate::steps::Steps;
@@ -28,7 +28,12 @@ usage: cargo xtask COMMAND
   test          fetch the tools, then format, lints, licences, words, and every test
   check         format, lints and tidy only
   tools         fetch nats-server, cargo-deny and buf into the target folder
-  bench [WHAT]  measure, optimised; what follows is passed on";
+  bench [WHAT]  measure, optimised; what follows is passed on
+  sim [N] [--from SEED]
+                simulate N seeds (1,000), each twice; what follows is passed on
+  borders POLYGONS BORDERS
+                compute borders from polygons and compare them with the true ones:
+                a GeoJSON file, or a folder of them; a CSV";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -48,6 +53,8 @@ fn obey(words: &[&str]) -> Result<ExitCode> {
         ["check"] => check(&Place::of_this_tree()?),
         ["tools"] => tools::fetch(&Place::of_this_tree()?).map(|()| ExitCode::SUCCESS),
         ["bench", what @ ..] => bench(&Place::of_this_tree()?, what),
+        ["sim", what @ ..] => simulate(&Place::of_this_tree()?, what),
+        ["borders", polygons, borders] => compare(&Place::of_this_tree()?, polygons, borders),
         ["help" | "--help" | "-h"] => {
             println!("{USAGE}");
             Ok(ExitCode::SUCCESS)
@@ -115,4 +122,30 @@ fn bench(place: &Place, what: &[&str]) -> Result<ExitCode> {
     words.extend_from_slice(what);
     run(place.cargo(&words))?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Says which seeds fail, and how each is run again.
+fn simulate(place: &Place, what: &[&str]) -> Result<ExitCode> {
+    let mut command = place.cargo(&["run", "--quiet", "--package", "simulation", "--"]);
+    let status = command.args(what).status().context("`cargo run` could not be started")?;
+    // 0: all hold. 1: some do not. None: killed.
+    let code = status.code().and_then(|code| u8::try_from(code).ok());
+    Ok(code.map_or(ExitCode::FAILURE, ExitCode::from))
+}
+
+/// An example of `registry` does the work, so that this program needs none of its dependencies.
+fn compare(place: &Place, polygons: &str, borders: &str) -> Result<ExitCode> {
+    let absolute = |path: &str| -> Result<String> {
+        let path = std::path::absolute(path).with_context(|| format!("the path `{path}`"))?;
+        path.into_os_string().into_string().map_err(|path| anyhow!("not Unicode: {path:?}"))
+    };
+    let (polygons, borders) = (absolute(polygons)?, absolute(borders)?);
+    let mut command = place.cargo(&["run", "--quiet", "--package", "registry"]);
+    let status = command
+        .args(["--example", "borders", "--", &polygons, &borders])
+        .status()
+        .context("`cargo run` could not be started")?;
+    // 0: precise and complete. 1: not. 64: the files are wrong. None: killed.
+    let code = status.code().and_then(|code| u8::try_from(code).ok());
+    Ok(code.map_or(ExitCode::FAILURE, ExitCode::from))
 }

@@ -40,6 +40,7 @@ impl Stage {
             outgoing: Outgoing::default(),
             lanes: 1,
             map: Arc::new(Map::parse(MAP.as_bytes()).unwrap()),
+            policies: Arc::default(),
             clock: Arc::new(SystemClock),
             instance: "one".into(),
             kind: Kind::Real,

@@ -2,11 +2,13 @@
 
 use domain::{
     alert::{AlertFacts, LastSeen, MilliPoint, PersonFacts},
+    criteria::Criteria,
+    expiry::limit_hours,
+    gate::forbidden_in_exercise,
+    guard::{names_home_or_family, refused_fields},
+    headline::{NotHeadline, headline},
     ids::Millis,
-    text::{
-        DESCRIPTION_CHARS_MAX, HEADLINE_CHARS_MAX, INSTRUCTION_CHARS_MAX, LINE_CHARS_MAX, Shape,
-        plain,
-    },
+    text::{DESCRIPTION_CHARS_MAX, INSTRUCTION_CHARS_MAX, LINE_CHARS_MAX, NOTE_CHARS_MAX, Shape},
     values::{AlertKind, AlertStatus, Sex, Travel},
 };
 use wire::v1::{AlertText, PhotoRef};
@@ -20,8 +22,8 @@ use super::{
     time,
 };
 
-/// How far ahead an alert may expire. Who needs longer raises a notice anew; a forgotten alert
-/// must not stand for ever. Ours; no source.
+/// How far ahead an alert of any kind may expire; see `domain::expiry` for each. A forgotten alert
+/// must not stand for ever.
 pub const EXPIRES_AHEAD_DAYS_MAX: i64 = 30;
 /// How far ahead of ours a caller's clock may be.
 pub const FUTURE_TOLERANCE_MS_MAX: i64 = 120_000;
@@ -68,10 +70,13 @@ pub(super) fn draft(raw: RawAlert, known: &EdgeKnown<'_>) -> Result<Draft, BadRe
     let legal_basis = legal_basis(&mut faults, raw.legal_basis.as_deref(), kind, &mut text);
     let expires_at = faults
         .required("expires", raw.expires.as_deref())
-        .and_then(|time| faults.note("expires", expiry(time, known.now)));
+        .and_then(|time| faults.note("expires", expiry(time, kind, known.now)));
     let reach = faults
         .required("reach", raw.reach)
         .and_then(|Object(raw)| reach(&mut faults, &raw, known.map));
+    let dont_know = dont_know(&mut faults, raw.dont_know.unwrap_or_default(), kind);
+    let sealed_fields = sealed_fields(&text);
+    across(&mut faults, (kind, status), legal_basis.as_deref(), &text, &sealed_fields);
     match (kind, status, home, expires_at, reach) {
         (Some(kind), Some(status), Some(home), Some(expires_at), Some(reach))
             if faults.is_empty() =>
@@ -87,8 +92,8 @@ pub(super) fn draft(raw: RawAlert, known: &EdgeKnown<'_>) -> Result<Draft, BadRe
                 legal_basis,
                 expires_at,
                 reach,
+                dont_know,
             };
-            let sealed_fields = sealed_fields(&text);
             Ok(Draft { facts, text, sealed_fields })
         }
         _ => Err(faults.refused()),
@@ -100,9 +105,7 @@ fn words(faults: &mut Faults, raw: &RawAlert, text: &mut AlertText) {
     // Unlike the optional texts, a headline that was sent empty is told to be blank.
     text.headline = faults
         .required("headline", raw.headline.as_deref())
-        .and_then(|line| {
-            faults.note("headline", plain(line, Shape::Line, HEADLINE_CHARS_MAX).map_err(told))
-        })
+        .and_then(|line| faults.note("headline", headline(line).map_err(not_a_headline)))
         .unwrap_or_default();
     let description = raw.description.as_deref();
     text.description = faults.text("description", description, Shape::Lines, DESCRIPTION_CHARS_MAX);
@@ -120,19 +123,87 @@ fn past(faults: &mut Faults, field: &str, given: Option<&str>, now: Millis) -> O
     Some(at)
 }
 
-fn expiry(given: &str, now: Millis) -> Result<Millis, String> {
+fn expiry(given: &str, kind: Option<AlertKind>, now: Millis) -> Result<Millis, String> {
     let at = time::parse(given)?;
+    let days = kind.map_or(EXPIRES_AHEAD_DAYS_MAX, |kind| i64::from(limit_hours(kind) / 24));
     if at <= now {
         Err("phải ở tương lai / must be in the future".to_owned())
-    } else if at > now.plus_ms(EXPIRES_AHEAD_DAYS_MAX * DAY_MS) {
-        let most = EXPIRES_AHEAD_DAYS_MAX;
-        Err(format!("không được quá {most} ngày tới / must be at most {most} days ahead"))
+    } else if at > now.plus_ms(days * DAY_MS) {
+        Err(format!("không được quá {days} ngày tới / must be at most {days} days ahead"))
     } else {
         Ok(at)
     }
 }
 
-fn last_seen(
+fn not_a_headline(not: NotHeadline) -> String {
+    match not {
+        NotHeadline::Text(not) => told(not),
+        NotHeadline::Markup => format!("chỉ được là chữ thường, không có mã / {not}"),
+        NotHeadline::Link => format!("không được có đường dẫn / {not}"),
+        NotHeadline::Shouted => format!("không được viết hoa toàn bộ / {not}"),
+    }
+}
+
+/// What several fields say together: a suspect is guarded (R20), a drill says that it is one (R5).
+fn across(
+    faults: &mut Faults,
+    (kind, status): (Option<AlertKind>, Option<AlertStatus>),
+    legal_basis: Option<&str>,
+    text: &AlertText,
+    sealed_fields: &[String],
+) {
+    let words = [
+        ("headline", &text.headline),
+        ("description", &text.description),
+        ("instruction", &text.instruction),
+        ("person.description", &text.person_description),
+    ];
+    if status.is_some_and(|status| !status.is_actual()) {
+        for (field, words) in words {
+            if let Some(phrase) = forbidden_in_exercise(words) {
+                let reason = format!(
+                    "diễn tập không được nói “{phrase}” / an exercise must not say “{phrase}”"
+                );
+                faults.add(field, reason);
+            }
+        }
+    }
+    let Some(kind @ AlertKind::Suspect) = kind else { return };
+    for (field, why) in refused_fields(kind, legal_basis, sealed_fields) {
+        // A basis that is missing was told where it is looked for.
+        if field != "legal_basis" {
+            faults.add(field, why.told());
+        }
+    }
+    for (field, words) in words {
+        if let Some(phrase) = names_home_or_family(words) {
+            let reason = format!(
+                "không nêu nơi ở, gia đình (“{phrase}”) / \
+                 must not name a home or family (“{phrase}”)"
+            );
+            faults.add(field, reason);
+        }
+    }
+}
+
+/// The criteria of which nobody knows; of another kind's nobody was asked.
+fn dont_know(faults: &mut Faults, given: Vec<String>, kind: Option<AlertKind>) -> Vec<String> {
+    let Some(kind) = kind else { return vec![] };
+    for (place, id) in given.iter().enumerate() {
+        if !Criteria::built_in().of(kind).any(|criterion| criterion.id == *id) {
+            let reason = "không phải câu hỏi của loại tin này / is no criterion of this kind";
+            faults.add(format!("dont_know[{place}]"), reason);
+        }
+    }
+    given
+}
+
+/// What an officer adds to a sighting.
+pub(super) fn note(faults: &mut Faults, given: Option<&str>) -> String {
+    faults.text("note", given, Shape::Lines, NOTE_CHARS_MAX)
+}
+
+pub(super) fn last_seen(
     faults: &mut Faults,
     raw: Option<Object<RawLastSeen>>,
     kind: Option<AlertKind>,
@@ -279,7 +350,7 @@ fn is_legal_basis_code(text: &str) -> bool {
 
 /// The sealed fields that are present, by their names in the interface; `last_seen.point` is the
 /// exact one.
-fn sealed_fields(text: &AlertText) -> Vec<String> {
+pub(super) fn sealed_fields(text: &AlertText) -> Vec<String> {
     [
         ("headline", !text.headline.is_empty()),
         ("description", !text.description.is_empty()),

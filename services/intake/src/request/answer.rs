@@ -6,7 +6,7 @@ use super::{
     BadRequest,
     faults::Faults,
     json,
-    raw::{RawApproval, RawNote},
+    raw::{RawApproval, RawNote, RawNothing},
 };
 
 /// The body of `approve`: `{"revision":N}`.
@@ -47,6 +47,18 @@ pub fn note(body: &[u8], required: bool) -> Result<Option<String>, BadRequest> {
         _ => json::parse(body)?,
     };
     note_text(raw.note.as_deref().unwrap_or_default(), required)
+}
+
+/// The body of `review`, `hold` and `release`: none, or `{}`. What would not be recorded is not
+/// taken.
+///
+/// # Errors
+/// [`BadRequest`]: not UTF-8, not JSON, or something in it.
+pub fn nothing(body: &[u8]) -> Result<(), BadRequest> {
+    match body.trim_ascii() {
+        [] => Ok(()),
+        _ => json::parse(body).map(|RawNothing {}| ()),
+    }
 }
 
 /// The same note as it stands in a gRPC request: empty is absent.

@@ -3,7 +3,10 @@
 use proptest::{collection, option, prelude::*, sample::select};
 use serde_json::{Map, Value, json};
 
-use domain::values::{AlertKind, AlertStatus, Sex, Travel};
+use domain::{
+    headline::headline,
+    values::{AlertKind, AlertStatus, Sex, Travel},
+};
 
 use super::{
     BadRequest, alert_fields, approve, fields_of, note, raise, raise_fields,
@@ -14,6 +17,12 @@ use super::{
 /// A text in the form it is kept in: NFC, not blank, no white space at its ends.
 fn line() -> impl Strategy<Value = Value> {
     "[a-z]([A-Za-z0-9 ăâđêôơưáàảãạờệ<>&\"'/\\\\{},.:!-]{0,60}[a-zđờệ])?".prop_map(Value::from)
+}
+
+fn plain_line() -> impl Strategy<Value = Value> {
+    line().prop_filter("a headline has no markup, and no link", |line| {
+        headline(line.as_str().unwrap_or_default()).is_ok()
+    })
 }
 
 fn lines() -> impl Strategy<Value = Value> {
@@ -92,20 +101,29 @@ fn good() -> impl Strategy<Value = Value> {
     let head = (
         word(AlertKind::ALL, AlertKind::as_str),
         word(AlertStatus::ALL, AlertStatus::as_str),
-        line(),
+        plain_line(),
         option::of(lines()),
         option::of(lines()),
         option::of(moment(-1_000_000_000_000, 120_000)),
     );
     let body = (last_seen(), option::of(word(Travel::ALL, Travel::as_str)), option::of(person()));
-    let rest = (option::of(photos()), line(), moment(1, 30 * 86_400_000), reach(), any::<bool>());
+    // Every kind may stand for three days.
+    let expires = moment(1, 3 * 86_400_000);
+    let rest = (option::of(photos()), line(), expires, reach(), any::<bool>());
     (head, body, rest).prop_map(|(head, (last_seen, travel, person), rest)| {
         let (kind, status, headline, description, instruction, reported_at) = head;
         let (photos, legal_basis, expires, reach, is_full) = rest;
         // What a kind requires is there; otherwise it may be.
         let of_kind = kind.as_str().and_then(|kind| kind.parse::<AlertKind>().ok()).unwrap();
         let seen = (is_full || of_kind.needs_last_seen()).then_some(last_seen);
-        let basis = (is_full || of_kind == AlertKind::Suspect).then_some(legal_basis);
+        let is_suspect = of_kind == AlertKind::Suspect;
+        let basis = (is_full || is_suspect).then_some(legal_basis);
+        // A suspect has neither name nor face but by a wanted decision.
+        let photos = photos.filter(|_| !is_suspect);
+        let mut person = person;
+        if let Some(fields) = person.as_mut().and_then(Value::as_object_mut) {
+            fields.retain(|name, _| !is_suspect || name != "name");
+        }
         object([
             ("kind", Some(kind)),
             ("status", Some(status)),

@@ -24,6 +24,7 @@ pub(super) struct RawAlert {
     pub(super) legal_basis: Option<String>,
     pub(super) expires: Option<String>,
     pub(super) reach: Option<Object<RawReach>>,
+    pub(super) dont_know: Option<Vec<String>>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -62,9 +63,29 @@ pub(super) struct RawReach {
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
+pub(super) struct RawWiden {
+    pub(super) reach: Option<Object<RawReach>>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawSighting {
+    pub(super) at: Option<String>,
+    pub(super) lat: Option<f64>,
+    pub(super) lon: Option<f64>,
+    pub(super) place: Option<String>,
+    pub(super) note: Option<String>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(super) struct RawApproval {
     pub(super) revision: Option<i64>,
 }
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawNothing {}
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -95,6 +116,7 @@ impl From<AlertFields> for RawAlert {
             legal_basis: set(fields.legal_basis),
             expires: set(fields.expires),
             reach: fields.reach.map(|reach| Object(reach.into())),
+            dont_know: Some(fields.dont_know),
         }
     }
 }

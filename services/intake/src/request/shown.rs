@@ -35,6 +35,7 @@ pub fn alert_fields(facts: &AlertFacts, text: &AlertText) -> AlertFields {
         legal_basis: legal_basis.or(facts.legal_basis.as_ref()).cloned().unwrap_or_default(),
         expires: time::show(facts.expires_at),
         reach: Some(reach_fields(&facts.reach)),
+        dont_know: facts.dont_know.clone(),
     }
 }
 
@@ -57,7 +58,9 @@ fn person_fields(person: PersonFacts, text: &AlertText) -> PersonFields {
     }
 }
 
-fn reach_fields(reach: &ReachRequest) -> ReachFields {
+/// A reach that was asked for, over gRPC.
+#[must_use]
+pub fn reach_fields(reach: &ReachRequest) -> ReachFields {
     let (mode, rings, communes) = match reach {
         ReachRequest::Auto => ("auto", None, Vec::new()),
         ReachRequest::Rings(rings) => ("rings", Some(*rings), Vec::new()),
@@ -90,7 +93,9 @@ pub fn fields_of(facts: &AlertFacts, text: &AlertText) -> Map<String, Value> {
     }
     put(&mut json, "legal_basis", fields.legal_basis);
     put(&mut json, "expires", fields.expires);
-    put_some(&mut json, "reach", fields.reach.map(reach_json));
+    put_some(&mut json, "reach", fields.reach.map(reach_fields_json));
+    let dont_know = Some(fields.dont_know).filter(|ids| !ids.is_empty());
+    put_some(&mut json, "dont_know", dont_know);
     json
 }
 
@@ -120,7 +125,13 @@ fn photo_json(fields: PhotoFields) -> Value {
     json.into()
 }
 
-fn reach_json(fields: ReachFields) -> Map<String, Value> {
+/// A reach that was asked for, as in a request.
+#[must_use]
+pub fn reach_json(reach: &ReachRequest) -> Map<String, Value> {
+    reach_fields_json(reach_fields(reach))
+}
+
+fn reach_fields_json(fields: ReachFields) -> Map<String, Value> {
     let mut json = Map::new();
     put(&mut json, "mode", fields.mode);
     put_some(&mut json, "rings", fields.rings);

@@ -84,6 +84,23 @@ pub async fn a_taken_version_is_a_conflict_and_nothing_of_the_batch_is_appended(
     }
 }
 
+/// A batch that is a conflict takes nothing from the record that it repeats: that one stands, with
+/// its sealed part.
+pub async fn a_conflict_leaves_what_it_repeats_whole(subject: &mut impl Subject) {
+    let log = subject.open().await;
+    let standing = sealed(commit(Class::Alert, "alert-a", 1));
+    store(&*log, vec![standing.clone()]).await;
+    store(&*log, commits("alert-b", 1)).await;
+    let batch = vec![standing.clone(), sealed(other_commit("alert-b", 1))];
+    let refused = soon(log.append(batch)).await;
+    assert!(matches!(refused, Err(AppendError::Conflict(_))), "{refused:?}");
+    drop(log);
+    // Read by whoever has nothing of it in memory.
+    subject.restart(Ending::Closed).await;
+    let log = subject.open().await;
+    assert_all_same(&load(&*log, &standing).await, std::slice::from_ref(&standing));
+}
+
 /// A commit must follow its entity's last, without a gap.
 pub async fn a_version_ahead_of_its_entity_is_a_conflict(subject: &mut impl Subject) {
     let log = subject.open().await;

@@ -51,13 +51,15 @@ async fn it_follows_also_after_the_expiry() -> Result<()> {
     day.groups([group("g-1", HERE)]).await?;
     let an = day.officer("an", HERE).await?;
     day.at("10:00").await?;
-    let raised =
-        day.raise(&an, &day.alert_of("scam-warning", HERE, "10:30")?).await?.expect(201)?;
+    let raised = day
+        .raise_in_force(&an, &day.alert_of("scam-warning", HERE, "10:30")?)
+        .await?
+        .expect(200)?;
     let alert = raised.text_at("/id");
     day.at("14:00").await?;
     day.expect(state(&an, alert, "expired")).await?;
     let cancelled = day.act(&an, alert, "cancel", &json!({})).await?.expect(200)?;
-    assert_eq!(cancelled.at("/revision"), &json!(3));
+    assert_eq!(cancelled.at("/revision"), &json!(4));
     day.expect(posted("g-1", &["issued", "expired", "cancelled"])).await?;
     day.ends().await
 }
@@ -91,7 +93,7 @@ async fn one_that_comes_on_the_heels_of_the_alert_is_the_last_word() -> Result<(
     day.at("10:00").await?;
     let hazard = day.alert_of("hazard", HERE, "20:00")?;
     for _ in 0..10 {
-        let raised = day.raise(&an, &hazard).await?.expect(201)?;
+        let raised = day.raise_in_force(&an, &hazard).await?.expect(200)?;
         // Nothing is waited for: plans and attempts are under way.
         day.act(&an, raised.text_at("/id"), "cancel", &json!({})).await?.expect(200)?;
         day.settle().await?;

@@ -2,15 +2,31 @@
 
 #![allow(clippy::indexing_slicing, reason = "clippy sees helpers outside of #[test]")]
 
+mod answers;
 mod bad_input;
 mod cancel;
+mod classes;
 mod da_teh;
+mod doors;
 mod exercise;
+mod expiry;
+mod freeze;
+mod hawaii;
 mod hoang_thinh;
+mod hung;
 mod idempotency;
+mod leases;
+mod matches;
+mod policies;
+mod preflight;
 mod reach;
 mod replay;
 mod retries;
 mod rights;
+mod silent_neighbour;
 mod stale;
+mod stream;
+mod train;
 mod trung_luong;
+mod uncorrected;
+mod whole_life;

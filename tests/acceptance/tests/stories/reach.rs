@@ -36,7 +36,7 @@ async fn a_province_of_many_communes_follows_step_by_step() -> Result<()> {
     day.at("10:00").await?;
     let hazard = day.alert_of("hazard", &code(150), "20:00")?;
     let hazard = with(&hazard, "/reach", json!({ "mode": "province" }));
-    let raised = day.raise(&an, &hazard).await?.expect(201)?;
+    let raised = day.raise_in_force(&an, &hazard).await?.expect(200)?;
     let alert = raised.text_at("/id");
     day.settle().await?;
     for commune in &all {
@@ -44,7 +44,7 @@ async fn a_province_of_many_communes_follows_step_by_step() -> Result<()> {
     }
     let seen = day.alert(&an, alert).await?.expect(200)?;
     assert_eq!(codes(seen.at("/communes")), all);
-    assert_eq!(seen.at("/revision"), &json!(1));
+    assert_eq!(seen.at("/revision"), &json!(2));
 
     let records = day.records(&auditor, &format!("?alert={alert}")).await?;
     let named: Vec<usize> = records
@@ -82,7 +82,7 @@ async fn rings_and_names_reach_what_they_say() -> Result<()> {
         (json!({"mode": "rings", "rings": 2}), communes.to_vec()),
         (json!({"mode": "communes", "communes": ["26209"]}), vec!["25126", "26209"]),
     ] {
-        let raised = day.raise(&an, &with(&alert, "/reach", reach.clone())).await?.expect(201)?;
+        let raised = day.raise_in_force(&an, &with(&alert, "/reach", reach.clone())).await?;
         day.settle().await?;
         let id = json!(raised.text_at("/id"));
         let of_this = |group: &str| {
@@ -103,7 +103,8 @@ async fn a_commune_without_groups_and_an_alert_without_people_are_no_trouble() -
     day.groups([group("g-1", "25159")]).await?;
     let an = day.officer("an", "25126").await?;
     day.at("10:00").await?;
-    let raised = day.raise(&an, &day.alert_of("hazard", "25126", "20:00")?).await?.expect(201)?;
+    let hazard = day.alert_of("hazard", "25126", "20:00")?;
+    let raised = day.raise_in_force(&an, &hazard).await?.expect(200)?;
     day.at("10:01").await?;
     day.act(&an, raised.text_at("/id"), "cancel", &json!({})).await?.expect(200)?;
     day.expect(quiet("g-1")).await?;

@@ -23,11 +23,15 @@ async fn an_alerts_whole_way_can_be_replayed_in_order() -> Result<()> {
     let alert = raised.text_at("/id");
     day.at("17:41").await?;
     day.act(&cuong, alert, "acknowledge", &json!({ "note": NAME })).await?.expect(200)?;
+    day.at("17:50").await?;
+    let binh = day.commander("binh", HERE).await?;
+    day.act(&binh, alert, "review", &json!({})).await?.expect(200)?;
     day.at("18:20").await?;
     day.act(&an, alert, "resolve", &json!({ "note": NAME })).await?.expect(200)?;
     day.at("18:21").await?;
     day.act(&an, alert, "cancel", &json!({})).await?.expect(409)?;
-    day.raise(&cuong, &day.alert_of("hazard", "15925", "20:00")?).await?.expect(201)?;
+    let hazard = day.alert_of("hazard", "15925", "20:00")?;
+    day.raise_in_force(&cuong, &hazard).await?.expect(200)?;
     day.expect(posted("g-1", &["issued", "resolved", "issued"])).await?;
 
     let lines = day.records(&khanh, &format!("?alert={alert}")).await?;
@@ -42,10 +46,13 @@ async fn an_alerts_whole_way_can_be_replayed_in_order() -> Result<()> {
     let wanted = [
         ("RaiseAlert", 0),
         ("AlertIssued", 1),
+        ("AlertReviewOwed", 1),
+        ("ReviewAlert", 0),
+        ("AlertReviewed", 2),
         ("ResolveAlert", 0),
-        ("AlertResolved", 2),
+        ("AlertResolved", 3),
         ("CancelAlert", 0),
-        ("Refused", 3),
+        ("Refused", 4),
     ];
     assert_eq!(of(&format!("alert-{alert}")), told(&wanted));
     let answered = [("AcknowledgeRelay", 0), ("RelayAcknowledged", 1)];
@@ -91,7 +98,7 @@ async fn it_can_be_asked_for_by_commune_and_time() -> Result<()> {
     for hour in ["10:00", "11:00"] {
         day.at(hour).await?;
         let hazard = day.alert_of("hazard", HERE, "20:00")?;
-        day.raise(&an, &hazard).await?.expect(201)?;
+        day.raise_in_force(&an, &hazard).await?.expect(200)?;
     }
     day.settle().await?;
     let raised = async |query: &str| -> Result<usize> {

@@ -98,13 +98,17 @@ async fn wrong_options_and_files_are_refused() -> Result<()> {
     };
     let unknown = config("unknown.toml", "data = \"x\"\nport = 80\n")?;
     let broken = config("broken.toml", "data = \n")?;
+    let policy = "[commune.\"25126\"]\nwaits = [{ kind = \"lost-child\" }]\n";
+    let policy = config("policy.toml", policy)?;
     let data = config("new", "")?;
     fs::remove_file(&data)?;
     let at = ["--data", data.as_str()];
 
-    let cases: [(&str, Vec<&str>, &[&str]); 13] = [
+    let cases: [(&str, Vec<&str>, &[&str]); 15] = [
         ("up", vec!["--groups", &groups], &["line 2", "commune"]),
         ("up", vec!["--groups", "/nonexistent"], &["/nonexistent"]),
+        ("up", vec!["--policy", &policy], &["policy.toml", "line 1", "commune.25126.waits"]),
+        ("up", vec!["--policy", "/nonexistent"], &["/nonexistent"]),
         ("up", vec!["--registry", "/nonexistent"], &["/nonexistent"]),
         ("up", vec!["--config", &unknown], &["unknown.toml", "2", "port"]),
         ("up", vec!["--config", &broken], &["broken.toml", "1"]),

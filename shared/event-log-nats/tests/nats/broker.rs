@@ -1,147 +1,18 @@
-//! What only a broker can do to a log: die, forget, lie, be away. Each test has a nats-server of
-//! its own.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "these are tests"
-)]
+//! One broker that is killed, restored, away, unsafe, or set otherwise.
 
 use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use domain::ids::{Home, RecordId};
+use domain::ids::Home;
 use event_log::{
-    follower::{Follower, Following, Role, Step, hash_of},
+    follower::{Following, Role, hash_of},
     log::{AppendError, At, Durable, EventLog},
-    record::{Class, Key, Kind, Record, Recorded, Seal},
+    record::{Class, Kind, Record, Recorded, Seal},
 };
 use event_log_nats::{NatsLog, NatsOptions, Trust, testing::NatsServer};
 use prost::Message as _;
-use tempfile::TempDir;
 
-const WAIT: Duration = Duration::from_secs(60);
-
-async fn soon<T>(what: impl Future<Output = T>) -> T {
-    tokio::time::timeout(WAIT, what).await.expect("comes in time")
-}
-
-fn options(server: &NatsServer, data: &TempDir) -> NatsOptions {
-    let mut options = NatsOptions::new(server.url(), data.path(), "test");
-    options.monitor = Some(server.monitor_url());
-    options.retry_every = Duration::from_millis(100);
-    options.compare_every = Duration::from_millis(200);
-    options.gap_patience = Duration::from_secs(2);
-    options
-}
-
-async fn open(server: &NatsServer, data: &TempDir) -> Arc<NatsLog> {
-    NatsLog::open(options(server, data)).await.expect("opens")
-}
-
-async fn verified(log: &NatsLog) {
-    soon(log.trust().wait_for(|trust| *trust == Trust::Verified)).await.expect("is open");
-}
-
-async fn away(log: &NatsLog) {
-    soon(log.trust().wait_for(|trust| *trust == Trust::Away)).await.expect("is open");
-}
-
-fn key(class: Class, entity: &str) -> Key {
-    Key { class, home: Home::NATION, entity: entity.parse().expect("a name") }
-}
-
-fn commit_by(who: &str, entity: &str, version: u64) -> Record {
-    let name = format!("{who}/{entity}/{version}");
-    Record {
-        id: RecordId::of_purpose(&name),
-        key: key(Class::Alert, entity),
-        kind: Kind::Commit { version },
-        open: Bytes::from(format!("open of {name}")),
-        sealed: Some(Bytes::from(format!("sealed of {name}"))),
-    }
-}
-
-fn commit(entity: &str, version: u64) -> Record {
-    commit_by("me", entity, version)
-}
-
-fn command(name: &str) -> Record {
-    Record {
-        id: RecordId::of_purpose(name),
-        key: key(Class::Command, "alert-of-a-command"),
-        kind: Kind::Command,
-        open: Bytes::from(format!("open of {name}")),
-        sealed: Some(Bytes::from(format!("sealed of {name}"))),
-    }
-}
-
-async fn store(log: &NatsLog, record: Record) {
-    let appended = soon(log.append(vec![record])).await.expect("is appended");
-    assert_eq!(log.durable(appended.at, WAIT).await, Durable::Stored);
-}
-
-/// Appends until it is told what became of it, as callers do.
-async fn insist(log: &NatsLog, records: Vec<Record>) {
-    soon(async {
-        while let Err(error) = log.append(records.clone()).await {
-            assert!(matches!(error, AppendError::Unavailable(_)), "{error}");
-        }
-    })
-    .await;
-}
-
-async fn history(log: &NatsLog, entity: &str) -> Vec<Arc<Recorded>> {
-    soon(async {
-        loop {
-            if let Ok(history) = log.load(&key(Class::Alert, entity), None).await {
-                return history;
-            }
-            tokio::task::yield_now().await;
-        }
-    })
-    .await
-}
-
-async fn project(log: &NatsLog, class: Class) -> Follower {
-    let following = Following { class, role: Role::Projection, from: None };
-    soon(log.follow(following)).await.expect("follows")
-}
-
-async fn next(follower: &mut Follower) -> Arc<Recorded> {
-    loop {
-        if let Step::Record(recorded) = soon(follower.next()).await.expect("a step") {
-            return recorded;
-        }
-    }
-}
-
-async fn take(follower: &mut Follower, count: usize) -> Vec<Arc<Recorded>> {
-    let mut taken = Vec::new();
-    while taken.len() < count {
-        taken.push(next(follower).await);
-    }
-    taken
-}
-
-/// Everything of a class up to its end as it is now.
-async fn all(log: &NatsLog, class: Class) -> Vec<Arc<Recorded>> {
-    let mut follower = project(log, class).await;
-    let mut all = Vec::new();
-    loop {
-        match soon(follower.next()).await.expect("a step") {
-            Step::Record(recorded) => all.push(recorded),
-            Step::CaughtUp => return all,
-        }
-    }
-}
-
-#[track_caller]
-fn assert_is(recorded: &Recorded, record: &Record) {
-    assert_eq!((recorded.id, &recorded.open), (record.id, &record.open));
-    assert_eq!(recorded.seal, record.sealed.clone().map_or(Seal::None, Seal::Here));
-}
+use crate::world::*;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_broker_killed_while_appending_loses_and_doubles_nothing() {

@@ -1,0 +1,279 @@
+//! Preflight: what an officer sees before sending, and the approver before approving. The same
+//! pure rules that alerting decides by, looked at now; nothing is written.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::{Arc, LazyLock},
+    time::Duration,
+};
+
+use chassis::{Kind, Problem, auth::forbidden};
+use domain::{
+    alert::{Alert, AlertAsk, AlertCommand, AlertFacts, AlertKnown, Live, NotDone, Pending},
+    criteria::{Answer, Checklist, Criteria, Fields},
+    decider::{Decider, Refusal},
+    fatigue::{Fatigue, Told},
+    gate::may_be_told,
+    ids::{AlertId, CommuneCode, Home, Millis, OfficerId, RecordId},
+    policy::{Policy, SecondPerson},
+    reach::{Ground, ReachRequest, Reached, Subject, Terms, corridors::Corridors, reach_at},
+    rights::Asker,
+    values::AlertStatus,
+};
+use registry::outlook::{Look, Looked, look};
+
+use crate::{
+    application::Intake,
+    refused::{only_exercises, refused, starting},
+    request::{self, Draft},
+    row::{Refused, Row},
+};
+
+/// Alerts older than this are no burden to a group any more.
+const WEEK_MS: u64 = 7 * 86_400_000;
+
+const PATIENCE: Duration = Duration::from_secs(4);
+
+/// The corridors that are built in; a test of the registry holds that they have no faults.
+static CORRIDORS: LazyLock<Arc<Corridors>> =
+    LazyLock::new(|| Arc::new(registry::corridors::builtin().unwrap_or_default()));
+
+/// What was seen.
+pub(crate) struct Seen {
+    /// The facts that were looked at.
+    pub(crate) facts: AlertFacts,
+    /// Who would be told at once, by which figures, and who comes next.
+    pub(crate) reached: Reached,
+    /// How many communes it would be once the second person has reviewed it; `None` where no
+    /// review would be owed.
+    pub(crate) communes_after_review: Option<usize>,
+    /// What is known and what is missing.
+    pub(crate) checklist: Checklist<'static>,
+    /// What a second person has to do.
+    pub(crate) second_person: SecondPerson,
+    /// How often the groups were told of late.
+    pub(crate) fatigue: Fatigue,
+    /// When it could go, where it is quiet now.
+    pub(crate) quiet_until: Option<Millis>,
+    /// Counts and findings.
+    pub(crate) looked: Looked,
+}
+
+/// What waits for a second person.
+struct Waiting {
+    revision: u64,
+    facts: AlertFacts,
+    by: String,
+    /// Who was told already: they stay.
+    live: Option<Live>,
+}
+
+impl Intake {
+    /// What a raise would do.
+    pub(crate) async fn preflight(&self, asker: &Asker, draft: Draft) -> Result<Seen, Problem> {
+        if !asker.standing.acts_for(draft.facts.home) {
+            return Err(forbidden());
+        }
+        if self.host.kind == Kind::Demo && draft.facts.status.is_actual() {
+            return Err(only_exercises());
+        }
+        self.all_read().await?;
+        let now = self.host.clock.now();
+        self.would_be_taken(asker, &draft, now)?;
+        self.seen(draft.facts, &draft.sealed_fields, (&asker.officer, now), None)
+    }
+
+    /// What an approval would do to the alert as it waits, and which revision that is.
+    pub(crate) async fn preflight_of(
+        &self,
+        asker: &Asker,
+        alert: AlertId,
+    ) -> Result<(u64, Seen), Problem> {
+        let shown = self.get(asker, alert).await?;
+        self.all_read().await?;
+        if !asker.standing.acts_for(shown.row.home) {
+            return Err(forbidden());
+        }
+        let waiting = waiting(&shown.row).ok_or_else(not_awaiting)?;
+        let sealed = shown.text.as_deref().map(request::sealed_fields).unwrap_or_default();
+        // Who asked, as a token has it: an officer.
+        let sender = waiting.by.parse().map_err(|_| not_awaiting())?;
+        let now = self.host.clock.now();
+        let seen = self.seen(waiting.facts, &sealed, (&sender, now), waiting.live.as_ref())?;
+        Ok((waiting.revision, seen))
+    }
+
+    /// Waits until alerts and directory have been read: half of them would look like all.
+    async fn all_read(&self) -> Result<(), Problem> {
+        self.has_read().await?;
+        let read = self.host.caught_up_of(&["directory"]);
+        tokio::time::timeout(PATIENCE, read).await.map_err(|_| starting())
+    }
+
+    /// Refuses what alerting would refuse.
+    fn would_be_taken(&self, asker: &Asker, draft: &Draft, now: Millis) -> Result<(), Problem> {
+        let content = RecordId::of_purpose("preflight");
+        let code = AlertId::raised_by(content).code();
+        let command = AlertCommand {
+            by: asker.officer.to_string(),
+            role: Some(asker.standing.role()),
+            valid_until: None,
+            sealed: draft.sealed_fields.clone(),
+            ask: AlertAsk::Raise { facts: draft.facts.clone(), code, content },
+        };
+        let known = AlertKnown {
+            now,
+            map: Arc::clone(&self.host.map) as _,
+            corridors: Arc::clone(&CORRIDORS),
+            policy: self.host.policies.of(draft.facts.home.commune),
+        };
+        Alert::default().decide(&command, &known).map(|_| ()).map_err(not_done)
+    }
+
+    fn seen(
+        &self,
+        facts: AlertFacts,
+        sealed: &[String],
+        (sender, now): (&OfficerId, Millis),
+        live: Option<&Live>,
+    ) -> Result<Seen, Problem> {
+        let policy = self.host.policies.of(facts.home.commune);
+        let reach =
+            |is_bordering_only| self.reached(&facts, live, (&policy, is_bordering_only), now);
+        let whole = reach(false)?;
+        // What may grow goes beyond the own commune, if not at once.
+        let is_other = whole.communes.iter().any(|reached| reached.home != facts.home);
+        let is_beyond = is_other || whole.next.is_some();
+        let second_person = policy.second_person(facts.kind, facts.status, is_beyond);
+        let owes_review = second_person == SecondPerson::Reviews;
+        let communes_after_review = owes_review.then_some(whole.communes.len());
+        let reached = if owes_review { reach(true)? } else { whole };
+        let homes: Vec<Home> = reached.communes.iter().map(|reached| reached.home).collect();
+        let sender_drilled = self.board.lock().drills.last(sender.as_str());
+        let gone = self.gone.channels();
+        let own_with_province = facts.reach == ReachRequest::Province;
+        let looked = look(
+            &self.host.directory.read(),
+            &self.host.map,
+            &Look {
+                now,
+                status: facts.status,
+                communes: &homes,
+                province_groups_with: own_with_province.then_some(facts.home),
+                sender: facts.status.is_actual().then_some((sender, sender_drilled)),
+                gone: &gone,
+            },
+        );
+        let said: BTreeMap<String, Answer> =
+            facts.dont_know.iter().map(|id| (id.clone(), Answer::DontKnow)).collect();
+        let checklist = Criteria::built_in().assess(facts.kind, &Fields::of(&facts, sealed), &said);
+        let fatigue = self.fatigue(&looked, &policy, now);
+        let quiet_until = policy.quiet.quiet_until(facts.kind, now);
+        Ok(Seen {
+            facts,
+            reached,
+            communes_after_review,
+            checklist,
+            second_person,
+            fatigue,
+            quiet_until,
+            looked,
+        })
+    }
+
+    fn reached(
+        &self,
+        facts: &AlertFacts,
+        live: Option<&Live>,
+        (policy, is_bordering_only): (&Policy, bool),
+        now: Millis,
+    ) -> Result<Reached, Problem> {
+        let mut subject = Subject::of(facts, now);
+        if let Some(seen) = live.and_then(|live| live.sighting) {
+            subject.last_seen = Some(seen);
+        }
+        let terms = Terms { is_bordering_only, ..policy.reach };
+        let ground = Ground { map: self.host.map.as_ref(), corridors: &CORRIDORS, terms: &terms };
+        let mut reached = reach_at(&subject, &facts.reach, &ground, now)
+            .map_err(|why| not_done(NotDone::NoReach(why)))?;
+        // Who was told is told what follows, whatever the new reach says.
+        let before = live.map_or(&[][..], |live| &live.communes);
+        for told in before {
+            if !reached.communes.iter().any(|reached| reached.home == told.home) {
+                reached.communes.push(*told);
+            }
+        }
+        Ok(reached)
+    }
+
+    /// How often the groups in reach were told in the last week, from the alerts on the board.
+    fn fatigue(&self, looked: &Looked, policy: &Policy, now: Millis) -> Fatigue {
+        let mut told = Told::default();
+        let groups_of: BTreeMap<CommuneCode, &[_]> =
+            looked.places.iter().map(|it| (it.home.commune, it.groups.as_slice())).collect();
+        let of_late = self.told_of_late(&groups_of.keys().copied().collect(), now);
+        let directory = self.host.directory.read();
+        for (alert, status, commune, at) in of_late {
+            let groups = groups_of.get(&commune).into_iter().flat_map(|groups| groups.iter());
+            for group in groups.filter_map(|id| directory.group(id)) {
+                // What exercises did not reach is no burden.
+                if may_be_told(status, group.facts.kind, group.facts.exercises) {
+                    told.note(&group.facts.id, alert, at);
+                }
+            }
+        }
+        let groups = looked.places.iter().flat_map(|place| &place.groups);
+        told.fatigue(groups, policy.fatigue, now)
+    }
+
+    /// The alerts of the last week, for each of these communes that was told of one.
+    fn told_of_late(&self, communes: &BTreeSet<CommuneCode>, now: Millis) -> Vec<ToldOf> {
+        let mut told = Vec::new();
+        let rows = self.board.lock();
+        for row in rows.order.iter().filter_map(|id| rows.get(*id)) {
+            let Some(facts) = row.facts() else { continue };
+            for (commune, relay) in &row.relays {
+                let at = relay.relayed_at.filter(|at| now.since_ms(*at) < WEEK_MS);
+                if let (Some(at), true) = (at, communes.contains(commune)) {
+                    told.push((row.id, facts.status, *commune, at));
+                }
+            }
+        }
+        told
+    }
+}
+
+/// An alert that a commune was told of, and when.
+type ToldOf = (AlertId, AlertStatus, CommuneCode, Millis);
+
+fn waiting(row: &Row) -> Option<Waiting> {
+    match &row.alert {
+        Alert::AwaitingApproval(content) => Some(Waiting {
+            revision: content.revision,
+            facts: content.facts.clone(),
+            by: content.by.clone(),
+            live: None,
+        }),
+        Alert::Active(live) | Alert::Closed { live, .. } => {
+            let (revision, pending, by) = live.pending.as_ref()?;
+            let standing = &live.content.facts;
+            let facts = match pending {
+                Pending::Change { facts, .. } => facts.clone(),
+                Pending::Widen(reach) => AlertFacts { reach: reach.clone(), ..standing.clone() },
+                Pending::Reopen { .. } => standing.clone(),
+            };
+            let live = Some(live.clone());
+            Some(Waiting { revision: *revision, facts, by: by.clone(), live })
+        }
+        Alert::Unissued => None,
+    }
+}
+
+fn not_awaiting() -> Problem {
+    not_done(NotDone::NotAwaiting)
+}
+
+fn not_done(not: NotDone) -> Problem {
+    let Refusal { code, field } = not.into();
+    refused(&Refused { code: code.to_owned(), field: field.to_owned() })
+}

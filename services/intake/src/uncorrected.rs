@@ -1,0 +1,140 @@
+//! Who has not been corrected yet: the list that the officer sees until it is empty.
+//!
+//! Folded from the log when somebody looks, as `deliveries` is; nothing of it is kept, and nobody
+//! is told by it.
+
+use std::collections::BTreeSet;
+
+use chassis::{Problem, auth::forbidden};
+use domain::{
+    alert::{AlertEvent, ChangeHow},
+    corrections::{Remaining, Stands, Uncorrected},
+    ids::{AlertId, CommuneCode, Millis},
+    rights::Asker,
+    values::News,
+};
+use serde_json::{Value, json};
+use wire::v1;
+
+use crate::{Intake, application::AlertDeliveries, view::time};
+
+/// The newest revision that takes back, ends or reopens what people were told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Correction {
+    revision: u64,
+    /// What people are told with it.
+    news: News,
+}
+
+impl Correction {
+    /// What an event of the alert corrects; an update says more, and takes nothing back.
+    pub(crate) fn of(event: &AlertEvent) -> Option<Self> {
+        let (revision, news) = match event {
+            AlertEvent::Changed { revision, how: ChangeHow::Correct, .. } => {
+                (revision, News::Corrected)
+            }
+            AlertEvent::Cancelled { revision, .. } => (revision, News::Cancelled),
+            AlertEvent::Resolved { revision, .. } => (revision, News::Resolved),
+            AlertEvent::Expired { revision } => (revision, News::Expired),
+            // The good end that people were told was none.
+            AlertEvent::Reopened { revision, .. } => (revision, News::Updated),
+            _ => return None,
+        };
+        Some(Self { revision: *revision, news })
+    }
+}
+
+/// The list, as it stands now.
+pub(crate) struct Outstanding {
+    alert: AlertId,
+    correction: Option<Correction>,
+    remaining: Remaining,
+}
+
+impl Intake {
+    /// Who may have been told what was wrong, and has not confirmed the newest correction.
+    ///
+    /// # Errors
+    /// `forbidden` for a commune that the alert was only relayed to: its officers see their own
+    /// deliveries, and who issued it answers for the correction.
+    pub(crate) async fn uncorrected(
+        &self,
+        asker: &Asker,
+        alert: AlertId,
+    ) -> Result<Outstanding, Problem> {
+        if !asker.standing.acts_for(self.readable(asker, alert)?.home) {
+            return Err(forbidden());
+        }
+        let AlertDeliveries { row, deliveries } = self.deliveries(asker, alert).await?;
+        let correction = row.correction;
+        let remaining = correction.map(|correction| {
+            let lanes = deliveries.iter().map(|(commune, read)| (*commune, &read.lanes));
+            let now = self.host.clock.now();
+            // Nobody can attest yet that somebody was told another way.
+            Remaining::of(lanes, correction.revision, &BTreeSet::new(), now)
+        });
+        Ok(Outstanding { alert, correction, remaining: remaining.unwrap_or_default() })
+    }
+}
+
+impl Outstanding {
+    fn all(&self) -> impl Iterator<Item = (CommuneCode, &Uncorrected)> {
+        let communes = self.remaining.communes.iter();
+        communes.flat_map(|(commune, open)| open.iter().map(|one| (*commune, one)))
+    }
+
+    /// As JSON.
+    pub(crate) fn json(&self) -> Value {
+        let uncorrected: Vec<Value> = self.all().map(one_json).collect();
+        json!({
+            "alert": self.alert.to_string(),
+            "revision": self.correction.map(|correction| correction.revision),
+            "news": self.correction.map(|correction| correction.news.as_str()),
+            "need_a_person": self.remaining.need_a_person().count(),
+            "uncorrected": uncorrected,
+        })
+    }
+
+    /// Over gRPC.
+    pub(crate) fn message(&self) -> v1::ListUncorrectedResponse {
+        let news = self.correction.map(|correction| correction.news.as_str());
+        v1::ListUncorrectedResponse {
+            revision: self.correction.map_or(0, |correction| correction.revision),
+            news: news.unwrap_or_default().to_owned(),
+            uncorrected: self.all().map(one_message).collect(),
+        }
+    }
+}
+
+fn next_attempt_at(one: &Uncorrected) -> Option<Millis> {
+    match one.stands {
+        Stands::Waiting(at) => Some(at),
+        _ => None,
+    }
+}
+
+fn one_json((commune, one): (CommuneCode, &Uncorrected)) -> Value {
+    json!({
+        "commune": commune.to_string(),
+        "group": one.target.group.to_string(),
+        "channel": one.target.channel.to_string(),
+        "heard": one.heard,
+        "stands": one.stands.as_str(),
+        "next_attempt_at": next_attempt_at(one).map(time),
+        "needs_a_person": one.stands.needs_a_person(),
+        "group_told": one.group_told,
+    })
+}
+
+fn one_message((commune, one): (CommuneCode, &Uncorrected)) -> v1::UncorrectedView {
+    v1::UncorrectedView {
+        commune: commune.to_string(),
+        group: one.target.group.to_string(),
+        channel: one.target.channel.to_string(),
+        heard: one.heard,
+        stands: one.stands.as_str().to_owned(),
+        next_attempt_at: next_attempt_at(one).map(time).unwrap_or_default(),
+        needs_a_person: one.stands.needs_a_person(),
+        group_told: one.group_told,
+    }
+}

@@ -1,0 +1,47 @@
+//! Who has not been corrected yet, over gRPC.
+
+use wire::v1::correction_service_client::CorrectionServiceClient;
+
+use super::*;
+
+fn asked<T>(token: &str, key: &str, message: T) -> Request<T> {
+    let mut request = Request::new(message);
+    let metadata = request.metadata_mut();
+    metadata.insert("authorization", format!("Bearer {token}").parse().unwrap());
+    metadata.insert("idempotency-key", key.parse().unwrap());
+    request
+}
+
+#[tokio::test]
+async fn nobody_is_to_be_corrected_where_nobody_was_told() {
+    let server = Server::begin().await;
+    let alert = v1::AlertFields {
+        kind: "notice".to_owned(),
+        status: "exercise".to_owned(),
+        commune: "25126".to_owned(),
+        headline: "Diễn tập mất điện".to_owned(),
+        expires: Timestamp::from_millisecond(now().0 + 3_600_000).unwrap().to_string(),
+        reach: Some(v1::ReachFields { mode: "auto".to_owned(), ..Default::default() }),
+        ..Default::default()
+    };
+    let id = server.raise(&alert, "k").await.unwrap().id;
+    let mut client = CorrectionServiceClient::new(server.routes.clone());
+    let list =
+        |id: &str| asked(&server.token, "-", v1::ListUncorrectedRequest { id: id.to_owned() });
+    let before = client.list_uncorrected(list(&id)).await.unwrap().into_inner();
+    assert_eq!(before, v1::ListUncorrectedResponse::default());
+
+    let cancel = v1::CancelAlertRequest { id: id.clone(), ..Default::default() };
+    let mut intake = IntakeServiceClient::new(server.routes.clone());
+    intake.cancel_alert(asked(&server.token, "c", cancel)).await.unwrap();
+    let after = client.list_uncorrected(list(&id)).await.unwrap().into_inner();
+    assert_eq!((after.revision, after.news.as_str()), (2, "cancelled"));
+    assert!(after.uncorrected.is_empty(), "{after:?}");
+
+    let unknown = client.list_uncorrected(list("x")).await.unwrap_err();
+    assert_eq!(unknown.code(), Code::NotFound, "{unknown:?}");
+    let nobody = Request::new(v1::ListUncorrectedRequest { id });
+    let refused = client.list_uncorrected(nobody).await.unwrap_err();
+    assert_eq!(refused.code(), Code::Unauthenticated, "{refused:?}");
+    server.end().await;
+}

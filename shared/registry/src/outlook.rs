@@ -1,0 +1,130 @@
+//! What preflight looks at, gathered from map and directory: for each commune its roster, its
+//! province's desk, and its groups with the channels that work as far as is known.
+
+use std::collections::BTreeSet;
+
+use domain::{
+    directory::ChannelUse,
+    gate::may_be_told,
+    ids::{ChannelId, GroupId, Home, Millis, OfficerId, ProvinceCode},
+    preflight::{CommuneOutlook, GroupOutlook, Outlook, Preflight, preflight},
+    roster::Roster,
+    values::AlertStatus,
+};
+
+use crate::{directory::Directory, group::Group, map::Map};
+
+/// What is looked at.
+#[derive(Debug, Clone, Copy)]
+pub struct Look<'a> {
+    /// When.
+    pub now: Millis,
+    /// CAP's status: an exercise reaches fewer groups.
+    pub status: AlertStatus,
+    /// The communes in reach.
+    pub communes: &'a [Home],
+    /// The commune with which its province's own groups are told; `None` where they are not.
+    pub province_groups_with: Option<Home>,
+    /// Who is about to send, and when their last drill was; `None` where nobody sends.
+    pub sender: Option<(&'a OfficerId, Option<Millis>)>,
+    /// Channels whose targets were found gone, and not delivered to since.
+    pub gone: &'a BTreeSet<(GroupId, ChannelId)>,
+}
+
+/// One commune in reach, in figures.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Place {
+    /// Which.
+    pub home: Home,
+    /// The groups that may be told and have a working channel.
+    pub groups: Vec<GroupId>,
+    /// Their people, as far as is known.
+    pub people: u64,
+    /// Whether somebody is on duty whom something reaches.
+    pub on_duty: bool,
+}
+
+/// What was found, and each commune in figures.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Looked {
+    /// Counts and findings.
+    pub preflight: Preflight,
+    /// In the order that was asked for.
+    pub places: Vec<Place>,
+}
+
+/// Looks before anybody is told.
+#[must_use]
+pub fn look(directory: &Directory, map: &Map, look: &Look<'_>) -> Looked {
+    let rosters = directory.rosters();
+    let provinces: BTreeSet<ProvinceCode> = look.communes.iter().map(|it| it.province).collect();
+    let manned = |province: &ProvinceCode| {
+        let desk = rosters.of(Home::of_province(*province));
+        desk.is_some_and(|desk| is_manned(desk, look.now))
+    };
+    let desks: BTreeSet<ProvinceCode> = provinces.into_iter().filter(manned).collect();
+    let groups = |home: &Home| groups_of(directory, *home, look);
+    let groups: Vec<Vec<GroupOutlook<'_>>> = look.communes.iter().map(groups).collect();
+    let outlook = |(home, groups): (&Home, _)| CommuneOutlook {
+        home: *home,
+        // What is in reach is on the map.
+        name: map.commune(home.commune).map_or("?", |commune| &*commune.name),
+        roster: rosters.of(*home),
+        province_desk: desks.contains(&home.province),
+        groups,
+    };
+    let communes: Vec<CommuneOutlook<'_>> =
+        look.communes.iter().zip(groups.iter().map(Vec::as_slice)).map(outlook).collect();
+    let places = communes.iter().map(|commune| place(commune, look)).collect();
+    let preflight = preflight(&Outlook {
+        now: look.now,
+        status: look.status,
+        communes: &communes,
+        drills_answered: directory.drills().answered(),
+        sender: look.sender,
+    });
+    Looked { preflight, places }
+}
+
+fn is_manned(roster: &Roster, now: Millis) -> bool {
+    roster.on_duty(now).iter().any(|contact| contact.reachable)
+}
+
+fn groups_of<'d>(directory: &'d Directory, home: Home, look: &Look<'_>) -> Vec<GroupOutlook<'d>> {
+    let of_province = match look.province_groups_with == Some(home) {
+        true => directory.groups_of_province(home.province),
+        false => &[],
+    };
+    let groups = directory.groups_of(home.commune).iter().chain(of_province);
+    groups
+        .map(|group| GroupOutlook {
+            id: &group.facts.id,
+            kind: group.facts.kind,
+            members: group.facts.members,
+            exercises: group.facts.exercises,
+            channels_working: channels_working(group, look.gone),
+        })
+        .collect()
+}
+
+/// Of the channels that are always used, those with an address whose target is not gone.
+fn channels_working(group: &Group, gone: &BTreeSet<(GroupId, ChannelId)>) -> u32 {
+    let works = group.channels().filter(|(channel, address)| {
+        let target = (group.facts.id.clone(), channel.id.clone());
+        channel.used == ChannelUse::Always && address.is_some() && !gone.contains(&target)
+    });
+    u32::try_from(works.count()).unwrap_or(u32::MAX)
+}
+
+fn place(commune: &CommuneOutlook<'_>, look: &Look<'_>) -> Place {
+    let is_told = |group: &&GroupOutlook<'_>| {
+        group.channels_working > 0 && may_be_told(look.status, group.kind, group.exercises)
+    };
+    let told: Vec<&GroupOutlook<'_>> = commune.groups.iter().filter(is_told).collect();
+    Place {
+        home: commune.home,
+        groups: told.iter().map(|group| group.id.clone()).collect(),
+        people: told.iter().map(|group| u64::from(group.members)).sum(),
+        on_duty: commune.roster.is_some_and(|roster| is_manned(roster, look.now)),
+    }
+}

@@ -1,0 +1,90 @@
+//! A further process of a story: services of its own over the log, the clock and the map that all
+//! share. It can be cut off, stopped, and started again under its name.
+
+use std::sync::Arc;
+
+use anyhow::{Context, Result, ensure};
+use axum::Router;
+use chassis::{Host, drain::Drained, problem::with_fallbacks};
+use tokio::time::timeout;
+
+use crate::{
+    link::Link,
+    timeline::{Timeline, WITHIN, fan_out_options, host},
+};
+
+/// One process, as yet without services.
+pub struct Instance {
+    host: Host,
+    link: Arc<Link>,
+}
+
+impl Timeline {
+    /// A process of this name, with a link of its own. One that is stopped and started again is
+    /// another with the same name: it holds the leases that it held before.
+    #[must_use]
+    pub fn instance(&self, name: &str) -> Instance {
+        let link = Arc::new(Link::to(Arc::clone(&self.log)));
+        let governed = (Arc::clone(&self.host.map), Arc::clone(&self.host.policies));
+        let host = host(link.clone(), &self.clock, governed, name);
+        Instance { host, link }
+    }
+}
+
+impl Instance {
+    /// How it reaches the log.
+    #[must_use]
+    pub fn link(&self) -> &Link {
+        &self.link
+    }
+
+    /// Starts fan-out in it.
+    ///
+    /// # Errors
+    /// It cannot be set up.
+    pub fn fan_out(&self) -> Result<()> {
+        Ok(fan_out::start(&self.host, &fan_out_options())?)
+    }
+
+    /// Starts alerting in it. The story says by [`Timeline::decides`] that somebody decides.
+    pub fn alerting(&self) {
+        alerting::start(&self.host);
+    }
+
+    /// Starts intake in it, and answers with its routes.
+    pub fn intake(&self) -> Router {
+        with_fallbacks(intake::router(intake::start(&self.host)))
+    }
+
+    /// Waits until its read models have read the log; until those of these names have, where
+    /// there are names.
+    ///
+    /// # Errors
+    /// They did not in time.
+    pub async fn has_read(&self, names: &[&str]) -> Result<()> {
+        let read = async {
+            match names {
+                [] => self.host.caught_up().await,
+                names => self.host.caught_up_of(names).await,
+            }
+        };
+        timeout(WITHIN, read).await.with_context(|| format!("still reading: {names:?}"))
+    }
+
+    /// Whether its read models of these names have read the log.
+    #[must_use]
+    pub fn is_caught_up(&self, names: &[&str]) -> bool {
+        self.host.is_caught_up(names)
+    }
+
+    /// Stops it in order, as SIGTERM does.
+    ///
+    /// # Errors
+    /// Not everything stopped.
+    pub async fn ends(self) -> Result<()> {
+        self.host.drain.begin("the instance ends");
+        let drained = timeout(2 * WITHIN, self.host.drain.finished()).await?;
+        ensure!(drained == Drained::Whole, "not everything stopped: {drained:?}");
+        Ok(())
+    }
+}
