@@ -77,8 +77,9 @@ pub fn unfinished(tree: &Tree) -> Violations {
 pub fn sleeps(tree: &Tree) -> Violations {
     let mut violations = Vec::new();
     for file in tree.ending(".rs") {
-        let is_elsewhere =
-            ["tests/bench/", "tests/simulation/"].iter().any(|folder| file.path.starts_with(folder));
+        let is_elsewhere = ["tests/bench/", "tests/simulation/"]
+            .iter()
+            .any(|folder| file.path.starts_with(folder));
         if is_elsewhere || file.text.contains("start_paused = true") {
             continue;
         }
