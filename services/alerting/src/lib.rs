@@ -2,6 +2,7 @@
 //!
 //! It knows no person, no HTTP and no channel: commands come from the log, commits go into it.
 
+mod asking;
 mod contacts;
 mod decide;
 mod escalations;
@@ -24,23 +25,11 @@ pub fn start(host: &Host) {
     let run = reactor::run(Arc::clone(&host.log), deciding, decider, stop.clone());
     host.drain.spawn("alerting", run);
 
-    let (timers, ticking) = timers::timers(host);
-    let run = projection::run(Arc::clone(&host.log), Class::Alert, timers, stop.clone());
-    host.drain.spawn("alerting-timers", run);
-    host.drain.spawn("alerting-ticking", ticking.run());
-
-    let (escalations, asking) = escalations::escalations(host);
-    let run = projection::run(Arc::clone(&host.log), Class::Alert, escalations, stop.clone());
-    host.drain.spawn("alerting-escalations", run);
-    host.drain.spawn("alerting-asking", asking.run());
-
-    let (matches, comparing) = matches::matches(host);
-    let run = projection::run(Arc::clone(&host.log), Class::Alert, matches, stop.clone());
-    host.drain.spawn("alerting-matches", run);
-    host.drain.spawn("alerting-comparing", comparing.run());
-
-    let (freezes, ending) = freezes::freezes(host);
-    let run = projection::run(Arc::clone(&host.log), Class::Alert, freezes, stop);
-    host.drain.spawn("alerting-freezes", run);
-    host.drain.spawn("alerting-thawing", ending.run());
+    let mut asking = asking::Asking::new(host);
+    asking.watch(host, timers::Timers::default());
+    asking.watch(host, escalations::Escalations::new(&host.policies));
+    asking.watch(host, matches::Matches::new(&host.map));
+    asking.watch(host, freezes::Freezes::default());
+    let run = projection::run(Arc::clone(&host.log), Class::Alert, asking, stop);
+    host.drain.spawn("alerting-asking", run);
 }

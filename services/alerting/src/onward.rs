@@ -3,7 +3,6 @@
 
 use std::collections::BTreeMap;
 
-use bytes::Bytes;
 use domain::{
     ids::{AlertId, CommuneCode, EntityName, Home, Millis, RecordId},
     relay::protocol::RelayedOnward,
@@ -13,6 +12,8 @@ use wire::{
     spoken::home_said,
     v1::{self, command::Body},
 };
+
+use crate::asking::draft;
 
 /// What is not taken in yet: by alert, and by the command that asks for it.
 #[derive(Default)]
@@ -49,19 +50,8 @@ impl Onward {
     ) -> impl Iterator<Item = Draft> {
         self.pending.iter().filter_map(move |((alert, id), to)| {
             let body = v1::TakeAlertOnward { to: to.iter().copied().map(home_said).collect() };
-            Some(Draft {
-                id: *id,
-                entity: EntityName::alert(*alert),
-                home: home_of(*alert)?,
-                actor: wire::actor::service("alerting"),
-                at: now,
-                correlation: Bytes::copy_from_slice(alert.0.as_bytes()),
-                causation: Bytes::new(),
-                valid_until: None,
-                sealing: None,
-                sealed_fields: vec![],
-                body: Body::TakeAlertOnward(body),
-            })
+            let of = (EntityName::alert(*alert), home_of(*alert)?);
+            Some(draft(*id, of, alert.0.as_bytes(), now, Body::TakeAlertOnward(body)))
         })
     }
 }

@@ -1,131 +1,93 @@
 //! Timers: what follows from the passing of time, and from a reach that one commit could not
-//! name. Every instance keeps them all; the commands they give have ids of their purpose, so
-//! that many have the effect of one.
+//! name.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::Duration,
+    sync::Arc,
 };
 
-use bytes::Bytes;
-use chassis::{Host, host::ReadModel};
 use domain::{
-    alert::{Alert, AlertEvent, Closing, NearExpiry, Review},
-    decider::Decider,
+    alert::{Alert, Closing, NearExpiry, Review},
     ids::{AlertId, EntityName, Home, Millis, RecordId},
 };
-use event_log::{AppendError, Recorded, command::Draft, follower::Cursor, projection::Project};
-use prost::Message;
-use tokio::sync::Notify;
-use wire::{
-    Spoken,
-    commit::events_of,
-    v1::{self, command::Body},
-};
+use event_log::command::Draft;
+use wire::v1::{self, command::Body};
 
-const RETRY: Duration = Duration::from_secs(1);
-/// Commands of each kind that are given at once.
-const COMMANDS_MAX: usize = 128;
+use crate::asking::{COMMANDS_MAX, Commit, Due, draft};
 
-/// What is due, and when: the live alerts, folded, and when each is to be looked at.
+/// What is due, and when: the live alerts, and when each is to be looked at.
 #[derive(Default)]
-struct Due {
+pub(crate) struct Timers {
     alerts: BTreeMap<AlertId, Waiting>,
     times: BTreeSet<(Millis, AlertId)>,
     /// Alerts with communes that a further commit must name.
     further: BTreeSet<AlertId>,
-    live: bool,
 }
 
 struct Waiting {
     home: Home,
-    alert: Alert,
+    alert: Arc<Alert>,
     near_expiry: NearExpiry,
     /// When something of it is due.
     at: Option<Millis>,
 }
 
-#[derive(Default)]
-struct Shared {
-    due: Mutex<Due>,
-    changed: Notify,
-}
+impl Due for Timers {
+    const TASK: &'static str = "alerting-timers";
+    const LATE: &'static str = "what is due cannot be asked for yet";
 
-impl Shared {
-    fn due(&self) -> MutexGuard<'_, Due> {
-        self.due.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// Follows alerts.
-pub(crate) struct Timers {
-    shared: Arc<Shared>,
-    cursor: Option<Cursor>,
-    read: ReadModel,
-}
-
-/// Gives commands when something is due.
-pub(crate) struct Ticking {
-    shared: Arc<Shared>,
-    host: Host,
-}
-
-pub(crate) fn timers(host: &Host) -> (Timers, Ticking) {
-    let shared = Arc::<Shared>::default();
-    let read = host.read_model("timers");
-    let timers = Timers { shared: Arc::clone(&shared), cursor: None, read };
-    (timers, Ticking { shared, host: host.clone() })
-}
-
-impl Due {
-    /// Takes in an event that was recorded at `decided_at`.
-    fn apply(&mut self, id: AlertId, home: Home, event: &AlertEvent, decided_at: Millis) {
-        let (alert, mut near_expiry, at) = match self.alerts.remove(&id) {
-            Some(waiting) => (waiting.alert, waiting.near_expiry, waiting.at),
-            None => (Alert::default(), NearExpiry::default(), None),
-        };
-        if let Some(at) = at {
+    fn take_in(&mut self, commit: &Commit<'_>) {
+        let Some((id, alert)) = commit.alert else { return };
+        let before = self.alerts.remove(&id);
+        let mut near_expiry = before.as_ref().map(|before| before.near_expiry).unwrap_or_default();
+        if let Some(at) = before.and_then(|before| before.at) {
             self.times.remove(&(at, id));
         }
         self.further.remove(&id);
-        let alert = alert.evolve(event);
-        near_expiry.stands(&alert, decided_at);
+        near_expiry.stands(alert, commit.at);
         let at = alert.due_at().into_iter().chain(near_expiry.due_at()).min();
         // What was resolved may be opened again; everything else that is over stays over.
-        let may_come_back = matches!(alert, Alert::Closed { how: Closing::Resolved, .. });
+        let may_come_back = matches!(**alert, Alert::Closed { how: Closing::Resolved, .. });
         if at.is_none() && !may_come_back {
             return;
         }
         self.times.extend(at.map(|at| (at, id)));
-        if further(&alert).is_some() {
+        if further(alert).is_some() {
             self.further.insert(id);
         }
+        let (home, alert) = (commit.home, Arc::clone(alert));
         self.alerts.insert(id, Waiting { home, alert, near_expiry, at });
     }
 
-    /// When something is due next; never before the history has been read.
-    fn next(&self) -> Option<Millis> {
-        self.times.first().map(|(at, _)| *at).filter(|_| self.live)
+    fn forget(&mut self, alert: AlertId) {
+        self.alerts.remove(&alert);
     }
 
-    /// The commands that are due now.
-    fn commands(&self, now: Millis) -> Vec<Draft> {
-        if !self.live {
-            return vec![];
-        }
+    fn begin_anew(&mut self) {
+        *self = Self::default();
+    }
+
+    fn next(&self) -> Option<Millis> {
+        self.times.first().map(|(at, _)| *at)
+    }
+
+    fn commands(&mut self, now: Millis) -> Vec<Draft> {
+        let given = |id: AlertId, home, purpose: &str, body| {
+            let of = (EntityName::alert(id), home);
+            draft(RecordId::of_purpose(purpose), of, id.0.as_bytes(), now, body)
+        };
         let due = self.times.iter().take_while(|(at, _)| *at <= now).take(COMMANDS_MAX);
         let due = due.filter_map(|(_, id)| self.alerts.get_key_value(id));
         let timed = due.flat_map(|(id, waiting)| {
             let asks = asks(*id, waiting, now).into_iter();
-            asks.map(|(purpose, body)| draft(*id, waiting.home, &purpose, now, body))
+            asks.map(|(purpose, body)| given(*id, waiting.home, &purpose, body))
         });
         let further = self.further.iter().take(COMMANDS_MAX).filter_map(|id| {
             let waiting = self.alerts.get(id)?;
             let (step, holds) = further(&waiting.alert)?;
             let purpose = format!("relay/{id}/{step}/{holds}");
             let body = Body::RelayAlertFurther(v1::RelayAlertFurther { step });
-            Some(draft(*id, waiting.home, &purpose, now, body))
+            Some(given(*id, waiting.home, &purpose, body))
         });
         timed.chain(further).collect()
     }
@@ -144,7 +106,7 @@ fn further(alert: &Alert) -> Option<(u32, u32)> {
 /// What is asked of an alert now, each with its purpose. What was asked while an alert was on hold
 /// did nothing: afterwards it is asked anew, under another purpose.
 fn asks(id: AlertId, waiting: &Waiting, now: Millis) -> Vec<(String, Body)> {
-    let alert = &waiting.alert;
+    let alert = waiting.alert.as_ref();
     let mut asks = Vec::new();
     if let Some(at) = alert.expires_at().filter(|at| *at <= now) {
         let body = Body::ExpireAlert(v1::ExpireAlert { expires_at_ms: at.0 });
@@ -170,96 +132,4 @@ fn asks(id: AlertId, waiting: &Waiting, now: Millis) -> Vec<(String, Body)> {
         asks.push((format!("review/{id}/{}", due.0), body));
     }
     asks
-}
-
-fn draft(alert: AlertId, home: Home, purpose: &str, now: Millis, body: Body) -> Draft {
-    Draft {
-        id: RecordId::of_purpose(purpose),
-        entity: EntityName::alert(alert),
-        home,
-        actor: wire::actor::service("alerting"),
-        at: now,
-        correlation: Bytes::copy_from_slice(alert.0.as_bytes()),
-        causation: Bytes::new(),
-        valid_until: None,
-        sealing: None,
-        sealed_fields: vec![],
-        body,
-    }
-}
-
-impl Project for Timers {
-    fn cursor(&self) -> Option<Cursor> {
-        self.cursor
-    }
-
-    fn apply(&mut self, recorded: &Arc<Recorded>) {
-        self.cursor = Some(Cursor::on(recorded));
-        let entity = &recorded.key.entity;
-        let Some(alert) = entity.alert_id().filter(|id| *entity == EntityName::alert(*id)) else {
-            return;
-        };
-        // What cannot be decoded is reported where it is decided upon.
-        let Ok(commit) = v1::Commit::decode(recorded.open.clone()) else { return };
-        let decided_at = Millis(commit.decided_at_ms);
-        let Ok(events) = events_of(commit) else { return };
-        let mut due = self.shared.due();
-        for event in events {
-            if let Ok(event) = Alert::recall(&event) {
-                due.apply(alert, recorded.key.home, &event, decided_at);
-            }
-        }
-        drop(due);
-        self.shared.changed.notify_one();
-    }
-
-    fn begin_anew(&mut self) {
-        self.cursor = None;
-        *self.shared.due() = Due::default();
-    }
-
-    fn caught_up(&mut self) {
-        self.shared.due().live = true;
-        self.shared.changed.notify_one();
-        self.read.caught_up();
-    }
-}
-
-impl Ticking {
-    /// Runs until the process drains.
-    pub(crate) async fn run(self) {
-        let stop = self.host.drain.token();
-        loop {
-            tokio::select! {
-                () = stop.cancelled() => return,
-                () = self.tick() => {}
-            }
-        }
-    }
-
-    async fn tick(&self) {
-        let now = self.host.clock.now();
-        let commands = self.shared.due().commands(now);
-        if commands.is_empty() {
-            let next = self.shared.due().next();
-            let due = async {
-                match next {
-                    Some(at) => self.host.clock.sleep_until(at).await,
-                    None => std::future::pending().await,
-                }
-            };
-            tokio::select! { () = due => {}, () = self.shared.changed.notified() => {} }
-            return;
-        }
-        let records = commands.into_iter().map(Draft::record).collect();
-        if let Err(
-            AppendError::Conflict(why) | AppendError::Unavailable(why) | AppendError::Refused(why),
-        ) = self.host.log.append(records).await
-        {
-            tracing::warn!(why, "what is due cannot be asked for yet");
-        }
-        // The answer comes with the log; until then the same commands have the effect of one.
-        let changed = self.shared.changed.notified();
-        tokio::select! { () = changed => {}, () = tokio::time::sleep(RETRY) => {} }
-    }
 }

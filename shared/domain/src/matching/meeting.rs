@@ -73,6 +73,12 @@ impl Compared {
 }
 
 impl Meeting {
+    /// Whether some say something new, and were not compared yet.
+    #[must_use]
+    pub fn has_to_compare(&self) -> bool {
+        !self.uncompared.is_empty()
+    }
+
     /// Takes in how an alert stands now.
     pub fn saw(&mut self, alert: AlertId, standing: Option<Standing>) {
         let Some(mut standing) = standing else {
