@@ -52,16 +52,16 @@ impl Desk {
             Ok(decided) => decided,
             Err(why) => {
                 tracing::warn!(%why, "no lease yet");
-                self.look_again(id, now.plus_ms(GRACE_MS));
+                self.look_again_in(id, GRACE_MS);
                 return false;
             }
         };
         let (Some(at), Some(event)) = (taken.at, taken.events.first()) else {
-            self.look_again(id, now.plus_ms(RENEW_MS));
+            self.look_again_in(id, RENEW_MS);
             return false;
         };
         if self.host.log.durable(at, DURABLE_PATIENCE).await != Durable::Stored {
-            self.look_again(id, now.plus_ms(RENEW_MS));
+            self.look_again_in(id, RENEW_MS);
             return false;
         }
         // The log tells the same a moment later, and it changes nothing then.

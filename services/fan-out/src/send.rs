@@ -218,15 +218,14 @@ impl Desk {
     }
 
     async fn send_due(self: &Arc<Self>, id: BookId) {
-        let now = self.host.clock.now();
-        let due = self.due_in(id, now);
+        let due = self.due_in(id, self.host.clock.now());
         if due.is_empty() {
             return;
         }
         if !self.hold_lease(id).await {
             return;
         }
-        let (attempts, newest) = self.take(id, due, now).await;
+        let (attempts, newest) = self.take(id, due).await;
         // Nothing leaves before the record of its intent is durable.
         for at in newest {
             while self.host.log.durable(at, DURABLE_PATIENCE).await != Durable::Stored {
@@ -309,7 +308,7 @@ impl Desk {
 
     /// Marks as under way what still is as it was, and can be rendered; also answers with the
     /// records that must be durable before it leaves.
-    async fn take(&self, id: BookId, due: Vec<Due>, now: Millis) -> (Vec<Attempt>, Vec<At>) {
+    async fn take(&self, id: BookId, due: Vec<Due>) -> (Vec<Attempt>, Vec<At>) {
         let (alert, _) = id;
         let Some(alert_home) = self.books.lock().get(&id).map(|book| book.alert_home) else {
             return (vec![], vec![]);
@@ -326,7 +325,7 @@ impl Desk {
                 }
                 Err(why) => {
                     tracing::error!(%why, %alert, "an alert cannot be rendered");
-                    self.look_again(id, now.plus_ms(WANTING_MS));
+                    self.look_again_in(id, WANTING_MS);
                 }
             }
         }
@@ -350,6 +349,12 @@ impl Desk {
     pub(crate) fn look_again(&self, id: BookId, at: Millis) {
         self.due.lock().unwrap_or_else(PoisonError::into_inner).insert((at, id), ());
         self.due_changed.notify_one();
+    }
+
+    /// Looks at a book again in so many milliseconds from now: not from when something began that
+    /// took long, since when the clock may have been set back.
+    pub(crate) fn look_again_in(&self, id: BookId, ms: i64) {
+        self.look_again(id, self.host.clock.now().plus_ms(ms));
     }
 
     /// Looks at books when they are due, until the process drains.
