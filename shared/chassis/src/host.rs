@@ -107,7 +107,8 @@ impl Host {
         }
         host.check_map();
         host.revoke_held();
-        let following = Following { host: host.clone(), position, cursor: None, kept, read };
+        let following =
+            Following { host: host.clone(), position, cursor: None, is_anew: false, kept, read };
         let log = host.followers.named("directory", Arc::clone(&host.log));
         let run = projection::run(log, Class::Alert, following, host.drain.token());
         host.drain.spawn("directory", run);
@@ -243,6 +244,9 @@ struct Following {
     host: Host,
     position: watch::Sender<u64>,
     cursor: Option<Cursor>,
+    /// The log turned out to be another one, and is read from its start: who waits for a
+    /// position waits until that directory is the one in sight.
+    is_anew: bool,
     kept: Kept,
     read: ReadModel,
 }
@@ -265,21 +269,30 @@ impl projection::Project for Following {
             // A token that was made or revoked stays so, whatever is killed next.
             self.kept.hurry();
         }
-        self.position.send_replace(recorded.position);
+        if !self.is_anew {
+            self.position.send_replace(recorded.position);
+        }
         if recorded.key.entity.as_str() == "map" {
             self.host.check_map();
         }
     }
 
     fn begin_anew(&mut self) {
-        self.host.directory.clear();
+        self.host.directory.begin_anew();
         self.host.revoke_held();
         self.kept.begin_anew();
         self.cursor = None;
+        self.is_anew = true;
         self.position.send_replace(0);
     }
 
     fn caught_up(&mut self) {
+        if self.host.directory.caught_up() {
+            self.is_anew = false;
+            let position = self.cursor.map_or(0, |cursor| cursor.position);
+            self.position.send_replace(position);
+            self.host.check_map();
+        }
         self.read.caught_up();
     }
 }

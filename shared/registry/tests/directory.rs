@@ -295,6 +295,21 @@ fn a_shared_directory_is_one() {
     let other = shared.clone();
     shared.apply(&made(token("t-1", 1, 0), 1)).unwrap();
     assert_eq!(other.read().tokens().len(), 1);
-    other.clear();
-    assert_eq!(shared.read().tokens().len(), 0);
+}
+
+#[test]
+fn what_is_read_anew_takes_its_place_when_it_is_whole() {
+    let shared = SharedDirectory::default();
+    shared.apply(&made(token("t-1", 1, 0), 1)).unwrap();
+    shared.apply(&made(token("t-2", 2, 0), 1)).unwrap();
+    shared.begin_anew();
+    shared.apply(&made(token("t-2", 2, 0), 1)).unwrap();
+    shared.apply(&made(token("t-3", 3, 0), 1)).unwrap();
+    let known = |id: u8| shared.read().token(&[id; 32], Millis(0)).is_some();
+    assert_eq!([1, 2, 3].map(known), [true, true, false]);
+    shared.revoke_here("t-2");
+    assert_eq!([1, 2, 3].map(known), [true, false, false]);
+    assert!(shared.caught_up());
+    assert_eq!([1, 2, 3].map(known), [false, false, true]);
+    assert!(!shared.caught_up());
 }
