@@ -12,7 +12,7 @@ use domain::{
     freeze::{Freeze, FreezeKnown},
     ids::{EntityName, Millis, RecordId},
     matching::decision::{Match, MatchKnown},
-    reach::{Borders, corridors::Corridors},
+    reach::Borders,
     relay::protocol::RelayProtocol,
 };
 use event_log::{
@@ -23,7 +23,7 @@ use event_log::{
 use futures::future::BoxFuture;
 use prost::Message;
 use wire::{
-    Spoken,
+    Spoken, actor,
     matching::match_sides,
     relay::relay_subject,
     v1::{self, command::Body},
@@ -35,7 +35,6 @@ use crate::relaying::Subject;
 pub(crate) struct Deciding {
     pub(crate) host: Host,
     alerts: Shell<Alert>,
-    corridors: Arc<Corridors>,
     pub(crate) relays: Shell<RelayProtocol>,
     freezes: Shell<Freeze>,
     matches: Shell<Match>,
@@ -47,7 +46,6 @@ impl Deciding {
     pub(crate) fn new(host: Host) -> Self {
         Self {
             alerts: Shell::new(Arc::clone(&host.log)),
-            corridors: Arc::new(corridors()),
             relays: Shell::new(Arc::clone(&host.log)),
             freezes: Shell::new(Arc::clone(&host.log)),
             matches: Shell::new(Arc::clone(&host.log)),
@@ -57,21 +55,13 @@ impl Deciding {
     }
 
     async fn decide(&self, recorded: &Recorded) -> Result<Option<At>, ExecuteError> {
-        let held = |why: String| ExecuteError::Held { entity: recorded.key.entity.clone(), why };
-        let command =
-            v1::Command::decode(recorded.open.clone()).map_err(|why| held(why.to_string()))?;
-        // A service's command was written when it was due: a clock that is behind, or was set
-        // back, does not make it too early.
-        let now = match command.body.as_ref() {
-            Some(
-                Body::ExpireAlert(_)
-                | Body::GrowAlert(_)
-                | Body::MissAlertReview(_)
-                | Body::NearAlertExpiry(_)
-                | Body::EndFreeze(_),
-            ) => self.host.clock.now().max(Millis(command.written_at_ms)),
-            _ => self.host.clock.now(),
-        };
+        let command = v1::Command::decode(recorded.open.clone()).map_err(held(recorded))?;
+        let mut now = self.host.clock.now();
+        if command.actor.as_ref().is_some_and(actor::is_service) {
+            // It was written when it was due: a clock that is behind, or was set back, does not
+            // make it too early.
+            now = now.max(Millis(command.written_at_ms));
+        }
         match command.body.as_ref() {
             Some(
                 Body::RaiseAlert(_)
@@ -119,7 +109,7 @@ impl Deciding {
             Some(Body::ProposeMatch(_) | Body::ConfirmMatch(_) | Body::DismissMatch(_)) => {
                 self.decide_match(recorded, &command, now).await
             }
-            None => Err(held("a command that this program does not know".to_owned())),
+            None => Err(held(recorded)("a command that this program does not know")),
         }
     }
 
@@ -141,7 +131,7 @@ impl Deciding {
             return Err(ExecuteError::Unavailable("its raise is not decided yet".to_owned()));
         }
         let map: Arc<dyn Borders> = Arc::clone(&self.host.map) as _;
-        let corridors = Arc::clone(&self.corridors);
+        let corridors = Arc::clone(&self.host.corridors);
         let policy = self.host.policies.of(recorded.key.home.commune);
         let known = AlertKnown { now, map, corridors, policy };
         let decided = self.alerts.execute(ask, |_, _| known.clone()).await?;
@@ -173,12 +163,8 @@ impl Deciding {
         command: &v1::Command,
         now: Millis,
     ) -> Result<Option<At>, ExecuteError> {
-        let held = |why: wire::NotDecodable| ExecuteError::Held {
-            entity: recorded.key.entity.clone(),
-            why: why.to_string(),
-        };
         let mut cancelled = false;
-        for (alert, home) in match_sides(command).map_err(held)? {
+        for (alert, home) in match_sides(command).map_err(held(recorded))? {
             let key = Key { class: Class::Alert, home, entity: EntityName::alert(alert) };
             let alert = self.alerts.state(&key).await?.state;
             cancelled |= matches!(alert, Alert::Closed { how: Closing::Cancelled, .. });
@@ -196,11 +182,7 @@ impl Deciding {
         command: &v1::Command,
         now: Millis,
     ) -> Result<Option<At>, ExecuteError> {
-        let held = |why: wire::NotDecodable| ExecuteError::Held {
-            entity: recorded.key.entity.clone(),
-            why: why.to_string(),
-        };
-        let (alert, home, commune) = relay_subject(command).map_err(held)?;
+        let (alert, home, commune) = relay_subject(command).map_err(held(recorded))?;
         let subject = Subject { alert, home, commune };
         let alert = self.alerts.state(&subject.alert_key()).await?.state;
         let ask = self.ask::<RelayProtocol>(recorded, command, now, false)?;
@@ -219,10 +201,7 @@ impl Deciding {
         now: Millis,
         fresh: bool,
     ) -> Result<Ask<D::Command>, ExecuteError> {
-        let heard = D::hear(command).map_err(|why| ExecuteError::Held {
-            entity: recorded.key.entity.clone(),
-            why: why.to_string(),
-        })?;
+        let heard = D::hear(command).map_err(held(recorded))?;
         Ok(Ask {
             key: Key { class: Class::Alert, ..recorded.key.clone() },
             cause: recorded.id,
@@ -268,12 +247,9 @@ impl React for Deciding {
     }
 }
 
-/// Stations and rides. A test parses the same file, so that the default is never met.
-fn corridors() -> Corridors {
-    registry::corridors::builtin().unwrap_or_else(|why| {
-        tracing::error!(%why, "the built-in corridors cannot be read");
-        Corridors::default()
-    })
+/// What cannot be read holds its entity.
+fn held<W: ToString>(recorded: &Recorded) -> impl Fn(W) -> ExecuteError {
+    |why| ExecuteError::Held { entity: recorded.key.entity.clone(), why: why.to_string() }
 }
 
 fn count<E>(kind: &'static str, decided: &Decided<E>) {

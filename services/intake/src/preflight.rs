@@ -3,20 +3,23 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    sync::{Arc, LazyLock},
+    sync::Arc,
     time::Duration,
 };
 
 use chassis::{Kind, Problem, auth::forbidden};
 use domain::{
-    alert::{Alert, AlertAsk, AlertCommand, AlertFacts, AlertKnown, Live, NotDone, Pending},
-    criteria::{Answer, Checklist, Criteria, Fields},
+    alert::{
+        Alert, AlertAsk, AlertCommand, AlertFacts, AlertKnown, Live, NotDone, Pending, checklist,
+        reached, second_person,
+    },
+    criteria::Checklist,
     decider::{Decider, Refusal},
     fatigue::{Fatigue, Told},
     gate::may_be_told,
     ids::{AlertId, CommuneCode, Home, Millis, OfficerId, RecordId},
     policy::{Policy, SecondPerson},
-    reach::{Ground, ReachRequest, Reached, Subject, Terms, corridors::Corridors, reach_at},
+    reach::{ReachRequest, Reached},
     rights::Asker,
     values::AlertStatus,
 };
@@ -33,10 +36,6 @@ use crate::{
 const WEEK_MS: u64 = 7 * 86_400_000;
 
 const PATIENCE: Duration = Duration::from_secs(4);
-
-/// The corridors that are built in; a test of the registry holds that they have no faults.
-static CORRIDORS: LazyLock<Arc<Corridors>> =
-    LazyLock::new(|| Arc::new(registry::corridors::builtin().unwrap_or_default()));
 
 /// What was seen.
 pub(crate) struct Seen {
@@ -121,12 +120,7 @@ impl Intake {
             sealed: draft.sealed_fields.clone(),
             ask: AlertAsk::Raise { facts: draft.facts.clone(), code, content },
         };
-        let known = AlertKnown {
-            now,
-            map: Arc::clone(&self.host.map) as _,
-            corridors: Arc::clone(&CORRIDORS),
-            policy: self.host.policies.of(draft.facts.home.commune),
-        };
+        let known = self.known(&draft.facts, now);
         Alert::default().decide(&command, &known).map(|_| ()).map_err(not_done)
     }
 
@@ -137,14 +131,13 @@ impl Intake {
         (sender, now): (&OfficerId, Millis),
         live: Option<&Live>,
     ) -> Result<Seen, Problem> {
-        let policy = self.host.policies.of(facts.home.commune);
-        let reach =
-            |is_bordering_only| self.reached(&facts, live, (&policy, is_bordering_only), now);
+        let known = self.known(&facts, now);
+        let reach = |is_bordering_only| {
+            let reached = reached(&facts, live, &facts.reach, &known, is_bordering_only);
+            reached.map(|reached| with_told(reached, live)).map_err(not_done)
+        };
         let whole = reach(false)?;
-        // What may grow goes beyond the own commune, if not at once.
-        let is_other = whole.communes.iter().any(|reached| reached.home != facts.home);
-        let is_beyond = is_other || whole.next.is_some();
-        let second_person = policy.second_person(facts.kind, facts.status, is_beyond);
+        let second_person = second_person(&facts, &whole, &known.policy);
         let owes_review = second_person == SecondPerson::Reviews;
         let communes_after_review = owes_review.then_some(whole.communes.len());
         let reached = if owes_review { reach(true)? } else { whole };
@@ -164,11 +157,9 @@ impl Intake {
                 gone: &gone,
             },
         );
-        let said: BTreeMap<String, Answer> =
-            facts.dont_know.iter().map(|id| (id.clone(), Answer::DontKnow)).collect();
-        let checklist = Criteria::built_in().assess(facts.kind, &Fields::of(&facts, sealed), &said);
-        let fatigue = self.fatigue(&looked, &policy, now);
-        let quiet_until = policy.quiet.quiet_until(facts.kind, now);
+        let checklist = checklist(&facts, sealed);
+        let fatigue = self.fatigue(&looked, &known.policy, now);
+        let quiet_until = known.policy.quiet.quiet_until(facts.kind, now);
         Ok(Seen {
             facts,
             reached,
@@ -181,29 +172,14 @@ impl Intake {
         })
     }
 
-    fn reached(
-        &self,
-        facts: &AlertFacts,
-        live: Option<&Live>,
-        (policy, is_bordering_only): (&Policy, bool),
-        now: Millis,
-    ) -> Result<Reached, Problem> {
-        let mut subject = Subject::of(facts, now);
-        if let Some(seen) = live.and_then(|live| live.sighting) {
-            subject.last_seen = Some(seen);
+    /// What alerting would know.
+    fn known(&self, facts: &AlertFacts, now: Millis) -> AlertKnown {
+        AlertKnown {
+            now,
+            map: Arc::clone(&self.host.map) as _,
+            corridors: Arc::clone(&self.host.corridors),
+            policy: self.host.policies.of(facts.home.commune),
         }
-        let terms = Terms { is_bordering_only, ..policy.reach };
-        let ground = Ground { map: self.host.map.as_ref(), corridors: &CORRIDORS, terms: &terms };
-        let mut reached = reach_at(&subject, &facts.reach, &ground, now)
-            .map_err(|why| not_done(NotDone::NoReach(why)))?;
-        // Who was told is told what follows, whatever the new reach says.
-        let before = live.map_or(&[][..], |live| &live.communes);
-        for told in before {
-            if !reached.communes.iter().any(|reached| reached.home == told.home) {
-                reached.communes.push(*told);
-            }
-        }
-        Ok(reached)
     }
 
     /// How often the groups in reach were told in the last week, from the alerts on the board.
@@ -245,6 +221,16 @@ impl Intake {
 
 /// An alert that a commune was told of, and when.
 type ToldOf = (AlertId, AlertStatus, CommuneCode, Millis);
+
+/// Who was told is told what follows, whatever the new reach says.
+fn with_told(mut reached: Reached, live: Option<&Live>) -> Reached {
+    for told in live.map_or(&[][..], |live| &live.communes) {
+        if !reached.communes.iter().any(|reached| reached.home == told.home) {
+            reached.communes.push(*told);
+        }
+    }
+    reached
+}
 
 fn waiting(row: &Row) -> Option<Waiting> {
     match &row.alert {

@@ -58,6 +58,7 @@ impl Direct {
             lanes: 1,
             map: Arc::new(map),
             policies: Arc::default(),
+            corridors: registry::corridors::builtin(),
             clock: Arc::new(SystemClock),
             instance: instance_of(&data)?.to_string().into(),
             kind: data.kind(),

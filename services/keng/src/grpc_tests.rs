@@ -80,6 +80,7 @@ impl Server {
             lanes: 1,
             map: Arc::new(Map::parse(map.as_bytes()).unwrap()),
             policies: Arc::default(),
+            corridors: registry::corridors::builtin(),
             clock: Arc::new(clock.clone()),
             instance: "one".into(),
             kind: Kind::Real,

@@ -5,9 +5,12 @@ use std::{path::Path, sync::Arc};
 
 use anyhow::Context;
 use chassis::{ConfigError, DataDir, Settings, instance::instance_of};
+use domain::reach::corridors::Corridors;
 use journal::Reserve;
 use local_state::LocalState;
-use registry::{GroupEntry, Map, Policies, groups::read_groups, policies::read_policies};
+use registry::{
+    GroupEntry, Map, Policies, corridors, groups::read_groups, policies::read_policies,
+};
 
 use crate::Failed;
 
@@ -18,6 +21,7 @@ const RESERVE_BYTES: u64 = 32 << 20;
 pub(crate) struct Opened {
     pub(crate) map: Arc<Map>,
     pub(crate) policies: Arc<Policies>,
+    pub(crate) corridors: Arc<Corridors>,
     pub(crate) groups: Vec<GroupEntry>,
     pub(crate) data: DataDir,
     pub(crate) instance: Arc<str>,
@@ -25,7 +29,7 @@ pub(crate) struct Opened {
     pub(crate) local: Option<LocalState>,
 }
 
-/// Reads the map, the groups and the policies, and takes the data directory.
+/// Reads the map, the corridors, the groups and the policies, and takes the data directory.
 pub(crate) fn open(settings: &Settings) -> Result<Opened, Failed> {
     let map = match &settings.registry {
         Some(file) => Map::read(file).map_err(|why| Failed::Usage(why.to_string()))?,
@@ -39,6 +43,12 @@ pub(crate) fn open(settings: &Settings) -> Result<Opened, Failed> {
         Some(file) => read_policies(file, &map).map_err(|why| Failed::Usage(why.to_string()))?,
         None => Policies::default(),
     };
+    let corridors = match &settings.corridors {
+        Some(file) => corridors::read_corridors(file, &map)
+            .map(Arc::new)
+            .map_err(|why| Failed::Usage(why.to_string()))?,
+        None => corridors::builtin(),
+    };
     let data = DataDir::open(&settings.data, settings.kind)?;
     let instance = instance_of(&data)?.to_string().into();
     let reserve = reserve(data.path()).context("the reserve cannot be made")?;
@@ -49,7 +59,7 @@ pub(crate) fn open(settings: &Settings) -> Result<Opened, Failed> {
         .map(|(local, _)| local);
     let (map, policies) = (Arc::new(map), Arc::new(policies));
     let reserve = Some(Arc::new(reserve));
-    Ok(Opened { map, policies, groups, data, instance, reserve, local })
+    Ok(Opened { map, policies, corridors, groups, data, instance, reserve, local })
 }
 
 fn reserve(data: &Path) -> Result<Reserve, std::io::Error> {

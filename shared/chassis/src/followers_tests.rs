@@ -35,6 +35,7 @@ impl Process {
             lanes: 1,
             map: Arc::new(Map::parse(MAP.as_bytes()).unwrap()),
             policies: Arc::default(),
+            corridors: registry::corridors::builtin(),
             clock: Arc::new(clock.clone()),
             instance: "one".into(),
             kind: DataKind::Real,

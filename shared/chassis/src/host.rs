@@ -11,6 +11,7 @@ use std::{
     },
 };
 
+use domain::reach::corridors::Corridors;
 use event_log::{Class, EventLog, Outgoing, Recorded, follower::Cursor, projection};
 use local_state::LocalState;
 use prost::Message;
@@ -49,6 +50,8 @@ pub struct HostParts {
     pub lanes: usize,
     /// The map in force.
     pub map: Arc<Map>,
+    /// Stations and rides; the same in every process of an installation.
+    pub corridors: Arc<Corridors>,
     /// What each commune has set otherwise; the same in every process of an installation.
     pub policies: Arc<Policies>,
     /// Time.

@@ -28,6 +28,7 @@ fn host(log: &Arc<MemoryLog>, outgoing: &Outgoing) -> Host {
         lanes: 1,
         map: Arc::new(Map::parse(MAP.as_bytes()).unwrap()),
         policies: Arc::default(),
+        corridors: registry::corridors::builtin(),
         clock: Arc::new(VirtualClock::at(Millis(1_000))),
         instance: "one".into(),
         kind: Kind::Real,

@@ -56,6 +56,10 @@ pub struct ServerOptions {
     /// Quy định của các xã / Policies of the communes (TOML) [default: built in]
     #[arg(long, env = "KENG_POLICY", value_name = "FILE")]
     pub policy: Option<PathBuf>,
+    /// Ga, bến và các chuyến giữa chúng / Stations and the rides between them
+    /// [default: the North–South railway, built in]
+    #[arg(long, env = "KENG_CORRIDORS", value_name = "FILE")]
+    pub corridors: Option<PathBuf>,
     /// Tệp cấu hình / Configuration file (TOML)
     #[arg(long, env = "KENG_CONFIG", value_name = "FILE")]
     pub config: Option<PathBuf>,
@@ -91,6 +95,7 @@ struct ConfigFile {
     registry: Option<PathBuf>,
     groups: Option<PathBuf>,
     policy: Option<PathBuf>,
+    corridors: Option<PathBuf>,
     allow_private_targets: Option<bool>,
     nats_replicas: Option<u8>,
     public_url: Option<WebUrl>,
@@ -158,6 +163,8 @@ pub struct Settings {
     pub groups: Option<PathBuf>,
     /// What communes have set otherwise; `None` means the defaults.
     pub policy: Option<PathBuf>,
+    /// Stations and rides; `None` means those built in.
+    pub corridors: Option<PathBuf>,
     /// Webhooks may go to loopback and private addresses.
     pub allow_private_targets: bool,
     /// Servers that keep each stream.
@@ -212,6 +219,7 @@ impl ServerOptions {
             registry: self.registry.or(file.registry),
             groups: self.groups.or(file.groups),
             policy: self.policy.or(file.policy),
+            corridors: self.corridors.or(file.corridors),
             allow_private_targets: self
                 .allow_private_targets
                 .or(file.allow_private_targets)

@@ -8,6 +8,7 @@ mod deciding;
 mod event;
 mod folding;
 mod near_expiry;
+mod reckoning;
 mod refusal;
 
 use std::sync::Arc;
@@ -16,6 +17,7 @@ pub use self::{
     ask::{AlertAsk, AlertCommand, Change, ChangeHow},
     event::{AlertEvent, Pending},
     near_expiry::NearExpiry,
+    reckoning::{checklist, reached, second_person},
     refusal::NotDone,
 };
 use crate::{
@@ -241,6 +243,8 @@ pub struct Live {
     pub grown: u32,
     /// When more communes come in.
     pub next: NextReach,
+    /// From when its reach was first reckoned: the time that counts where nobody says since when.
+    pub since: Option<Millis>,
     /// How often it was put on hold: what was due before is asked for anew afterwards.
     pub holds: u32,
     /// What has not left stays here.

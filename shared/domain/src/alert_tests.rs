@@ -414,6 +414,23 @@ fn what_is_on_hold_neither_grows_nor_goes_further() {
     assert_eq!((live(&released).holds, live(&released).on_hold), (1, false));
 }
 
+/// Nobody says since when: the raising counts, at every reckoning, and after a reopening too.
+#[test]
+fn the_time_of_a_reach_runs_on_from_the_raising() {
+    let child = raise(AlertKind::LostChild);
+    let since = |commands: &[AlertCommand]| {
+        let (live, known) = (live(commands), known(4 * HOUR));
+        let facts = &live.content.facts;
+        let reached = reached(facts, Some(&live), &facts.reach, &known, false).unwrap();
+        reached.figures.unwrap().t0
+    };
+    let grow = by("service:alerting", Role::Admin, AlertAsk::Grow { step: 1 });
+    let lost_again = [child, review("binh"), grow, resolve(), reopen()];
+    for so_far in [1, 2, 3, 5] {
+        assert_eq!(since(&lost_again[..so_far]), Millis(1), "after {so_far}");
+    }
+}
+
 #[test]
 fn an_officer_fixes_or_widens_the_reach() {
     let widen = |reach| asked(AlertAsk::Widen { reach });

@@ -1,7 +1,10 @@
 //! The corridors file: JSON Lines, one station a line with the rides that leave from it. What
 //! they mean for a reach is `domain`'s.
 
-use std::path::Path;
+use std::{
+    path::Path,
+    sync::{Arc, LazyLock},
+};
 
 use domain::{
     alert::MilliPoint,
@@ -57,11 +60,11 @@ struct Ride<'a> {
 
 /// The corridors that are built in. A test holds that they have no faults, and that every commune
 /// they name is on the built-in map; on another map, stations of unknown communes reach nobody.
-///
-/// # Errors
-/// Never, by that test.
-pub fn builtin() -> Result<Corridors, Faults> {
-    parse_with(BUILTIN, None)
+#[must_use]
+pub fn builtin() -> Arc<Corridors> {
+    static READ: LazyLock<Arc<Corridors>> =
+        LazyLock::new(|| Arc::new(parse_with(BUILTIN, None).unwrap_or_default()));
+    Arc::clone(&READ)
 }
 
 /// Reads a corridors file whose communes are all on this map.

@@ -148,7 +148,7 @@ fn where_the_map_has_polygons_the_distance_is_to_the_border() {
 #[test]
 fn the_built_in_corridors_lie_on_the_built_in_map() {
     let map = Map::builtin().unwrap();
-    let line = corridors::builtin().unwrap();
+    let line = corridors::builtin();
     assert_eq!(line.stations().len(), 26);
     for station in line.stations() {
         let commune = map.commune(station.commune).expect(&station.name);
@@ -165,14 +165,14 @@ fn the_built_in_corridors_lie_on_the_built_in_map() {
         }
     }
     let bytes = include_bytes!("../../../deploy/registry/corridors.jsonl");
-    assert_eq!(corridors::parse(bytes, &map).unwrap(), line);
+    assert_eq!(corridors::parse(bytes, &map).unwrap(), *line);
 }
 
 /// Nghệ An, 2026-01-17: on a train along the coast, found at Vinh.
 #[test]
 fn a_train_from_thanh_hoa_is_awaited_at_vinh_before_it_comes() {
     let map = Map::builtin().unwrap();
-    let line = corridors::builtin().unwrap();
+    let line = corridors::builtin();
     let station =
         |id: &str| line.stations().iter().find(|station| &*station.id == id).unwrap().clone();
     let from = station("thanh-hoa");

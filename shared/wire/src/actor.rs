@@ -13,6 +13,8 @@ use crate::{
     values::{role_recalled, role_said},
 };
 
+const SERVICE: &str = "service";
+
 /// A person who asked, known by a bearer token or as the owner of the server's machine.
 #[must_use]
 pub fn person(asker: &Asker) -> v1::Actor {
@@ -27,6 +29,12 @@ pub fn person(asker: &Asker) -> v1::Actor {
     }
 }
 
+/// Whether a service asked, by itself.
+#[must_use]
+pub fn is_service(actor: &v1::Actor) -> bool {
+    actor.attested == SERVICE
+}
+
 /// A service of the system.
 #[must_use]
 pub fn service(name: &str) -> v1::Actor {
@@ -35,7 +43,7 @@ pub fn service(name: &str) -> v1::Actor {
         role: i32::from(v1::Role::Service),
         commune: String::new(),
         province: String::new(),
-        attested: "service".to_owned(),
+        attested: SERVICE.to_owned(),
     }
 }
 

@@ -401,6 +401,7 @@ pub(crate) fn host(
         lanes: 1,
         map,
         policies,
+        corridors: registry::corridors::builtin(),
         clock: Arc::new(clock.clone()),
         instance: instance.into(),
         kind: Kind::Real,

@@ -82,6 +82,7 @@ pub async fn serve(serving: &Serving<'_>) -> Result<()> {
             raises_per_minute_max: u32::MAX,
             ..Policy::default()
         })),
+        corridors: registry::corridors::builtin(),
         clock: Arc::new(SystemClock),
         instance: instance_of(&data)?.to_string().into(),
         kind: Kind::Real,

@@ -251,6 +251,7 @@ impl Town {
             lanes: if self.faults.setting == Setting::Broker { LANES } else { 1 },
             map: Arc::clone(&self.map),
             policies: Arc::default(),
+            corridors: registry::corridors::builtin(),
             clock: Arc::new(self.walls.of(machine.number)),
             instance: format!("machine-{}", machine.number).into(),
             kind: Kind::Real,

@@ -41,6 +41,7 @@ impl Stage {
             lanes: 1,
             map: Arc::new(Map::parse(MAP.as_bytes()).unwrap()),
             policies: Arc::default(),
+            corridors: registry::corridors::builtin(),
             clock: Arc::new(SystemClock),
             instance: "one".into(),
             kind: Kind::Real,

@@ -1,20 +1,18 @@
 //! What follows from what is asked of an alert. Pure; see `folding` for what becomes of it.
 
-use std::collections::BTreeMap;
-
 use super::{
     Alert, AlertAsk, AlertCommand, AlertEvent, AlertFacts, AlertKnown, Change, ChangeHow, Checked,
     Closing, Content, LastSeen, Live, NextReach, NotDone, Pending, Review,
+    reckoning::{checklist, reached, second_person},
 };
 use crate::{
-    criteria::{Answer, Criteria, Fields},
     expiry::{self, NotAnExpiry},
     guard::refused_fields,
     ids::{CommuneCode, Home, Millis, RecordId},
     policy::{REVIEW_MS_MAX, SecondPerson},
     reach::{
-        COMMUNES_PER_COMMIT_MAX, CommuneReached, Ground, RULE, ReachReason, ReachRequest, Subject,
-        Terms, additions, reach_at,
+        COMMUNES_PER_COMMIT_MAX, CommuneReached, RULE, ReachReason, ReachRequest, Reached,
+        additions,
     },
     values::Role,
 };
@@ -28,6 +26,13 @@ const ONWARD: &str = "onward";
 struct Reckoned {
     communes: Vec<CommuneReached>,
     next: NextReach,
+}
+
+impl From<Reached> for Reckoned {
+    fn from(reached: Reached) -> Self {
+        let next = NextReach::of(reached.figures.as_ref(), reached.next.as_ref());
+        Self { communes: reached.communes, next }
+    }
 }
 
 impl Alert {
@@ -82,11 +87,11 @@ impl Alert {
             by: command.by.clone(),
             checked: checked(facts, &command.sealed),
         };
-        let whole = reckon(facts, None, &facts.reach, known, false)?;
-        match second_person(facts, &whole, known) {
+        let whole = reached(facts, None, &facts.reach, known, false)?;
+        match second_person(facts, &whole, &known.policy) {
             SecondPerson::NotNeeded => Ok(vec![issued(said, whole)]),
             SecondPerson::Reviews => {
-                let near = reckon(facts, None, &facts.reach, known, true)?;
+                let near = reached(facts, None, &facts.reach, known, true)?;
                 Ok(vec![issued(said, near), review_owed(command, known)])
             }
             SecondPerson::Approves => {
@@ -111,9 +116,9 @@ impl Alert {
                     return Err(NotDone::NotAnExpiry(NotAnExpiry::Passed));
                 }
                 let facts = &waiting.facts;
-                let reckoned = reckon(facts, None, &facts.reach, known, false)?;
+                let whole = reached(facts, None, &facts.reach, known, false)?;
                 let said = Content { revision: revision + 1, ..waiting.clone() };
-                Ok(vec![approved, issued(said, reckoned)])
+                Ok(vec![approved, issued(said, whole)])
             }
             Self::Active(live) | Self::Closed { live, .. } => match &live.pending {
                 Some((waiting, pending, by)) => {
@@ -206,8 +211,8 @@ impl Alert {
             Pending::Widen(reach) => (&live.content.facts, reach),
             Pending::Reopen { .. } => (&live.content.facts, &live.content.facts.reach),
         };
-        let whole = reckon(facts, live.sighting, reach, known, false)?;
-        match second_person(facts, &whole, known) {
+        let whole = reached(facts, Some(live), reach, known, false)?;
+        match second_person(facts, &whole, &known.policy) {
             SecondPerson::NotNeeded => {
                 self.made(self.next_revision(), &pending, &command.by, known)
             }
@@ -426,13 +431,6 @@ fn second(command: &AlertCommand, first: &str) -> Result<(), NotDone> {
     Ok(())
 }
 
-fn second_person(facts: &AlertFacts, whole: &Reckoned, known: &AlertKnown) -> SecondPerson {
-    // What may grow goes beyond the own commune, if not at once.
-    let is_beyond =
-        whole.next.at.is_some() || whole.communes.iter().any(|reached| reached.home != facts.home);
-    known.policy.second_person(facts.kind, facts.status, is_beyond)
-}
-
 fn review_owed(command: &AlertCommand, known: &AlertKnown) -> AlertEvent {
     AlertEvent::ReviewOwed { due: known.now.plus_ms(REVIEW_MS_MAX), by: command.by.clone() }
 }
@@ -456,9 +454,7 @@ fn shown(facts: &AlertFacts, sealed: &[String]) -> Result<(), NotDone> {
 }
 
 fn checked(facts: &AlertFacts, sealed: &[String]) -> Checked {
-    let dont_know = facts.dont_know.iter().map(|id| (id.clone(), Answer::DontKnow));
-    let said: BTreeMap<String, Answer> = dont_know.collect();
-    let list = Criteria::built_in().assess(facts.kind, &Fields::of(facts, sealed), &said);
+    let list = checklist(facts, sealed);
     Checked {
         version: list.version,
         completeness_percent: list.completeness_percent,
@@ -466,8 +462,8 @@ fn checked(facts: &AlertFacts, sealed: &[String]) -> Checked {
     }
 }
 
-fn issued(said: Content, reckoned: Reckoned) -> AlertEvent {
-    let Reckoned { mut communes, next } = reckoned;
+fn issued(said: Content, reached: Reached) -> AlertEvent {
+    let Reckoned { mut communes, next } = Reckoned::from(reached);
     let to_follow = communes.split_off(communes.len().min(COMMUNES_PER_COMMIT_MAX));
     let Content { revision, facts, code, content, by, checked } = said;
     AlertEvent::Issued { revision, facts, code, content, by, communes, to_follow, checked, next }
@@ -485,29 +481,9 @@ fn reckoned(
     known: &AlertKnown,
     is_bordering_only: bool,
 ) -> Result<Reckoned, NotDone> {
-    let facts = &live.content.facts;
-    let Reckoned { communes, next } =
-        reckon(facts, live.sighting, reach, known, is_bordering_only)?;
+    let reached = reached(&live.content.facts, Some(live), reach, known, is_bordering_only)?;
+    let Reckoned { communes, next } = Reckoned::from(reached);
     Ok(Reckoned { communes: additions(told(live), &communes), next })
-}
-
-/// The communes that facts and a reach amount to now, and when more come.
-fn reckon(
-    facts: &AlertFacts,
-    sighting: Option<LastSeen>,
-    reach: &ReachRequest,
-    known: &AlertKnown,
-    is_bordering_only: bool,
-) -> Result<Reckoned, NotDone> {
-    let mut subject = Subject::of(facts, known.now);
-    if let Some(seen) = sighting {
-        subject.last_seen = Some(seen);
-    }
-    let terms = Terms { is_bordering_only, ..known.policy.reach };
-    let ground = Ground { map: known.map.as_ref(), corridors: &known.corridors, terms: &terms };
-    let reached = reach_at(&subject, reach, &ground, known.now).map_err(NotDone::NoReach)?;
-    let next = NextReach::of(reached.figures.as_ref(), reached.next.as_ref());
-    Ok(Reckoned { communes: reached.communes, next })
 }
 
 fn widening(live: &Live, by: &str, reach: &ReachRequest, reckoned: Reckoned) -> AlertEvent {

@@ -96,6 +96,7 @@ impl Live {
             steps: 0,
             grown: 0,
             next: NextReach::default(),
+            since: None,
             holds: 0,
             on_hold: false,
             review: Review::NotOwed,
@@ -111,7 +112,7 @@ impl Live {
             AlertEvent::Issued { communes, to_follow, next, .. } => {
                 self.communes.clone_from(communes);
                 self.to_follow.clone_from(to_follow);
-                self.next = next.clone();
+                self.reckoned(next);
             }
             AlertEvent::RelayedFurther { step, communes } => {
                 self.to_follow.retain(|commune| !communes.contains(commune));
@@ -125,7 +126,7 @@ impl Live {
                 self.to_follow.extend(to_follow.iter().copied());
                 self.content.facts.reach = reach.clone();
                 self.grown = self.grown.max(*step);
-                self.next = next.clone();
+                self.reckoned(next);
                 if matches!(self.pending, Some((_, Pending::Widen(_), _))) {
                     self.pending = None;
                 }
@@ -148,6 +149,11 @@ impl Live {
             }
             other => self.take_when_over(other),
         }
+    }
+
+    fn reckoned(&mut self, next: &NextReach) {
+        self.since = self.since.or(next.assumed.as_ref().map(|assumed| assumed.t0));
+        self.next = next.clone();
     }
 
     /// What counts after the end, too: corrections, and what a second person says.
