@@ -124,11 +124,17 @@ impl Planning {
             let issued = telling((*revision, true), News::Issued, Audience::Named, facts, communes);
             return self.tell(&issued).await;
         }
-        let Some((news, audience, revision)) = told_by(event) else { return Ok(vec![]) };
+        let told = told_by(event);
+        if told.is_none() && !matches!(event, AlertEvent::Held { .. }) {
+            return Ok(vec![]);
+        }
         let history = self.history(alert, alert_home).await?;
         // What was never issued was told to nobody.
         let Some(live) = history.issued() else { return Ok(vec![]) };
         let is_over = matches!(history.alert, Alert::Closed { .. });
+        let Some((news, audience, revision)) = told else {
+            return self.hold(recorded, alert, live).await;
+        };
         let facts = &live.content.facts;
         let in_force = !is_over && !live.on_hold;
         match event {
@@ -140,7 +146,6 @@ impl Planning {
                 let revision = live.content.revision;
                 self.tell(&telling((revision, true), news, audience, facts, communes)).await
             }
-            AlertEvent::Held { .. } => self.hold(recorded, alert, live).await,
             _ => {
                 let revision = revision.unwrap_or(live.content.revision);
                 // Who was told believes it; who was not hears of what stands, while it stands.
@@ -366,7 +371,6 @@ fn told_by(event: &AlertEvent) -> Option<(News, Audience, Option<u64>)> {
         AlertEvent::Changed { revision, how: ChangeHow::Correct, .. } => {
             (News::Corrected, Everybody, Some(*revision))
         }
-        AlertEvent::Held { .. } => (News::Issued, Named, None),
         AlertEvent::Released { revision, .. } => (News::Issued, NotReached, Some(*revision)),
         AlertEvent::Cancelled { revision, .. } => {
             (News::Cancelled, MayHaveBeenReached, Some(*revision))
@@ -376,6 +380,7 @@ fn told_by(event: &AlertEvent) -> Option<(News, Audience, Option<u64>)> {
         }
         AlertEvent::Expired { revision } => (News::Expired, MayHaveBeenReached, Some(*revision)),
         AlertEvent::Issued { .. }
+        | AlertEvent::Held { .. }
         | AlertEvent::ApprovalAsked { .. }
         | AlertEvent::ChangeAsked { .. }
         | AlertEvent::Approved { .. }

@@ -7,7 +7,7 @@
 
 use axum::http::StatusCode;
 use bytes::Bytes;
-use chassis::{Problem, auth::forbidden};
+use chassis::{Problem, auth::forbidden, problem::HELD_HERE};
 use domain::{
     freeze::{Freeze, FreezeKnown, Frozen},
     ids::{EntityName, Home, Millis},
@@ -348,8 +348,7 @@ impl FreezeSeen {
                 Frozen::Commune(commune) => json.insert("commune".into(), commune.as_str().into()),
             };
             if self.held {
-                let words = "giữ tại đây, chưa gửi / held here, not yet sent";
-                json.insert("request".into(), words.into());
+                json.insert("request".into(), HELD_HERE.into());
             }
         }
         json

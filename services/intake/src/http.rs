@@ -19,6 +19,7 @@ use axum::{
 use chassis::{
     Host, Problem,
     auth::{Caller, bearer, forbidden},
+    problem::HELD_HERE,
 };
 use domain::{
     alert::{Alert, Closing},
@@ -395,8 +396,7 @@ pub(crate) fn request_of(
 pub(crate) fn answer(status: StatusCode, shown: &Shown) -> Response {
     let mut alert = view::alert(&shown.row, shown.text.as_deref(), shown.held);
     if let (true, Some(alert)) = (shown.request_held, alert.as_object_mut()) {
-        let words = "giữ tại đây, chưa gửi / held here, not yet sent";
-        alert.insert("request".into(), json!(words));
+        alert.insert("request".into(), json!(HELD_HERE));
     }
     (status, Json(alert)).into_response()
 }

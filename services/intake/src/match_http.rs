@@ -11,7 +11,7 @@ use axum::{
     response::{IntoResponse, Response},
     routing::{get, post},
 };
-use chassis::{Problem, auth::Caller};
+use chassis::{Problem, auth::Caller, problem::HELD_HERE};
 use domain::{
     ids::EntityName,
     matching::decision::{Outcome, Verdict},
@@ -119,8 +119,7 @@ async fn answer(
     let answered = intake.answer_match(&asker, request, &id, answer).await?;
     let mut json = json_of(&answered.shown);
     if let (true, Some(json)) = (answered.held, json.as_object_mut()) {
-        let words = "giữ tại đây, chưa gửi / held here, not yet sent";
-        json.insert("request".into(), json!(words));
+        json.insert("request".into(), json!(HELD_HERE));
     }
     let status = if answered.pending { StatusCode::ACCEPTED } else { StatusCode::OK };
     Ok((status, Json(json)).into_response())

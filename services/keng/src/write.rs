@@ -1,7 +1,7 @@
 //! Commands that change something at a server: raise, token, groups.
 
 use anyhow::Context;
-use chassis::ExitCode;
+use chassis::{ExitCode, problem::HELD_HERE};
 use jiff::{SignedDuration, Timestamp};
 use reqwest::{Method, RequestBuilder};
 use serde_json::{Map, Value, json};
@@ -31,7 +31,7 @@ pub(crate) async fn raise(args: RaiseArgs) -> Result<u8, Failed> {
     let text = |name: &str| alert.get(name).and_then(Value::as_str).unwrap_or_default();
     line(&format!("{}  {}  {}", text("state"), text("code"), text("id")));
     if text("state") == "held" {
-        line("giữ tại đây, chưa gửi / held here, not yet sent");
+        line(HELD_HERE);
     }
     if text("state") == "refused" {
         let code = alert.pointer("/refusal/code").and_then(Value::as_str).unwrap_or_default();

@@ -30,6 +30,7 @@ use crate::{
     Host, Problem,
     auth::{Caller, forbidden},
     officers,
+    problem::HELD_HERE,
 };
 
 /// A groups file may have so many bytes.
@@ -213,8 +214,7 @@ async fn revoke(
     let now = host.clock.now();
     match host.clerk.revoke_token(person(&asker), &id, now).await {
         Err(ClerkError::Held) => {
-            let words = "giữ tại đây, chưa gửi / held here, not yet sent";
-            let body = json!({ "id": id, "state": "revoked", "request": words });
+            let body = json!({ "id": id, "state": "revoked", "request": HELD_HERE });
             return Ok((StatusCode::ACCEPTED, Json(body)).into_response());
         }
         revoked => revoked.map_err(of_clerk)?,

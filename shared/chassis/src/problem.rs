@@ -9,6 +9,9 @@ use axum::{
 };
 use serde::Serialize;
 
+/// What is said of a request that waits for the broker on this machine's disk.
+pub const HELD_HERE: &str = "giữ tại đây, chưa gửi / held here, not yet sent";
+
 /// An answer that says what is wrong. `detail` and reasons: Vietnamese first, English second, and
 /// nothing personal; the cause of a trouble goes to the trace, not here.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -235,7 +235,7 @@ impl Delivery {
             }
             Audience::Everybody => self.targets.iter().cloned().collect(),
         };
-        if is_refused && matches!(plan.news, News::Issued | News::Updated) {
+        if is_refused && !plan.news.sets_right() {
             targets.clear();
         }
         let (instance, lease_until) = match &self.lease {

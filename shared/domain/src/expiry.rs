@@ -90,10 +90,7 @@ pub fn ask_at(in_force_at: Millis, expires_at: Millis) -> Millis {
 /// corrects or closes it also then.
 #[must_use]
 pub fn may_still_be_told(news: News, expires_at: Millis, now: Millis) -> bool {
-    match news {
-        News::Issued | News::Updated => now < expires_at,
-        News::Corrected | News::Cancelled | News::Resolved | News::Expired => true,
-    }
+    news.sets_right() || now < expires_at
 }
 
 #[cfg(test)]

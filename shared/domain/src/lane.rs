@@ -204,8 +204,7 @@ impl Lanes {
             for delivery in lane.iter_mut().filter(|d| d.revision <= up_to && !d.ended()) {
                 // A commune that refuses still tells those who may have been told how it ended,
                 // also where its refusal is taken in after the end.
-                let goes_on = delivery.news.follows_up() && delivery.news != News::Updated;
-                if why == StopReason::Refused && goes_on {
+                if why == StopReason::Refused && delivery.news.sets_right() {
                     continue;
                 }
                 if never_left != Some(true) {

@@ -30,11 +30,7 @@ pub fn next_attempt(
 /// follow-up is tried for a week.
 #[must_use]
 pub fn give_up_at(news: News, recorded_at: Millis, expires_at: Millis) -> Millis {
-    if news.follows_up() && news != News::Updated {
-        recorded_at.plus_ms(FOLLOW_UP_MS_MAX)
-    } else {
-        expires_at
-    }
+    if news.sets_right() { recorded_at.plus_ms(FOLLOW_UP_MS_MAX) } else { expires_at }
 }
 
 #[cfg(test)]

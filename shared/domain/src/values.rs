@@ -220,12 +220,6 @@ impl AlertKind {
                 | Self::FoundProperty
         )
     }
-
-    /// Whether a second person must approve before anybody is told (R2, R20).
-    #[must_use]
-    pub fn needs_approval(self) -> bool {
-        matches!(self, Self::Suspect)
-    }
 }
 
 impl AlertStatus {
@@ -242,6 +236,13 @@ impl News {
     #[must_use]
     pub fn follows_up(self) -> bool {
         !matches!(self, Self::Issued)
+    }
+
+    /// Whether this takes back or ends what was told: it is told also after the expiry (R11), and
+    /// where a commune has refused the alert. A correction and an end are; an update is not.
+    #[must_use]
+    pub fn sets_right(self) -> bool {
+        !matches!(self, Self::Issued | Self::Updated)
     }
 }
 
