@@ -80,6 +80,9 @@ impl Deciding {
                 | Body::ReopenAlert(_)
                 | Body::GrowAlert(_)
                 | Body::TakeAlertOnward(_)
+                | Body::TakeAlertInstruction(_)
+                | Body::NoteAlertBudget(_)
+                | Body::AttestCorrection(_)
                 | Body::MissAlertReview(_)
                 | Body::NearAlertExpiry(_),
             ) => self.decide_alert(recorded, &command, now).await,

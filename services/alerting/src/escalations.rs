@@ -1,8 +1,7 @@
 //! Escalations: who does not answer an alert in time is asked again through somebody else.
 //!
-//! It follows alerts and relays, and gives `EscalateRelay` when a step is due, and at once what is
-//! due from `onward`. A restart neither forgets nor repeats a step. Whether the step is still
-//! needed is decided anew.
+//! It follows alerts and relays, and gives `EscalateRelay` when a step is due. A restart neither
+//! forgets nor repeats a step. Whether the step is still needed is decided anew.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -29,10 +28,7 @@ use wire::{
     v1::{self, command::Body},
 };
 
-use crate::{
-    asking::{COMMANDS_MAX, Commit, Due, draft},
-    onward::Onward,
-};
+use crate::asking::{COMMANDS_MAX, Commit, Due, draft};
 
 /// How an alert stands, as far as its relays are concerned.
 struct Stand {
@@ -67,7 +63,6 @@ struct Silence {
 pub(crate) struct Escalations {
     alerts: BTreeMap<AlertId, Followed>,
     steps: BTreeSet<(Millis, AlertId, CommuneCode)>,
-    onward: Onward,
     /// How long silence is borne is the receiving commune's to say.
     policies: Arc<Policies>,
 }
@@ -78,8 +73,7 @@ impl Escalations {
     }
 
     /// The alert stands like this from `at` on.
-    fn stands(&mut self, alert: AlertId, stand: Stand, cause: RecordId, at: Millis) {
-        self.onward.decided(alert, cause, &stand.named);
+    fn stands(&mut self, alert: AlertId, stand: Stand, at: Millis) {
         let followed = self.alerts.remove(&alert);
         let (was_active, mut relays) = match followed {
             Some(before) => (before.stand.is_active, before.relays),
@@ -107,11 +101,6 @@ impl Escalations {
         silence.settled = silence.due.filter(|due| asked(*due)).or(silence.settled);
         let relay = std::mem::take(&mut silence.relay);
         silence.relay = of.iter().fold(relay, RelayProtocol::evolve);
-        for event in of {
-            if let RelayEvent::RelayedOnward(onward) = event {
-                self.onward.relayed(alert, commune, onward, &followed.stand.named);
-            }
-        }
         self.reckon(alert, commune);
     }
 
@@ -160,7 +149,7 @@ impl Due for Escalations {
                 is_active: matches!(**alert, Alert::Active { .. }),
                 named: alert.communes().iter().map(|reached| reached.home).collect(),
             };
-            return self.stands(id, stand, commit.cause, commit.at);
+            return self.stands(id, stand, commit.at);
         }
         let Some(alert) = entity.alert_id() else { return };
         if *entity == EntityName::relay(alert, home.commune) {
@@ -185,9 +174,7 @@ impl Due for Escalations {
 
     fn commands(&mut self, now: Millis) -> Vec<Draft> {
         let due = self.steps.iter().take_while(|(at, ..)| *at <= now).take(COMMANDS_MAX);
-        let steps = due.filter_map(|(_, alert, commune)| self.command(*alert, *commune, now));
-        let home_of = |alert| self.alerts.get(&alert).map(|followed| followed.stand.home);
-        steps.chain(self.onward.commands(home_of, now).take(COMMANDS_MAX)).collect()
+        due.filter_map(|(_, alert, commune)| self.command(*alert, *commune, now)).collect()
     }
 }
 

@@ -32,7 +32,7 @@ fn raised() -> Escalations {
 }
 
 fn stands(due: &mut Escalations, stand: Stand, at: Millis) {
-    due.stands(alert(), stand, RecordId::of_purpose("cause"), at);
+    due.stands(alert(), stand, at);
 }
 
 fn answered(answer: Answer) -> RelayEvent {

@@ -3,13 +3,14 @@
 //! It knows no person, no HTTP and no channel: commands come from the log, commits go into it.
 
 mod asking;
+mod budget;
 mod contacts;
 mod decide;
 mod escalations;
 mod freezes;
 mod matches;
-mod onward;
 mod relaying;
+mod taking;
 mod timers;
 
 use std::sync::Arc;
@@ -28,6 +29,8 @@ pub fn start(host: &Host) {
     let mut asking = asking::Asking::new(host);
     asking.watch(host, timers::Timers::default());
     asking.watch(host, escalations::Escalations::new(&host.policies));
+    asking.watch(host, taking::Taking::default());
+    asking.watch(host, budget::Budget::new(host));
     asking.watch(host, matches::Matches::new(&host.map));
     asking.watch(host, freezes::Freezes::default());
     let run = projection::run(Arc::clone(&host.log), Class::Alert, asking, stop);

@@ -138,6 +138,16 @@ impl Planning {
         let facts = &live.content.facts;
         let in_force = !is_over && !live.on_hold;
         match event {
+            // Its own groups are told what a commune says, and nobody once it is over.
+            AlertEvent::Instructed { commune, .. } => {
+                let is_own = |reached: &&CommuneReached| reached.home.commune == *commune;
+                let Some(own) = live.communes.iter().find(is_own).filter(|_| in_force) else {
+                    return Ok(vec![]);
+                };
+                let revision = (revision.unwrap_or(live.content.revision), in_force);
+                let own = std::slice::from_ref(own);
+                self.tell(&telling(revision, news, audience, facts, own)).await
+            }
             AlertEvent::RelayedFurther { communes, .. } | AlertEvent::Widened { communes, .. } => {
                 // What is over is put to nobody else.
                 if is_over {
@@ -264,6 +274,7 @@ impl Planning {
             cause: telling.cause.0,
             instance: self.host.instance.to_string(),
             give_up_at: give_up_at(telling.news, telling.at, telling.facts.expires_at),
+            not_before: self.quiet_until(telling, commune, now),
             audience: telling.audience,
             targets,
         };
@@ -276,6 +287,17 @@ impl Planning {
             now,
             fresh,
         )
+    }
+
+    /// Until when it is quiet where it would be told. What sets right never waits.
+    fn quiet_until(
+        &self,
+        telling: &Telling<'_>,
+        commune: &CommuneReached,
+        now: Millis,
+    ) -> Option<Millis> {
+        let quiet = self.host.policies.of(commune.home.commune).quiet;
+        quiet.quiet_until(telling.facts.kind, now).filter(|_| !telling.news.sets_right())
     }
 
     pub(crate) async fn append(&self, asks: Vec<Ask<DeliveryCommand>>) -> Result<Vec<At>, String> {
@@ -367,6 +389,7 @@ fn told_by(event: &AlertEvent) -> Option<(News, Audience, Option<u64>)> {
             (News::Issued, Named, None)
         }
         AlertEvent::Changed { revision, how: ChangeHow::Update, .. }
+        | AlertEvent::Instructed { revision, .. }
         | AlertEvent::Reopened { revision, .. } => (News::Updated, Everybody, Some(*revision)),
         AlertEvent::Changed { revision, how: ChangeHow::Correct, .. } => {
             (News::Corrected, Everybody, Some(*revision))
@@ -389,6 +412,8 @@ fn told_by(event: &AlertEvent) -> Option<(News, Audience, Option<u64>)> {
         | AlertEvent::Reviewed { .. }
         | AlertEvent::ReviewMissed { .. }
         | AlertEvent::ExpiryNear { .. }
+        | AlertEvent::BudgetExceeded(_)
+        | AlertEvent::CorrectionAttested { .. }
         | AlertEvent::Sighted { .. } => return None,
     })
 }

@@ -119,6 +119,13 @@ fn instruction(kind: AlertKind, given: &str) -> String {
     }
 }
 
+/// What a commune adds for its own groups comes last, with its name: whoever shows the text as it
+/// stands shows whose word it is.
+pub(crate) fn with_local(instruction: &str, commune: &str, local: &str) -> String {
+    let line = if instruction.is_empty() { "" } else { "\n" };
+    format!("{instruction}{line}{commune}: {local}")
+}
+
 /// To about a hundred metres, from what is open; the exact point stays sealed.
 fn last_seen(facts: &AlertFacts, text: &AlertText) -> Object {
     let mut last_seen = Object::default();

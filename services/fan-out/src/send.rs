@@ -319,7 +319,7 @@ impl Desk {
             if sheets.contains_key(&due.revision) {
                 continue;
             }
-            match self.sheets.ready(alert, alert_home, due.revision, due.news).await {
+            match self.sheets.ready((alert, alert_home), (due.revision, due.news), id.1).await {
                 Ok(ready) => {
                     sheets.insert(due.revision, ready);
                 }

@@ -9,7 +9,7 @@ use chassis::Host;
 use domain::{
     alert::{Alert, AlertEvent, Content, Live},
     decider::Decider,
-    ids::{AlertId, EntityName, Home, Millis, RecordId},
+    ids::{AlertId, CommuneCode, EntityName, Home, Millis, RecordId},
     values::{AlertKind, AlertStatus, News},
 };
 use event_log::{Class, Key, Recorded};
@@ -21,7 +21,7 @@ use wire::{
     v1::{self, sealed_content},
 };
 
-use crate::render::{Body, Sheet};
+use crate::render::{Body, Sheet, with_local};
 
 /// Bodies kept; beyond this all are let go, and read again when they are needed.
 const BODIES_MAX: usize = 512;
@@ -44,14 +44,19 @@ pub(crate) struct Ready {
     pub(crate) position: u64,
     pub(crate) status: AlertStatus,
     pub(crate) kind: AlertKind,
+    /// The communes whose own groups are told more: at home where, by which command.
+    instructed: BTreeMap<CommuneCode, (Home, RecordId)>,
 }
+
+/// Which news it is, and of which commune, where that has said more to its own groups. By news
+/// too: who hears of an alert late is told that it was issued.
+type Which = (AlertId, u64, News, Option<CommuneCode>);
 
 /// Reads and keeps sheets.
 pub(crate) struct Sheets {
     host: Host,
     verify_base: String,
-    /// By news too: who hears of an alert late is told that it was issued.
-    ready: Mutex<HashMap<(AlertId, u64, News), Arc<Ready>>>,
+    ready: Mutex<HashMap<Which, Arc<Ready>>>,
 }
 
 /// An alert's history, as far as fan-out needs it.
@@ -73,6 +78,8 @@ struct Standing {
     state: &'static str,
     /// When it was recorded.
     at: Millis,
+    /// What communes have told their own groups so far.
+    instructed: BTreeMap<CommuneCode, (Home, RecordId)>,
 }
 
 impl Sheets {
@@ -81,36 +88,57 @@ impl Sheets {
         Self { host: host.clone(), verify_base, ready: Mutex::default() }
     }
 
-    /// The rendered news of one revision.
+    /// The rendered news of one revision, as it is told in one commune.
     pub(crate) async fn ready(
         &self,
-        alert: AlertId,
-        home: Home,
-        revision: u64,
-        news: News,
+        (alert, home): (AlertId, Home),
+        (revision, news): (u64, News),
+        commune: CommuneCode,
     ) -> Result<Arc<Ready>, NoSheet> {
-        if let Some(ready) = self.kept().get(&(alert, revision, news)) {
+        let ready = self.rendered((alert, home), (revision, news), None).await?;
+        match ready.instructed.get(&commune) {
+            None => Ok(ready),
+            Some((of, content)) => {
+                self.rendered((alert, home), (revision, news), Some((*of, *content))).await
+            }
+        }
+    }
+
+    async fn rendered(
+        &self,
+        (alert, home): (AlertId, Home),
+        (revision, news): (u64, News),
+        local: Option<(Home, RecordId)>,
+    ) -> Result<Arc<Ready>, NoSheet> {
+        let which = (alert, revision, news, local.map(|(of, _)| of.commune));
+        if let Some(ready) = self.kept().get(&which) {
             return Ok(Arc::clone(ready));
         }
         let history = history(&self.host, alert, home).await?;
         let (Some(standing), Some(sent)) = (history.at(revision), history.sent) else {
             return Err(NoSheet::Held);
         };
-        let Standing { content: Content { facts, code, content, .. }, state, at } = standing;
-        let text = self.text(alert, home, content).await?;
+        let Standing { content: Content { facts, code, content, .. }, state, at, instructed } =
+            standing;
+        let mut text = self.text(alert, home, content).await?;
+        if let Some((of, content)) = local {
+            let said = self.instruction(alert, of, content).await?;
+            let name = self.host.map.commune(of.commune).map_or("?", |commune| &*commune.name);
+            text.instruction = with_local(&text.instruction, name, &said);
+        }
         let (status, kind) = (facts.status, facts.kind);
         let sheet = Sheet { alert, code, revision, state, facts, text, sent };
         let body = Body::of_alert(news, at, &sheet, &self.verify_base);
-        let ready = Arc::new(Ready { body, position: history.position, status, kind });
+        let ready = Arc::new(Ready { body, position: history.position, status, kind, instructed });
         let mut kept = self.kept();
         if kept.len() >= BODIES_MAX {
             kept.clear();
         }
-        kept.insert((alert, revision, news), Arc::clone(&ready));
+        kept.insert(which, Arc::clone(&ready));
         Ok(ready)
     }
 
-    fn kept(&self) -> std::sync::MutexGuard<'_, HashMap<(AlertId, u64, News), Arc<Ready>>> {
+    fn kept(&self) -> std::sync::MutexGuard<'_, HashMap<Which, Arc<Ready>>> {
         self.ready.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -120,16 +148,39 @@ impl Sheets {
         home: Home,
         content: RecordId,
     ) -> Result<v1::AlertText, NoSheet> {
-        let key = Key { class: Class::Command, home, entity: EntityName::alert(alert) };
-        let found = self.host.log.load(&key, Some(content)).await;
+        match self.unsealed(EntityName::alert(alert), home, content).await? {
+            sealed_content::Content::Alert(text) => Ok(text),
+            _ => Err(NoSheet::NoWords),
+        }
+    }
+
+    /// What a commune tells its own groups.
+    async fn instruction(
+        &self,
+        alert: AlertId,
+        of: Home,
+        content: RecordId,
+    ) -> Result<String, NoSheet> {
+        match self.unsealed(EntityName::relay(alert, of.commune), of, content).await? {
+            sealed_content::Content::Instruction(text) => Ok(text.instruction),
+            _ => Err(NoSheet::NoWords),
+        }
+    }
+
+    async fn unsealed(
+        &self,
+        entity: EntityName,
+        home: Home,
+        command: RecordId,
+    ) -> Result<sealed_content::Content, NoSheet> {
+        let key = Key { class: Class::Command, home, entity };
+        let found = self.host.log.load(&key, Some(command)).await;
         let found = found.map_err(|why| NoSheet::Unavailable(why.to_string()))?;
         let command = found.first().ok_or(NoSheet::NoWords)?;
         let open = v1::Command::decode(command.open.clone()).map_err(|_| NoSheet::Held)?;
         let sealed = command.seal.bytes().ok_or(NoSheet::NoWords)?;
-        match seal::open(sealed, &open.commitment).map(|sealed| sealed.content) {
-            Ok(Some(sealed_content::Content::Alert(text))) => Ok(text),
-            _ => Err(NoSheet::NoWords),
-        }
+        let sealed = seal::open(sealed, &open.commitment).map_err(|_| NoSheet::NoWords)?;
+        sealed.content.ok_or(NoSheet::NoWords)
     }
 }
 
@@ -159,7 +210,20 @@ impl History {
         let Some(content) = self.alert.content() else { return };
         let (content, state) = (content.clone(), self.alert.state());
         let revision = content.revision;
-        self.revisions.entry(revision).or_insert(Standing { content, state, at });
+        let instructed = self.instructed();
+        self.revisions.entry(revision).or_insert(Standing { content, state, at, instructed });
+    }
+
+    /// What communes have told their own groups; of what is over, there is nothing left to do.
+    fn instructed(&self) -> BTreeMap<CommuneCode, (Home, RecordId)> {
+        let Alert::Active(live) = &self.alert else { return BTreeMap::new() };
+        let home = |code: &CommuneCode| {
+            live.communes.iter().map(|reached| reached.home).find(|home| home.commune == *code)
+        };
+        let of = |(code, (_, content)): (&CommuneCode, &(u64, RecordId))| {
+            Some((*code, (home(code)?, *content)))
+        };
+        live.instructions.iter().filter_map(of).collect()
     }
 
     /// What the alert said at a revision.

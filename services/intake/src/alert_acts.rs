@@ -13,6 +13,7 @@ use domain::{
 };
 use wire::{
     alert::{facts_said, reach_said, seen_said},
+    delivery::target_said,
     spoken::id_bytes,
     v1::{self, ChangeHow, command::Body, sealed_content::Content},
 };
@@ -24,6 +25,7 @@ use crate::{
     refused::{bad_request, starting},
     request::{self, Changed, EdgeKnown, Sighting, sealed_fields},
     row::Row,
+    uncorrected::Attesting,
 };
 
 /// What can be asked of an alert in force.
@@ -37,6 +39,7 @@ pub(crate) enum AlertAct {
     Release { words: Option<Box<v1::AlertText>> },
     Reopen { note: Option<String> },
     Sight { commune: Option<CommuneCode>, sighting: Box<Sighting> },
+    Attest(Box<Attesting>),
 }
 
 impl AlertAct {
@@ -48,9 +51,10 @@ impl AlertAct {
     /// What it is to limits and freezes. A change that only says what was wrong takes back.
     pub(crate) fn kind(&self) -> limits::Act {
         match self {
-            Self::Change { how: ChangeHow::Correct, .. } | Self::Decline { .. } | Self::Hold => {
-                limits::Act::TakeBack
-            }
+            Self::Change { how: ChangeHow::Correct, .. }
+            | Self::Decline { .. }
+            | Self::Hold
+            | Self::Attest(_) => limits::Act::TakeBack,
             Self::Review
             | Self::Change { .. }
             | Self::Widen { .. }
@@ -82,7 +86,8 @@ pub(crate) fn alert_command(
     now: Millis,
 ) -> Result<Command, Problem> {
     let allowed = match &act {
-        AlertAct::Sight { .. } => true,
+        // Whoever sees them on the list.
+        AlertAct::Sight { .. } | AlertAct::Attest(_) => true,
         act if act.is_of_second_person() => asker.standing.approves_for(row.home),
         _ => asker.standing.acts_for(row.home),
     };
@@ -117,6 +122,13 @@ pub(crate) fn alert_command(
             let sealed_fields = sealed_fields(&text);
             let body = Body::SightAlert(v1::SightAlert { seen, commune });
             ((Some(Content::Alert(text)), sealed_fields), body)
+        }
+        AlertAct::Attest(attesting) => {
+            let Attesting { revision, commune, targets, note: how } = *attesting;
+            let (commune, targets) = (commune.to_string(), targets.iter().map(target_said));
+            let targets = targets.collect();
+            let body = v1::AttestCorrection { revision, commune, targets };
+            (note(Some(how)), Body::AttestCorrection(body))
         }
     };
     Ok(Command {
@@ -192,6 +204,10 @@ impl Intake {
             "sighting" => {
                 let sighting = Box::new(request::sighting(body, &known).map_err(bad)?);
                 AlertAct::Sight { commune, sighting }
+            }
+            "attest" => {
+                let attest = request::attest(body).map_err(bad)?;
+                AlertAct::Attest(Box::new(self.attesting(asker, alert, attest).await?))
             }
             _ => return Err(Problem::no_such_path()),
         })

@@ -19,7 +19,7 @@ type Answered = Result<Option<v1::AlertView>, Status>;
 impl Grpc {
     /// Acts whose body means something only beside the alert as it stands: the bytes are those of
     /// the body over HTTP.
-    async fn act_on(
+    pub(crate) async fn act_on(
         &self,
         metadata: &MetadataMap,
         (id, action): (&str, &str),

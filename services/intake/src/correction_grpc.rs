@@ -1,5 +1,6 @@
 //! Who has not been corrected yet, over gRPC.
 
+use serde_json::json;
 use tonic::{Response, Status};
 use wire::v1::{self, correction_service_server::CorrectionService};
 
@@ -16,4 +17,22 @@ impl CorrectionService for Grpc {
         let outstanding = self.0.uncorrected(&asker, id).await.map_err(|p| status(&p))?;
         Ok(Response::new(outstanding.message()))
     }
+
+    async fn attest_correction(
+        &self,
+        request: tonic::Request<v1::AttestCorrectionRequest>,
+    ) -> Result<Response<v1::AttestCorrectionResponse>, Status> {
+        let (metadata, _, asked) = request.into_parts();
+        let body = json!({
+            "group": some(&asked.group), "channel": some(&asked.channel), "note": some(&asked.note),
+        });
+        let body = body.to_string();
+        let alert = self.act_on(&metadata, (&asked.id, "attest"), &asked, body.as_bytes()).await?;
+        Ok(Response::new(v1::AttestCorrectionResponse { alert }))
+    }
+}
+
+/// An empty text over gRPC is an absent one.
+fn some(text: &str) -> Option<&str> {
+    Some(text).filter(|text| !text.is_empty())
 }

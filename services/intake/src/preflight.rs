@@ -15,15 +15,13 @@ use domain::{
     },
     criteria::Checklist,
     decider::{Decider, Refusal},
-    fatigue::{Fatigue, Told},
-    gate::may_be_told,
-    ids::{AlertId, CommuneCode, Home, Millis, OfficerId, RecordId},
+    fatigue::Fatigue,
+    ids::{AlertId, CommuneCode, GroupId, Home, Millis, OfficerId, RecordId},
     policy::{Policy, SecondPerson},
     reach::{ReachRequest, Reached},
     rights::Asker,
-    values::AlertStatus,
 };
-use registry::outlook::{Look, Looked, look};
+use registry::outlook::{Look, Looked, ToldOf, fatigue, look};
 
 use crate::{
     application::Intake,
@@ -52,7 +50,7 @@ pub(crate) struct Seen {
     pub(crate) second_person: SecondPerson,
     /// How often the groups were told of late.
     pub(crate) fatigue: Fatigue,
-    /// When it could go, where it is quiet now.
+    /// When the last commune is told, where it is quiet now.
     pub(crate) quiet_until: Option<Millis>,
     /// Counts and findings.
     pub(crate) looked: Looked,
@@ -159,7 +157,11 @@ impl Intake {
         );
         let checklist = checklist(&facts, sealed);
         let fatigue = self.fatigue(&looked, &known.policy, now);
-        let quiet_until = known.policy.quiet.quiet_until(facts.kind, now);
+        let quiet = |home: &Home| {
+            let quiet = self.host.policies.of(home.commune).quiet;
+            quiet.quiet_until(facts.kind, now)
+        };
+        let quiet_until = homes.iter().filter_map(quiet).max();
         Ok(Seen {
             facts,
             reached,
@@ -184,22 +186,10 @@ impl Intake {
 
     /// How often the groups in reach were told in the last week, from the alerts on the board.
     fn fatigue(&self, looked: &Looked, policy: &Policy, now: Millis) -> Fatigue {
-        let mut told = Told::default();
-        let groups_of: BTreeMap<CommuneCode, &[_]> =
+        let groups: BTreeMap<CommuneCode, &[GroupId]> =
             looked.places.iter().map(|it| (it.home.commune, it.groups.as_slice())).collect();
-        let of_late = self.told_of_late(&groups_of.keys().copied().collect(), now);
-        let directory = self.host.directory.read();
-        for (alert, status, commune, at) in of_late {
-            let groups = groups_of.get(&commune).into_iter().flat_map(|groups| groups.iter());
-            for group in groups.filter_map(|id| directory.group(id)) {
-                // What exercises did not reach is no burden.
-                if may_be_told(status, group.facts.kind, group.facts.exercises) {
-                    told.note(&group.facts.id, alert, at);
-                }
-            }
-        }
-        let groups = looked.places.iter().flat_map(|place| &place.groups);
-        told.fatigue(groups, policy.fatigue, now)
+        let of_late = self.told_of_late(&groups.keys().copied().collect(), now);
+        fatigue(&self.host.directory.read(), &groups, of_late, policy.fatigue, now)
     }
 
     /// The alerts of the last week, for each of these communes that was told of one.
@@ -211,16 +201,14 @@ impl Intake {
             for (commune, relay) in &row.relays {
                 let at = relay.relayed_at.filter(|at| now.since_ms(*at) < WEEK_MS);
                 if let (Some(at), true) = (at, communes.contains(commune)) {
-                    told.push((row.id, facts.status, *commune, at));
+                    let (alert, status, commune) = (row.id, facts.status, *commune);
+                    told.push(ToldOf { alert, status, commune, at });
                 }
             }
         }
         told
     }
 }
-
-/// An alert that a commune was told of, and when.
-type ToldOf = (AlertId, AlertStatus, CommuneCode, Millis);
 
 /// Who was told is told what follows, whatever the new reach says.
 fn with_told(mut reached: Reached, live: Option<&Live>) -> Reached {

@@ -7,6 +7,7 @@
 
 mod alert;
 mod answer;
+mod attest;
 mod change;
 mod faults;
 mod freeze;
@@ -28,6 +29,7 @@ use wire::v1::{AlertFields, AlertText};
 pub use self::{
     alert::{EXPIRES_AHEAD_DAYS_MAX, FUTURE_TOLERANCE_MS_MAX, PHOTO_ID_BYTES_MAX, PHOTOS_MAX},
     answer::{approve, note, note_text, nothing, revision},
+    attest::{Attest, attest},
     change::{Changed, Sighting, change, sighting, sighting_fields, widen, widen_fields},
     freeze::{About, about, freeze, recall, until, until_text},
     relay::{Onward, instruction, instruction_text, onward, onward_fields},

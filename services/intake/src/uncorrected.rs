@@ -9,6 +9,7 @@ use chassis::{Problem, auth::forbidden};
 use domain::{
     alert::{AlertEvent, ChangeHow},
     corrections::{Remaining, Stands, Uncorrected},
+    delivery::Target,
     ids::{AlertId, CommuneCode, Millis},
     rights::Asker,
     values::News,
@@ -16,7 +17,7 @@ use domain::{
 use serde_json::{Value, json};
 use wire::v1;
 
-use crate::{Intake, application::AlertDeliveries, view::time};
+use crate::{Intake, application::AlertDeliveries, http::invalid, request::Attest, view::time};
 
 /// The newest revision that takes back, ends or reopens what people were told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,6 +45,17 @@ impl Correction {
     }
 }
 
+/// Those of the list of whom somebody attests that they were told another way.
+#[derive(Debug, Clone)]
+pub(crate) struct Attesting {
+    /// The revision that corrects.
+    pub(crate) revision: u64,
+    pub(crate) commune: CommuneCode,
+    pub(crate) targets: Vec<Target>,
+    /// How they were told.
+    pub(crate) note: String,
+}
+
 /// The list, as it stands now.
 pub(crate) struct Outstanding {
     alert: AlertId,
@@ -65,13 +77,51 @@ impl Intake {
         if !asker.standing.acts_for(self.readable(asker, alert)?.home) {
             return Err(forbidden());
         }
+        self.outstanding(asker, alert).await
+    }
+
+    /// Who of the list was told another way. The commune of the group may say so, too.
+    ///
+    /// # Errors
+    /// `invalid-fields`: nobody on the list is meant.
+    pub(crate) async fn attesting(
+        &self,
+        asker: &Asker,
+        alert: AlertId,
+        attest: Attest,
+    ) -> Result<Attesting, Problem> {
+        let outstanding = self.outstanding(asker, alert).await?;
+        let Attest { group, channel, note } = attest;
+        let is_meant = |one: &Uncorrected| {
+            let target = &one.target;
+            target.group == group && channel.as_ref().is_none_or(|it| *it == target.channel)
+        };
+        let meant = outstanding.all().filter(|(_, one)| is_meant(one));
+        let meant: Vec<(CommuneCode, Target)> =
+            meant.map(|(commune, one)| (commune, one.target.clone())).collect();
+        match (outstanding.correction, meant.first()) {
+            (Some(Correction { revision, .. }), Some((commune, _))) => {
+                let commune = *commune;
+                let targets = meant.into_iter().map(|(_, target)| target).collect();
+                Ok(Attesting { revision, commune, targets, note })
+            }
+            _ => Err(invalid("group", "không có trong danh sách / is not on the list")),
+        }
+    }
+
+    /// As much of the list as the asker may see.
+    async fn outstanding(&self, asker: &Asker, alert: AlertId) -> Result<Outstanding, Problem> {
         let AlertDeliveries { row, deliveries } = self.deliveries(asker, alert).await?;
         let correction = row.correction;
         let remaining = correction.map(|correction| {
             let lanes = deliveries.iter().map(|(commune, read)| (*commune, &read.lanes));
             let now = self.host.clock.now();
-            // Nobody can attest yet that somebody was told another way.
-            Remaining::of(lanes, correction.revision, &BTreeSet::new(), now)
+            let attested = row.alert.live().map(|live| &live.attested).into_iter().flatten();
+            let attested: BTreeSet<Target> = attested
+                .filter(|(_, revision)| **revision >= correction.revision)
+                .map(|(target, _)| target.clone())
+                .collect();
+            Remaining::of(lanes, correction.revision, &attested, now)
         });
         Ok(Outstanding { alert, correction, remaining: remaining.unwrap_or_default() })
     }

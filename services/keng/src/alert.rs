@@ -33,6 +33,8 @@ enum Action {
     Show(OneArgs),
     /// Ai chưa được đính chính / Show who has not been corrected yet
     Uncorrected(OneArgs),
+    /// Đã báo cách khác / Attest that somebody on that list was told another way
+    Attest(AttestArgs),
     /// Duyệt, là người thứ hai / Approve, as a second person, what waits
     Approve(ApproveArgs),
     /// Không duyệt, là người thứ hai / Decline, as a second person, what waits
@@ -95,6 +97,21 @@ struct NoteArgs {
 }
 
 #[derive(Debug, ClapArgs)]
+struct AttestArgs {
+    #[command(flatten)]
+    act: ActArgs,
+    /// Nhóm / The group
+    #[arg(long, value_name = "ID")]
+    group: String,
+    /// Kênh / One of its channels [default: all on the list]
+    #[arg(long, value_name = "ID")]
+    channel: Option<String>,
+    /// Đã báo thế nào / How they were told, at most 1,000 characters
+    #[arg(long, value_name = "TEXT")]
+    note: String,
+}
+
+#[derive(Debug, ClapArgs)]
 struct ChangeArgs {
     #[command(flatten)]
     act: ActArgs,
@@ -151,6 +168,14 @@ pub(crate) async fn alert(args: AlertArgs) -> Result<u8, Failed> {
         Action::Sighting(args) => return sighting(args).await,
         Action::Approve(args) => {
             ("approve", args.act, json!({ "revision": args.revision }).to_string())
+        }
+        Action::Attest(args) => {
+            let fields = [
+                ("group", Some(args.group.into())),
+                ("channel", args.channel.map(Value::from)),
+                ("note", Some(args.note.into())),
+            ];
+            ("attest", args.act, some(&fields).to_string())
         }
         Action::Review(act) => ("review", act, nothing()),
         Action::Hold(act) => ("hold", act, nothing()),
@@ -297,6 +322,8 @@ mod tests {
             "k show x",
             "k uncorrected x",
             "k approve x --revision 2",
+            "k attest x --group g --note a",
+            "k attest x --group g --channel webhook-1 --note a",
             "k decline x --note a",
             "k review x --key k",
             "k update x --json {}",
@@ -317,6 +344,7 @@ mod tests {
         for wrong in [
             "k approve x",
             "k approve x --revision -1",
+            "k attest x --group g",
             // What is not recorded is not taken.
             "k review x --note a",
             "k hold x --note a",

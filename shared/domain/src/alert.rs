@@ -11,7 +11,7 @@ mod near_expiry;
 mod reckoning;
 mod refusal;
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 pub use self::{
     ask::{AlertAsk, AlertCommand, Change, ChangeHow},
@@ -22,6 +22,8 @@ pub use self::{
 };
 use crate::{
     decider::Decider,
+    delivery::Target,
+    fatigue::Exceeded,
     ids::{CommuneCode, Home, Millis, RecordId},
     policy::Policy,
     reach::{Borders, CommuneReached, Figures, NextStep, ReachRequest, corridors::Corridors},
@@ -260,6 +262,13 @@ pub struct Live {
     pub sighting: Option<LastSeen>,
     /// The expiry that the officer was asked about before it came; a later one is asked about anew.
     pub asked_before_expiry: Option<Millis>,
+    /// What communes have instructed their own groups: at which revision, and the command that
+    /// holds the words.
+    pub instructions: BTreeMap<CommuneCode, (u64, RecordId)>,
+    /// By how much it exceeds the budget of groups, where it does.
+    pub exceeded: Option<Exceeded>,
+    /// Who was told another way, and up to which revision.
+    pub attested: BTreeMap<Target, u64>,
 }
 
 /// Whether a second person has still to look at what one officer sent alone.

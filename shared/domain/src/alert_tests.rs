@@ -497,7 +497,102 @@ fn any_command() -> impl Strategy<Value = AlertCommand> {
         }),
         1 => (1u32..3).prop_map(move |step| service(AlertAsk::RelayFurther { step })),
         1 => (1u32..3).prop_map(move |step| service(AlertAsk::Grow { step })),
+        1 => any::<bool>().prop_map(move |other| service(instruct(if other { "a" } else { "b" }))),
     ]
+}
+
+fn instruct(words: &str) -> AlertAsk {
+    AlertAsk::TakeInstruction { commune: code(3), content: id(words) }
+}
+
+fn revision_told(event: &AlertEvent) -> Option<u64> {
+    match event {
+        AlertEvent::Issued { revision, .. }
+        | AlertEvent::Changed { revision, .. }
+        | AlertEvent::Released { revision, .. }
+        | AlertEvent::Instructed { revision, .. }
+        | AlertEvent::Cancelled { revision, .. }
+        | AlertEvent::Resolved { revision, .. }
+        | AlertEvent::Reopened { revision, .. }
+        | AlertEvent::Expired { revision } => Some(*revision),
+        _ => None,
+    }
+}
+
+#[test]
+fn a_communes_instructions_are_a_revision_while_the_alert_is_in_force() {
+    let by_service = |ask| by("service:alerting", Role::Admin, ask);
+    let instruct = |words| by_service(instruct(words));
+    let child = raise(AlertKind::LostChild);
+    let told = |commands: &[AlertCommand]| live(commands).instructions;
+    check(&[child.clone()], &instruct("a"), Ok(("active", 2)));
+    assert_eq!(told(&[child.clone(), instruct("a")]), [(code(3), (2, id("a")))].into());
+    check(&[child.clone(), instruct("a")], &instruct("a"), Ok(("active", 2)));
+    let newer = [child.clone(), instruct("a"), instruct("b")];
+    assert_eq!(told(&newer), [(code(3), (3, id("b")))].into());
+    check(&[child.clone(), resolve()], &instruct("a"), Ok(("resolved", 2)));
+    let nobody = by_service(AlertAsk::TakeInstruction { commune: code(9), content: id("a") });
+    check(&[child], &nobody, Ok(("active", 1)));
+}
+
+/// The approval is of what was asked for; people are told it under a revision of its own.
+#[test]
+fn what_was_approved_is_told_after_what_became_a_revision_meanwhile() {
+    let hazard = [raise(AlertKind::Hazard), approve("binh", Role::Commander, 1)];
+    let change = change(ChangeHow::Update, &["headline"]);
+    let change = AlertCommand {
+        ask: match change.ask {
+            AlertAsk::Change(change) => {
+                let facts = facts(AlertKind::Hazard);
+                AlertAsk::Change(Change { facts, ..change })
+            }
+            ask => ask,
+        },
+        ..change
+    };
+    let meanwhile = by("service:alerting", Role::Admin, instruct("a"));
+    let waits = [&hazard[..], &[change, meanwhile]].concat();
+    // Revision 3 waits; the instructions are revision 4.
+    check(&waits, &approve("binh", Role::Commander, 3), Ok(("active", 5)));
+}
+
+#[test]
+fn who_was_told_another_way_is_attested_up_to_a_revision() {
+    let target = |group: &str| Target {
+        group: group.parse().unwrap(),
+        channel: "webhook-1".parse().unwrap(),
+        channel_type: "webhook".into(),
+    };
+    let attest = |revision, commune, groups: &[&str]| {
+        let targets = groups.iter().copied().map(target).collect();
+        asked(AlertAsk::Attest { revision, commune, targets, note: id("how") })
+    };
+    let child = raise(AlertKind::LostChild);
+    let over = [child.clone(), resolve()];
+    check(&[], &attest(1, code(4), &["g"]), Err(NotDone::NotIssued));
+    check(&over, &attest(3, code(4), &["g"]), Err(NotDone::StaleRevision));
+    check(&over, &attest(2, code(9), &["g"]), Err(NotDone::NotRelayed));
+    // Also after the end: that is when most are told so.
+    check(&over, &attest(2, code(4), &["g"]), Ok(("resolved", 2)));
+    let told = [&over[..], &[attest(2, code(4), &["g"])]].concat();
+    assert_eq!(live(&told).attested, [(target("g"), 2)].into());
+    let again = given(&told).decide(&attest(2, code(4), &["g", "h"]), &known(1)).unwrap();
+    assert!(matches!(&again[..],
+        [AlertEvent::CorrectionAttested { targets, .. }] if *targets == [target("h")]));
+}
+
+#[test]
+fn an_exceeded_budget_is_noted_once() {
+    let highest = crate::fatigue::Count { in_day: 4, in_week: 5 };
+    let budget = crate::fatigue::FatigueBudget::default();
+    let exceeded = Exceeded { groups: 9, groups_over: 2, highest, budget };
+    let note = by("service:alerting", Role::Admin, AlertAsk::NoteBudget(exceeded));
+    let alert = given(&[raise(AlertKind::LostChild)]);
+    let events = alert.decide(&note, &known(2)).unwrap();
+    assert_eq!(events, [AlertEvent::BudgetExceeded(exceeded)]);
+    let noted = events.iter().fold(alert, Alert::evolve);
+    assert_eq!(noted.decide(&note, &known(3)), Ok(vec![]));
+    assert_eq!(given(&[]).decide(&note, &known(2)), Ok(vec![]));
 }
 
 /// Who asked for what waits: they cannot be the second person.
@@ -537,6 +632,9 @@ proptest! {
             }
             let after = events.iter().fold(alert.clone(), Alert::evolve);
             let revision = |alert: &Alert| alert.content().map_or(0, |content| content.revision);
+            // What people are told anew is a revision that nobody was told before.
+            let told_anew = events.iter().filter_map(revision_told).collect::<Vec<_>>();
+            prop_assert!(told_anew.iter().all(|told| *told > revision(&alert)), "{events:?}");
             prop_assert!(revision(&after) >= revision(&alert));
             let told = alert.communes().len();
             prop_assert!(after.communes().len() >= told);

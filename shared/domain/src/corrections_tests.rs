@@ -31,6 +31,7 @@ fn planned(revision: u64, targets: Vec<Target>) -> DeliveryEvent {
             news: if revision == 1 { News::Issued } else { News::Corrected },
             cause: RecordId::of_purpose("c"),
             instance: "one".into(),
+            not_before: None,
             give_up_at: Millis(100_000),
             audience: crate::delivery::Audience::Named,
             targets,

@@ -76,6 +76,8 @@ pub struct Plan {
     pub instance: String,
     /// No attempt after this.
     pub give_up_at: Millis,
+    /// No attempt before this: it is quiet in the commune (R16).
+    pub not_before: Option<Millis>,
     /// Whom of the commune.
     pub audience: Audience,
     /// For [`Audience::Named`]: these. All others follow from the plans before.
@@ -253,6 +255,7 @@ impl Delivery {
                 cause: plan.cause,
                 instance: instance.clone(),
                 give_up_at: plan.give_up_at,
+                not_before: plan.not_before,
                 audience: Audience::Named,
                 targets: targets.to_vec(),
             },
@@ -344,6 +347,7 @@ mod tests {
             cause: RecordId::of_purpose("c"),
             instance: "one".into(),
             give_up_at: Millis(1_000),
+            not_before: None,
             audience: match news {
                 News::Issued => Audience::Named,
                 _ => Audience::MayHaveBeenReached,

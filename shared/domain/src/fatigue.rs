@@ -62,6 +62,19 @@ pub struct Fatigue {
     pub budget: FatigueBudget,
 }
 
+/// By how much a budget was exceeded, as it is recorded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Exceeded {
+    /// Groups that are told.
+    pub groups: u32,
+    /// Those for which it is more than the budget has.
+    pub groups_over: u32,
+    /// For the group that is told most often, this alert counted.
+    pub highest: Count,
+    /// What was compared with.
+    pub budget: FatigueBudget,
+}
+
 impl Told {
     /// A group was told of a new alert. Again, or in another order, changes nothing.
     pub fn note(&mut self, group: &GroupId, alert: AlertId, at: Millis) {
@@ -116,6 +129,15 @@ impl Told {
 }
 
 impl Fatigue {
+    /// What is recorded of it; `None` where no group is over its budget.
+    #[must_use]
+    pub fn exceeded(&self) -> Option<Exceeded> {
+        let Self { groups, over, highest, budget } = self;
+        let groups_over = u32::try_from(over.len()).unwrap_or(u32::MAX);
+        let (groups, highest, budget) = (*groups, *highest, *budget);
+        (groups_over > 0).then_some(Exceeded { groups, groups_over, highest, budget })
+    }
+
     /// Whether the officer must say "send it all the same": some group is over its budget, and no
     /// life hangs on it. It is shown and recorded in either case.
     #[must_use]

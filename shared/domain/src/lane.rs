@@ -58,7 +58,7 @@ pub struct Receipt {
 pub enum Progress {
     /// About to leave, or under way.
     Planned,
-    /// It failed, and is tried again at this time.
+    /// It failed, or it is quiet in the commune: it is tried at this time.
     Waiting(Millis),
     /// Confirmed.
     Delivered(Millis),
@@ -121,6 +121,7 @@ impl LaneDelivery {
     pub fn state(&self) -> &'static str {
         match self.progress {
             Progress::Planned => "planned",
+            Progress::Waiting(_) if self.attempts == 0 => "quiet-hours",
             Progress::Waiting(_) => "retrying",
             Progress::Delivered(_) => "delivered",
             Progress::Failed if self.maybe_arrived => "unknown",
@@ -159,7 +160,7 @@ impl Lanes {
                         news: plan.news,
                         planned_at: at,
                         give_up_at: plan.give_up_at,
-                        progress: Progress::Planned,
+                        progress: plan.not_before.map_or(Progress::Planned, Progress::Waiting),
                         attempts: 0,
                         last_attempt_at: None,
                         maybe_arrived: false,
@@ -321,6 +322,7 @@ mod tests {
                 cause: RecordId::of_purpose("c"),
                 instance: "one".into(),
                 give_up_at: Millis(100_000),
+                not_before: None,
                 audience: crate::delivery::Audience::Named,
                 targets: targets.iter().copied().map(target).collect(),
             },
@@ -355,6 +357,21 @@ mod tests {
             lanes.not_reached(Millis(10_000), ABOUT_TO_LEAVE_MS).cloned().collect();
         // 0 may be under way, and the retry of 5 may have left already.
         assert_eq!(not_reached, [target(2), target(4)]);
+    }
+
+    #[test]
+    fn what_waits_for_the_morning_has_reached_nobody() {
+        let mut lanes = Lanes::default();
+        let DeliveryEvent::Planned { mut plan, lease_until } = planned(1, News::Issued, &[0])
+        else {
+            panic!("a plan")
+        };
+        plan.not_before = Some(Millis(60_000));
+        lanes.apply(&DeliveryEvent::Planned { plan, lease_until }, Millis(0));
+        let lane = lanes.get(&target(0), 1).unwrap();
+        assert_eq!((lane.state(), lane.due_at()), ("quiet-hours", Some(Millis(60_000))));
+        let told = |at: i64| lanes.not_reached(Millis(at), ABOUT_TO_LEAVE_MS).count() == 0;
+        assert_eq!([59_000, 60_000].map(told), [false, true]);
     }
 
     #[test]

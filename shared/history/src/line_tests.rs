@@ -322,6 +322,34 @@ fn what_happens_between_raise_and_end_is_told() {
         ),
         (Event::AlertHeld(v1::AlertHeld::default()), "đã tạm giữ / held"),
         (
+            Event::AlertInstructed(v1::AlertInstructed {
+                commune: "25135".to_owned(),
+                ..v1::AlertInstructed::default()
+            }),
+            "nhóm của xã nhận hướng dẫn / the commune's groups are instructed: xã / commune 25135",
+        ),
+        (
+            Event::AlertBudgetExceeded(v1::AlertBudgetExceeded {
+                figures: Some(v1::BudgetFigures {
+                    groups: 41,
+                    groups_over: 3,
+                    alerts_in_day: 4,
+                    alerts_in_week: 6,
+                    ..v1::BudgetFigures::default()
+                }),
+            }),
+            "vượt ngân sách tin của nhóm / over the budget of groups: 3/41 nhóm / groups, \
+             tin thứ 4 trong 24 giờ, 6 trong tuần / in 24 h and in a week",
+        ),
+        (
+            Event::AlertCorrectionAttested(v1::AlertCorrectionAttested {
+                revision: 3,
+                targets: vec![v1::Target { group: "g-1".to_owned(), ..v1::Target::default() }],
+                ..v1::AlertCorrectionAttested::default()
+            }),
+            "đã báo cách khác / told another way, attested: bản / revision 3: g-1",
+        ),
+        (
             Event::AlertReopened(v1::AlertReopened { revision: 5, ..Default::default() }),
             "đã mở lại / reopened: bản / revision 5",
         ),

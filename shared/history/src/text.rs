@@ -27,6 +27,9 @@ const WORDS: &[(&str, &str)] = &[
     ("ReopenAlert", "xin mở lại / asks to reopen"),
     ("GrowAlert", "đến giờ lan thêm / the time has come to grow"),
     ("TakeAlertOnward", "xã khác chuyển tiếp / a commune relayed it onward"),
+    ("TakeAlertInstruction", "gửi hướng dẫn của xã / the commune's instructions are to be told"),
+    ("NoteAlertBudget", "nhóm nhận quá nhiều tin / groups are told too often"),
+    ("AttestCorrection", "xác nhận đã báo cách khác / attests that they were told another way"),
     ("MissAlertReview", "đến hạn xem lại / the time for a review has passed"),
     ("CancelAlert", "xin thu hồi / asks to cancel"),
     ("ResolveAlert", "xin kết thúc / asks to resolve"),
@@ -58,6 +61,9 @@ const WORDS: &[(&str, &str)] = &[
     ("AlertReviewMissed", "quá hạn xem lại / the review was missed"),
     ("AlertWidened", "đã mở rộng / widened"),
     ("AlertSighted", "đã có người thấy / sighted"),
+    ("AlertInstructed", "nhóm của xã nhận hướng dẫn / the commune's groups are instructed"),
+    ("AlertBudgetExceeded", "vượt ngân sách tin của nhóm / over the budget of groups"),
+    ("AlertCorrectionAttested", "đã báo cách khác / told another way, attested"),
     ("AlertChanged", "đã sửa nội dung / changed"),
     ("AlertHeld", "đã tạm giữ / held"),
     ("AlertReleased", "đã cho đi tiếp / released"),
@@ -137,6 +143,9 @@ fn detail(line: &Line, has_words: bool) -> String {
         "TakeAlertOnward" => names(list(data, "to").iter().filter_map(commune)),
         "AlertWidened" => widened(data),
         "AlertReviewOwed" => format!("{}, do / by {}", until(data, "due_ms"), text("sent_by")),
+        "NoteAlertBudget" | "AlertBudgetExceeded" => budget(data),
+        "AttestCorrection" | "AlertCorrectionAttested" => attested(data),
+        "TakeAlertInstruction" | "AlertInstructed" => format!("xã / commune {}", text("commune")),
         "SightAlert" | "AlertSighted" => format!("xã / commune {}", text("commune")),
         "RelayEscalated" => escalated(data),
         "RelayOnward" => names(list(data, "communes").iter().filter_map(Value::as_str)),
@@ -166,6 +175,26 @@ fn clock(data: &Value, field: &str) -> String {
     let at = data.get(field).and_then(Value::as_i64).unwrap_or_default();
     let zone = Offset::from_hours(OFFSET_H).map_or(TimeZone::UTC, TimeZone::fixed);
     timestamp(Millis(at)).to_zoned(zone).strftime("%H:%M %d/%m/%Y").to_string()
+}
+
+/// How many groups are over, and how often the one that is told most often was told.
+fn budget(data: &Value) -> String {
+    let figure = |name: &str| data.get("figures").and_then(|f| f.get(name)).cloned();
+    let number = |name: &str| figure(name).and_then(|value| value.as_u64()).unwrap_or_default();
+    format!(
+        "{}/{} nhóm / groups, tin thứ {} trong 24 giờ, {} trong tuần / in 24 h and in a week",
+        number("groups_over"),
+        number("groups"),
+        number("alerts_in_day"),
+        number("alerts_in_week"),
+    )
+}
+
+/// Of which revision, and who was told.
+fn attested(data: &Value) -> String {
+    let group = |target: &Value| target.get("group").and_then(Value::as_str).map(str::to_owned);
+    let groups: Vec<String> = list(data, "targets").iter().filter_map(group).collect();
+    format!("{}: {}", revision(data), groups.join(" "))
 }
 
 fn revision(data: &Value) -> String {

@@ -1,12 +1,13 @@
 //! What preflight looks at, gathered from map and directory: for each commune its roster, its
 //! province's desk, and its groups with the channels that work as far as is known.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use domain::{
     directory::ChannelUse,
+    fatigue::{Fatigue, FatigueBudget, Told},
     gate::may_be_told,
-    ids::{ChannelId, GroupId, Home, Millis, OfficerId, ProvinceCode},
+    ids::{AlertId, ChannelId, CommuneCode, GroupId, Home, Millis, OfficerId, ProvinceCode},
     preflight::{CommuneOutlook, GroupOutlook, Outlook, Preflight, preflight},
     roster::Roster,
     values::AlertStatus,
@@ -84,6 +85,41 @@ pub fn look(directory: &Directory, map: &Map, look: &Look<'_>) -> Looked {
         sender: look.sender,
     });
     Looked { preflight, places }
+}
+
+/// An alert that a commune was told of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ToldOf {
+    /// Which.
+    pub alert: AlertId,
+    /// CAP's status: an exercise reached fewer groups.
+    pub status: AlertStatus,
+    /// The commune.
+    pub commune: CommuneCode,
+    /// When.
+    pub at: Millis,
+}
+
+/// How often groups were told in the last week, and what one more alert would be to them (R16).
+#[must_use]
+pub fn fatigue(
+    directory: &Directory,
+    groups: &BTreeMap<CommuneCode, &[GroupId]>,
+    of_late: impl IntoIterator<Item = ToldOf>,
+    budget: FatigueBudget,
+    now: Millis,
+) -> Fatigue {
+    let mut told = Told::default();
+    for ToldOf { alert, status, commune, at } in of_late {
+        let groups = groups.get(&commune).into_iter().flat_map(|groups| groups.iter());
+        for group in groups.filter_map(|id| directory.group(id)) {
+            // What exercises did not reach is no burden.
+            if may_be_told(status, group.facts.kind, group.facts.exercises) {
+                told.note(&group.facts.id, alert, at);
+            }
+        }
+    }
+    told.fatigue(groups.values().copied().flatten(), budget, now)
 }
 
 fn is_manned(roster: &Roster, now: Millis) -> bool {

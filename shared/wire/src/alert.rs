@@ -9,13 +9,14 @@ use domain::{
 };
 
 use self::parts::{
-    checked_recalled, checked_said, communes_recalled, communes_said, next_recalled, next_said,
-    reach_recalled, seen_recalled,
+    checked_recalled, checked_said, communes_recalled, communes_said, exceeded_recalled,
+    next_recalled, next_said, reach_recalled, seen_recalled,
 };
-pub use self::parts::{facts_recalled, facts_said, reach_said, seen_said};
+pub use self::parts::{exceeded_said, facts_recalled, facts_said, reach_said, seen_said};
 use crate::{
     NotDecodable, Spoken,
     actor::role_of,
+    delivery::{target_said, targets_recalled},
     spoken::{home_recalled, id_bytes, millis_or_none, record_id},
     v1::{self, alert_change_asked, command::Body, event::Event},
 };
@@ -115,6 +116,19 @@ fn ask(body: Option<&Body>, id: &Bytes) -> Result<AlertAsk, NotDecodable> {
             let home = |home: &v1::Home| home_recalled(&home.province, &home.commune);
             AlertAsk::TakeOnward { to: onward.to.iter().map(home).collect::<Result<_, _>>()? }
         }
+        Some(Body::TakeAlertInstruction(taken)) => AlertAsk::TakeInstruction {
+            commune: taken.commune.parse().map_err(|_| NotDecodable("a commune"))?,
+            content: record_id(&taken.content)?,
+        },
+        Some(Body::NoteAlertBudget(note)) => {
+            AlertAsk::NoteBudget(exceeded_recalled(note.figures.as_ref())?)
+        }
+        Some(Body::AttestCorrection(attest)) => AlertAsk::Attest {
+            revision: attest.revision,
+            commune: attest.commune.parse().map_err(|_| NotDecodable("a commune"))?,
+            targets: targets_recalled(&attest.targets)?,
+            note: id,
+        },
         Some(Body::MissAlertReview(miss)) => AlertAsk::MissReview { due: Millis(miss.due_ms) },
         _ => return Err(NotDecodable("a command to an alert")),
     })
@@ -241,6 +255,23 @@ fn said_of_state(event: &AlertEvent) -> Event {
             officer: by.clone(),
             note: id_bytes(note.0),
         }),
+        AlertEvent::Instructed { revision, commune, content } => {
+            let (commune, content) = (commune.to_string(), id_bytes(content.0));
+            Event::AlertInstructed(v1::AlertInstructed { revision: *revision, commune, content })
+        }
+        AlertEvent::BudgetExceeded(exceeded) => {
+            let figures = Some(exceeded_said(exceeded));
+            Event::AlertBudgetExceeded(v1::AlertBudgetExceeded { figures })
+        }
+        AlertEvent::CorrectionAttested { revision, commune, targets, by, note } => {
+            Event::AlertCorrectionAttested(v1::AlertCorrectionAttested {
+                revision: *revision,
+                commune: commune.to_string(),
+                targets: targets.iter().map(target_said).collect(),
+                officer: by.clone(),
+                note: id_bytes(note.0),
+            })
+        }
         AlertEvent::Held { by } => Event::AlertHeld(v1::AlertHeld { officer: by.clone() }),
         AlertEvent::Released { revision, by } => {
             let officer = by.clone();
@@ -348,6 +379,21 @@ fn recalled_state(event: &Event) -> Result<AlertEvent, NotDecodable> {
             commune: sighted.commune.parse().map_err(|_| NotDecodable("a commune"))?,
             by: sighted.officer.clone(),
             note: record_id(&sighted.note)?,
+        },
+        Event::AlertInstructed(instructed) => AlertEvent::Instructed {
+            revision: instructed.revision,
+            commune: instructed.commune.parse().map_err(|_| NotDecodable("a commune"))?,
+            content: record_id(&instructed.content)?,
+        },
+        Event::AlertBudgetExceeded(exceeded) => {
+            AlertEvent::BudgetExceeded(exceeded_recalled(exceeded.figures.as_ref())?)
+        }
+        Event::AlertCorrectionAttested(attested) => AlertEvent::CorrectionAttested {
+            revision: attested.revision,
+            commune: attested.commune.parse().map_err(|_| NotDecodable("a commune"))?,
+            targets: targets_recalled(&attested.targets)?,
+            by: attested.officer.clone(),
+            note: record_id(&attested.note)?,
         },
         Event::AlertHeld(held) => AlertEvent::Held { by: held.officer.clone() },
         Event::AlertReleased(released) => {

@@ -16,7 +16,9 @@ use crate::{
     values::{news_recalled, news_said, outcome_recalled, outcome_said},
 };
 
-fn target_said(target: &Target) -> v1::Target {
+/// A channel of a group, on the wire.
+#[must_use]
+pub fn target_said(target: &Target) -> v1::Target {
     v1::Target {
         group: target.group.to_string(),
         channel: target.channel.to_string(),
@@ -42,7 +44,7 @@ fn target_recalled(target: &v1::Target, before: Option<&Target>) -> Result<Targe
     })
 }
 
-fn targets_recalled(targets: &[v1::Target]) -> Result<Vec<Target>, NotDecodable> {
+pub(crate) fn targets_recalled(targets: &[v1::Target]) -> Result<Vec<Target>, NotDecodable> {
     let mut recalled: Vec<Target> = Vec::with_capacity(targets.len());
     for target in targets {
         recalled.push(target_recalled(target, recalled.last())?);
@@ -111,6 +113,7 @@ impl Spoken for Delivery {
                     instance: plan.instance.clone(),
                     lease_until_ms: lease_until.0,
                     give_up_at_ms: plan.give_up_at.0,
+                    not_before_ms: plan.not_before.map_or(0, |at| at.0),
                     targets: plan.targets.iter().map(target_said).collect(),
                 })
             }
@@ -143,6 +146,7 @@ impl Spoken for Delivery {
                         cause: record_id(&planned.cause)?,
                         instance: planned.instance.clone(),
                         give_up_at: Millis(planned.give_up_at_ms),
+                        not_before: millis_or_none(planned.not_before_ms),
                         audience: Audience::Named,
                         targets: targets_recalled(&planned.targets)?,
                     },

@@ -243,6 +243,12 @@ impl Ledger {
             AlertEvent::Issued { communes, .. }
             | AlertEvent::RelayedFurther { communes, .. }
             | AlertEvent::Widened { communes, .. } => communes.as_slice(),
+            // Its own groups, and nobody else's.
+            AlertEvent::Instructed { commune, .. } => {
+                let named = now.communes();
+                let own = named.iter().position(|reached| reached.home.commune == *commune);
+                own.and_then(|own| named.get(own..=own)).unwrap_or_default()
+            }
             AlertEvent::Changed { .. }
             | AlertEvent::Released { .. }
             | AlertEvent::Reopened { .. }
@@ -258,6 +264,8 @@ impl Ledger {
             | AlertEvent::ReviewMissed { .. }
             | AlertEvent::ExpiryNear { .. }
             | AlertEvent::Sighted { .. }
+            | AlertEvent::BudgetExceeded(_)
+            | AlertEvent::CorrectionAttested { .. }
             | AlertEvent::Held { .. } => &[],
         };
         let books = told.iter().map(|reached| (id, reached.home.commune));

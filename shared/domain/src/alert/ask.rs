@@ -2,6 +2,8 @@
 
 use super::{AlertFacts, LastSeen};
 use crate::{
+    delivery::Target,
+    fatigue::Exceeded,
     ids::{CommuneCode, Home, Millis, RecordId},
     reach::ReachRequest,
     values::Role,
@@ -105,6 +107,26 @@ pub enum AlertAsk {
     TakeOnward {
         /// To these.
         to: Vec<Home>,
+    },
+    /// A commune that it was relayed to has instructed its own groups.
+    TakeInstruction {
+        /// Which.
+        commune: CommuneCode,
+        /// The command to the relay whose sealed part holds the words.
+        content: RecordId,
+    },
+    /// It tells groups more often than their budget has.
+    NoteBudget(Exceeded),
+    /// These were told another way what a correction or an end says.
+    Attest {
+        /// The revision that corrects.
+        revision: u64,
+        /// The commune whose groups they are.
+        commune: CommuneCode,
+        /// At least one, at most [`crate::delivery::TARGETS_PER_RECORD_MAX`].
+        targets: Vec<Target>,
+        /// The command whose sealed part says how.
+        note: RecordId,
     },
     /// The review that is owed did not come in time.
     MissReview {

@@ -6,7 +6,9 @@ use super::{
     reckoning::{checklist, reached, second_person},
 };
 use crate::{
+    delivery::{TARGETS_PER_RECORD_MAX, Target},
     expiry::{self, NotAnExpiry},
+    fatigue::Exceeded,
     guard::refused_fields,
     ids::{CommuneCode, Home, Millis, RecordId},
     policy::{REVIEW_MS_MAX, SecondPerson},
@@ -65,6 +67,13 @@ impl Alert {
             AlertAsk::RelayFurther { step } => Ok(self.relay_further(*step)),
             AlertAsk::Grow { step } => self.grow(*step, known),
             AlertAsk::TakeOnward { to } => Ok(self.take_onward(to)),
+            AlertAsk::TakeInstruction { commune, content } => {
+                Ok(self.take_instruction(*commune, *content))
+            }
+            AlertAsk::NoteBudget(exceeded) => Ok(self.note_budget(*exceeded)),
+            AlertAsk::Attest { revision, commune, targets, note } => {
+                self.attest(command, (*revision, *commune), (targets, *note))
+            }
             AlertAsk::MissReview { due } => Ok(self.miss_review(*due, known.now)),
         }
     }
@@ -127,7 +136,12 @@ impl Alert {
                         return Err(NotDone::StaleRevision);
                     }
                     let mut events = vec![approved];
-                    events.extend(self.made(*waiting, pending, by, known)?);
+                    // Something else may have become a revision while this one waited.
+                    let made = match *waiting > live.content.revision {
+                        true => *waiting,
+                        false => self.next_revision(),
+                    };
+                    events.extend(self.made(made, pending, by, known)?);
                     Ok(events)
                 }
                 None if live.approved == Some(revision) => Ok(vec![]),
@@ -397,6 +411,49 @@ impl Alert {
         }
         let reckoned = Reckoned { communes, next: live.next.clone() };
         vec![widening(live, ONWARD, &live.content.facts.reach, reckoned)]
+    }
+
+    /// What is over instructs nobody any more; the relay has recorded it.
+    fn take_instruction(&self, commune: CommuneCode, content: RecordId) -> Vec<AlertEvent> {
+        let Self::Active(live) = self else { return vec![] };
+        let is_named = live.communes.iter().any(|reached| reached.home.commune == commune);
+        let newest = live.instructions.get(&commune).map(|(_, content)| *content);
+        if !is_named || newest == Some(content) {
+            return vec![];
+        }
+        vec![AlertEvent::Instructed { revision: self.next_revision(), commune, content }]
+    }
+
+    fn note_budget(&self, exceeded: Exceeded) -> Vec<AlertEvent> {
+        match self.live() {
+            Some(live) if live.exceeded.is_none() => vec![AlertEvent::BudgetExceeded(exceeded)],
+            _ => vec![],
+        }
+    }
+
+    /// Whether they are on the list of those to be corrected is intake's to say, who sees the
+    /// deliveries.
+    fn attest(
+        &self,
+        command: &AlertCommand,
+        (revision, commune): (u64, CommuneCode),
+        (targets, note): (&[Target], RecordId),
+    ) -> Decided {
+        let live = self.live().ok_or(NotDone::NotIssued)?;
+        if !live.communes.iter().any(|reached| reached.home.commune == commune) {
+            return Err(NotDone::NotRelayed);
+        }
+        if revision > live.content.revision {
+            return Err(NotDone::StaleRevision);
+        }
+        let is_new = |target: &&Target| live.attested.get(*target).is_none_or(|at| *at < revision);
+        let targets: Vec<Target> =
+            targets.iter().filter(is_new).take(TARGETS_PER_RECORD_MAX).cloned().collect();
+        if targets.is_empty() {
+            return Ok(vec![]);
+        }
+        let by = command.by.clone();
+        Ok(vec![AlertEvent::CorrectionAttested { revision, commune, targets, by, note }])
     }
 
     fn miss_review(&self, due: Millis, now: Millis) -> Vec<AlertEvent> {

@@ -2,6 +2,8 @@
 
 use super::{AlertFacts, ChangeHow, Checked, LastSeen, NextReach};
 use crate::{
+    delivery::Target,
+    fatigue::Exceeded,
     ids::{CommuneCode, Millis, RecordId},
     reach::{CommuneReached, ReachRequest},
 };
@@ -118,6 +120,30 @@ pub enum AlertEvent {
         /// Who.
         by: String,
         /// The command whose sealed part holds the words.
+        note: RecordId,
+    },
+    /// A commune has instructed its own groups: these are told it, and nobody else.
+    Instructed {
+        /// The new revision.
+        revision: u64,
+        /// The commune.
+        commune: CommuneCode,
+        /// The command to the relay whose sealed part holds the words.
+        content: RecordId,
+    },
+    /// It tells groups more often than their budget has (R16).
+    BudgetExceeded(Exceeded),
+    /// Somebody attests that these were told another way.
+    CorrectionAttested {
+        /// What a correction or an end of this revision says.
+        revision: u64,
+        /// The commune whose groups they are.
+        commune: CommuneCode,
+        /// They.
+        targets: Vec<Target>,
+        /// Who attests it.
+        by: String,
+        /// The command whose sealed part says how.
         note: RecordId,
     },
     /// It says something else.

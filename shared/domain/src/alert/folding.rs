@@ -1,5 +1,7 @@
 //! What becomes of an alert by what is recorded of it. Total: nothing recorded can be refused.
 
+use std::collections::BTreeMap;
+
 use super::{Alert, AlertEvent, Closing, Content, Live, NextReach, Pending, Review};
 
 impl Alert {
@@ -104,6 +106,9 @@ impl Live {
             pending: None,
             sighting: None,
             asked_before_expiry: None,
+            instructions: BTreeMap::new(),
+            exceeded: None,
+            attested: BTreeMap::new(),
         }
     }
 
@@ -134,6 +139,11 @@ impl Live {
             AlertEvent::ChangeAsked { revision, change, by } => {
                 self.asked = self.asked.max(*revision);
                 self.pending = Some((*revision, change.clone(), by.clone()));
+            }
+            AlertEvent::Instructed { revision, commune, content } => {
+                self.content.revision = self.content.revision.max(*revision);
+                let newest = self.instructions.entry(*commune).or_insert((*revision, *content));
+                *newest = (*newest).max((*revision, *content));
             }
             AlertEvent::Sighted { seen, .. } => self.sighting = Some(*seen),
             AlertEvent::ExpiryNear { expires_at } => {
@@ -173,6 +183,13 @@ impl Live {
             }
             AlertEvent::Approved { revision, .. } => self.approved = Some(*revision),
             AlertEvent::Declined { .. } => self.pending = None,
+            AlertEvent::BudgetExceeded(exceeded) => self.exceeded = Some(*exceeded),
+            AlertEvent::CorrectionAttested { revision, targets, .. } => {
+                for target in targets {
+                    let told = self.attested.entry(target.clone()).or_default();
+                    *told = (*told).max(*revision);
+                }
+            }
             AlertEvent::ReviewOwed { due, by } => {
                 let mut senders = match std::mem::take(&mut self.review) {
                     Review::Owed { by, .. } => by,

@@ -2,6 +2,7 @@
 
 use domain::{
     alert::{AlertFacts, Assumed, Checked, LastSeen, MilliPoint, NextReach, PersonFacts},
+    fatigue::{Count, Exceeded, FatigueBudget},
     ids::Millis,
     reach::{CommuneReached, ReachRequest},
 };
@@ -216,4 +217,32 @@ fn assumed_recalled(assumed: &v1::Assumed) -> Assumed {
         is_bordering_only: assumed.bordering_only,
         is_ride_assumed: assumed.ride_assumed,
     }
+}
+
+/// The figures of an exceeded budget, on the wire.
+#[must_use]
+pub fn exceeded_said(exceeded: &Exceeded) -> v1::BudgetFigures {
+    let Exceeded { groups, groups_over, highest, budget } = *exceeded;
+    v1::BudgetFigures {
+        groups,
+        groups_over,
+        alerts_in_day: highest.in_day,
+        alerts_in_week: highest.in_week,
+        alerts_per_day_max: budget.alerts_per_day_max,
+        alerts_per_week_max: budget.alerts_per_week_max,
+    }
+}
+
+pub(super) fn exceeded_recalled(
+    figures: Option<&v1::BudgetFigures>,
+) -> Result<Exceeded, NotDecodable> {
+    let figures = figures.ok_or(NotDecodable("figures of a budget"))?;
+    let (alerts_per_day_max, alerts_per_week_max) =
+        (figures.alerts_per_day_max, figures.alerts_per_week_max);
+    Ok(Exceeded {
+        groups: figures.groups,
+        groups_over: figures.groups_over,
+        highest: Count { in_day: figures.alerts_in_day, in_week: figures.alerts_in_week },
+        budget: FatigueBudget { alerts_per_day_max, alerts_per_week_max },
+    })
 }

@@ -188,7 +188,7 @@ async fn an_answer_and_the_end_of_the_alert_stop_the_escalation() -> Result<()> 
 #[tokio::test]
 async fn a_commune_s_own_instructions_are_for_its_own_people() -> Result<()> {
     let mut day = Timeline::on("2025-04-13", HOANG_THINH).await?;
-    day.groups([group("g-1", HERE)]).await?;
+    day.groups([group("g-1", HERE), group("g-2", ANSWERS), group("g-3", SILENT)]).await?;
     let an = day.officer("an", HERE).await?;
     let binh = day.officer("binh", ANSWERS).await?;
     let dung = day.province("dung", "38").await?;
@@ -197,10 +197,27 @@ async fn a_commune_s_own_instructions_are_for_its_own_people() -> Result<()> {
     let alert = raised(&day, &an, "actual").await?;
     let words = "Đội dân quân tập trung ở nhà văn hóa.";
     let body = json!({ "instruction": words });
+    day.expect(posted("g-2", &["issued"])).await?;
     let instructed = day.act(&binh, &alert, "instructions", &body).await?.expect(200)?;
     // Who instructs has the alert in hand.
     assert_eq!(commune(&instructed, ANSWERS)?["answer"], json!("acknowledged"));
     assert_eq!(commune(&instructed, ANSWERS)?["instructed_at"], json!("2025-04-13T10:30:00.000Z"));
+    // Its groups are told at once, whose word it is, and nobody else's are.
+    day.expect(posted("g-2", &["issued", "updated"])).await?;
+    let told = |group: &str| -> Vec<String> {
+        let calls = day.calls_to(group);
+        let said = |path: &str, call: &support::Call| {
+            call.json().pointer(path).and_then(Value::as_str).unwrap_or_default().to_owned()
+        };
+        calls.iter().map(|call| said("/data/alert/instruction", call)).collect()
+    };
+    let named = format!("Hoằng Quang: {words}");
+    let (before, after) = told("g-2").split_first().map(|(a, b)| (a.clone(), b.to_vec())).unwrap();
+    assert!(!before.contains(words), "{before}");
+    assert!(matches!(&after[..], [after] if after.ends_with(&named)), "{after:?}");
+    for other in ["g-1", "g-3"] {
+        day.expect(posted(other, &["issued"])).await?;
+    }
     let path = format!("/v1/alerts/{alert}/instructions");
     let wanted = json!([{
         "commune": ANSWERS,
@@ -223,7 +240,17 @@ async fn a_commune_s_own_instructions_are_for_its_own_people() -> Result<()> {
     day.records(&khanh, &format!("?alert={alert}")).await?;
     let text = day.get(&khanh, &format!("/v1/audit/records?alert={alert}")).await?.text;
     assert!(text.contains("RelayInstructed") && !text.contains("nhà văn hóa"), "{text}");
+    // What comes later carries it as well, in this commune alone, until there is nothing to do.
+    day.at("17:40").await?;
+    let more = json!({ "description": "Đội mũ đỏ." });
+    day.act(&an, &alert, "update", &more).await?.expect(200)?;
+    day.expect(posted("g-2", &["issued", "updated", "updated"])).await?;
+    day.expect(posted("g-3", &["issued", "updated"])).await?;
+    assert!(told("g-2").last().is_some_and(|text| text.ends_with(&named)), "{:?}", told("g-2"));
+    assert!(told("g-3").iter().all(|text| !text.contains(words)));
     day.act(&an, &alert, "cancel", &json!({})).await?.expect(200)?;
+    day.expect(posted("g-2", &["issued", "updated", "updated", "cancelled"])).await?;
+    assert!(told("g-2").last().is_some_and(|text| !text.contains(words)));
     let late = day.act(&binh, &alert, "instructions", &body).await?.expect(409)?;
     assert_eq!(late.problem()?.code, "closed");
     day.ends().await

@@ -4,6 +4,7 @@ use acceptance::{
     Person, Timeline, delivery, group, maps::HOANG_THINH, posted, state, target::Down,
 };
 use anyhow::{Context, Result};
+use domain::rights::Standing;
 use serde_json::{Value, json};
 use support::{Answer, Reply};
 
@@ -123,6 +124,35 @@ async fn one_that_no_correction_can_reach_stays_and_needs_a_person() -> Result<(
     day.expect(delivery(&an, alert, ("gone", 4), Some("failed"))).await?;
     let left = list(&day, &an, alert).await?;
     assert_eq!((left.at("/revision"), left.text_at("/news")), (&json!(4), "expired"));
+    assert_eq!(open(&left)?, [(HERE, "gone", 2, "not-reached", true)]);
+
+    // Somebody goes there, and says so: the list is empty, until something else is corrected.
+    let khanh = day.person("khanh", Standing::Auditor).await?;
+    let told = json!({ "group": "gone", "note": "Đã gọi trưởng thôn." });
+    for (body, field) in [
+        (json!({ "group": "gone" }), "note"),
+        (json!({ "group": "well", "note": "a" }), "group"),
+        (json!({ "group": "gone", "channel": "webhook-9", "note": "a" }), "group"),
+    ] {
+        let refused = day.act(&an, alert, "attest", &body).await?.expect(400)?;
+        assert_eq!(refused.problem()?.errors[0].0, field);
+    }
+    day.act(&an, alert, "attest", &told).await?.expect(200)?;
+    let nobody = list(&day, &an, alert).await?;
+    assert_eq!((nobody.at("/revision"), open(&nobody)?), (&json!(4), vec![]));
+    let again = day.act(&an, alert, "attest", &told).await?.expect(400)?;
+    assert_eq!(again.problem()?.errors[0].0, "group");
+    let lines = day.records(&khanh, &format!("?alert={alert}")).await?;
+    let attested: Vec<&Value> = lines
+        .iter()
+        .filter(|line| line.kind == "AlertCorrectionAttested")
+        .map(|line| &line.data)
+        .collect();
+    assert_eq!((attested.len(), &attested[0]["officer"]), (1, &json!("an")));
+    let wrong = json!({ "person": null });
+    day.act(&an, alert, "correct", &wrong).await?.expect(200)?;
+    day.expect(delivery(&an, alert, ("gone", 5), Some("failed"))).await?;
+    let left = list(&day, &an, alert).await?;
     assert_eq!(open(&left)?, [(HERE, "gone", 2, "not-reached", true)]);
     day.ends().await
 }

@@ -1,0 +1,174 @@
+//! The fatigue budget, after the fact: what an alert was to the groups that it told is recorded
+//! where it is more than their budget has (R16). It holds nothing up: it looks when everybody was
+//! told.
+
+use std::{
+    collections::{BTreeMap, BTreeSet, VecDeque},
+    sync::Arc,
+};
+
+use chassis::Host;
+use domain::{
+    alert::{Alert, AlertEvent},
+    fatigue::Exceeded,
+    gate::may_be_told,
+    ids::{AlertId, CommuneCode, EntityName, GroupId, Home, Millis, RecordId},
+    values::AlertStatus,
+};
+use event_log::command::Draft;
+use registry::{
+    Policies, SharedDirectory,
+    outlook::{ToldOf, fatigue},
+};
+use wire::{Spoken, alert::exceeded_said, v1, v1::command::Body};
+
+use crate::asking::{COMMANDS_MAX, Commit, Due, draft};
+
+/// The window of the budget.
+const WEEK_MS: u64 = 7 * 86_400_000;
+/// So long after it was put to communes an alert is looked at: telling them comes first.
+const LOOK_AFTER_MS: i64 = 5_000;
+/// Older alerts are not looked at: the directory of today says nothing of them.
+const LOOKED_WITHIN_MS: u64 = 3_600_000;
+
+/// Who was told of what, and what is to be looked at.
+pub(crate) struct Budget {
+    directory: SharedDirectory,
+    policies: Arc<Policies>,
+    /// The last week, in the order of the log.
+    told: VecDeque<ToldOf>,
+    due: BTreeSet<(Millis, AlertId)>,
+    /// What was found, until the log has it.
+    found: BTreeMap<AlertId, (Home, Exceeded)>,
+    /// What is to be looked at, as it was put to communes.
+    put: BTreeMap<AlertId, Put>,
+}
+
+/// An alert, as far as it burdens groups.
+struct Put {
+    home: Home,
+    status: AlertStatus,
+    communes: Vec<CommuneCode>,
+}
+
+impl Budget {
+    pub(crate) fn new(host: &Host) -> Self {
+        let (directory, policies) = (host.directory.clone(), Arc::clone(&host.policies));
+        Self::of(directory, policies)
+    }
+
+    fn of(directory: SharedDirectory, policies: Arc<Policies>) -> Self {
+        let (told, due) = (VecDeque::new(), BTreeSet::new());
+        let (found, put) = (BTreeMap::new(), BTreeMap::new());
+        Self { directory, policies, told, due, found, put }
+    }
+
+    /// What the alert was to its groups, where that is too much.
+    fn exceeded(&self, alert: AlertId, put: &Put, now: Millis) -> Option<Exceeded> {
+        let directory = self.directory.read();
+        let groups = |commune: CommuneCode| -> Vec<GroupId> {
+            let groups = directory.groups_of(commune).iter();
+            groups
+                .filter(|group| may_be_told(put.status, group.facts.kind, group.facts.exercises))
+                .map(|group| group.facts.id.clone())
+                .collect()
+        };
+        let groups: BTreeMap<CommuneCode, Vec<GroupId>> =
+            put.communes.iter().map(|commune| (*commune, groups(*commune))).collect();
+        let groups = groups.iter().map(|(commune, groups)| (*commune, groups.as_slice())).collect();
+        let others = self.told.iter().filter(|told| told.alert != alert).copied();
+        let budget = self.policies.of(put.home.commune).fatigue;
+        fatigue(&directory, &groups, others, budget, now).exceeded()
+    }
+
+    fn look(&mut self, now: Millis) {
+        while let Some((at, alert)) = self.due.first().copied() {
+            if at > now {
+                return;
+            }
+            self.due.pop_first();
+            let Some(put) = self.put.remove(&alert) else { continue };
+            if now.since_ms(at) > LOOKED_WITHIN_MS {
+                continue;
+            }
+            if let Some(exceeded) = self.exceeded(alert, &put, at) {
+                self.found.insert(alert, (put.home, exceeded));
+            }
+        }
+    }
+}
+
+impl Due for Budget {
+    const TASK: &'static str = "alerting-budget";
+    const LATE: &'static str = "an exceeded budget cannot be recorded yet";
+
+    fn take_in(&mut self, commit: &Commit<'_>) {
+        let Some((id, alert)) = commit.alert else { return };
+        let Some(live) = alert.live() else { return };
+        let (status, at) = (live.content.facts.status, commit.at);
+        let named: Vec<CommuneCode> = commit.events.iter().flat_map(named).collect();
+        let told = |commune: &CommuneCode| ToldOf { alert: id, status, commune: *commune, at };
+        self.told.extend(named.iter().map(told));
+        let is_old = |told: &ToldOf| at.since_ms(told.at) >= WEEK_MS;
+        while self.told.front().is_some_and(is_old) {
+            self.told.pop_front();
+        }
+        if live.exceeded.is_some() {
+            self.found.remove(&id);
+            self.due.retain(|(_, due)| *due != id);
+            self.put.remove(&id);
+            return;
+        }
+        if !named.is_empty() {
+            let communes = live.communes.iter().map(|reached| reached.home.commune).collect();
+            self.put.insert(id, Put { home: commit.home, status, communes });
+            self.due.insert((at.plus_ms(LOOK_AFTER_MS), id));
+        }
+        // What history holds is not reckoned: it was, in its time.
+        while let Some((due, stale)) = self.due.first().copied() {
+            if at.since_ms(due) <= LOOKED_WITHIN_MS {
+                return;
+            }
+            self.due.pop_first();
+            self.put.remove(&stale);
+        }
+    }
+
+    fn forget(&mut self, alert: AlertId) {
+        self.found.remove(&alert);
+        self.put.remove(&alert);
+    }
+
+    fn begin_anew(&mut self) {
+        *self = Self::of(self.directory.clone(), Arc::clone(&self.policies));
+    }
+
+    fn next(&self) -> Option<Millis> {
+        self.due.first().map(|(at, _)| *at)
+    }
+
+    fn commands(&mut self, now: Millis) -> Vec<Draft> {
+        self.look(now);
+        let found = self.found.iter().take(COMMANDS_MAX);
+        found
+            .map(|(alert, (home, exceeded))| {
+                let id = RecordId::of_purpose(&format!("budget/{alert}"));
+                let figures = Some(exceeded_said(exceeded));
+                let body = Body::NoteAlertBudget(v1::NoteAlertBudget { figures });
+                draft(id, (EntityName::alert(*alert), *home), alert.0.as_bytes(), now, body)
+            })
+            .collect()
+    }
+}
+
+/// The communes that an event puts an alert to.
+fn named(event: &v1::event::Event) -> Vec<CommuneCode> {
+    match Alert::recall(event) {
+        Ok(
+            AlertEvent::Issued { communes, .. }
+            | AlertEvent::RelayedFurther { communes, .. }
+            | AlertEvent::Widened { communes, .. },
+        ) => communes.iter().map(|reached| reached.home.commune).collect(),
+        _ => vec![],
+    }
+}
