@@ -10,6 +10,7 @@ use chassis::{
 };
 use domain::{
     ids::{Home, Millis},
+    maps::{MapFacts, Maps},
     preflight::{Counts, Found, Severity},
     rights::Asker,
     sentence::Sentence,
@@ -33,7 +34,8 @@ pub(crate) struct Installation {
     against: Vec<(&'static str, Sentence)>,
     tokens: Vec<Ending>,
     directory: Option<(u32, Option<Millis>)>,
-    map: (String, usize),
+    map: MapFacts,
+    maps_before: Vec<MapFacts>,
 }
 
 /// A token that ends soon.
@@ -82,14 +84,45 @@ impl Intake {
         tokens.sort_by(|a, b| (a.at, &a.id).cmp(&(b.at, &b.id)));
         let version = directory.staff().versions().at(now);
         let version = version.map(|version| (version.number, version.valid.from()));
-        let adopted = directory.adopted_map();
+        let maps = directory.maps().clone();
         drop(directory);
         let readiness = self.host.health.readiness();
-        let against = against(&readiness, looked.preflight.counts, adopted.is_some());
-        let sha256 = self.host.map_sha256.iter().map(|byte| format!("{byte:02x}")).collect();
-        let map = (sha256, self.host.map.len());
-        Ok(Installation { readiness, looked, against, tokens, directory: version, map })
+        let mut against = against(&readiness, looked.preflight.counts, maps.last().is_some());
+        if self.host.map.not_in_force(now).is_some() {
+            let ended = Sentence::of(
+                "Bản đồ không còn hiệu lực: máy chủ sẽ không khởi động lại được với bản đồ này.",
+                "The map is no longer in force: no server starts with it again.",
+            );
+            against.push(("map-not-in-force", ended));
+        }
+        let (map, maps_before) = shown(&maps, self.host.map.facts(now));
+        Ok(Installation {
+            readiness,
+            looked,
+            against,
+            tokens,
+            directory: version,
+            map,
+            maps_before,
+        })
     }
+}
+
+/// This process' map as it was adopted, or as its file has it where another one is in force or
+/// none was adopted; and those before it.
+fn shown(maps: &Maps, own: MapFacts) -> (MapFacts, Vec<MapFacts>) {
+    let adopted = maps.last().filter(|adopted| adopted.sha256 == own.sha256).cloned();
+    (adopted.unwrap_or(own), maps.before().to_vec())
+}
+
+fn map_json(map: &MapFacts) -> Value {
+    json!({
+        "version": &*map.name(),
+        "sha256": map.sha256.iter().map(|byte| format!("{byte:02x}")).collect::<String>(),
+        "communes": map.communes,
+        "valid_from": map.valid.from().map(time),
+        "valid_to": map.valid.to().map(time),
+    })
 }
 
 /// What no count of findings shows.
@@ -143,7 +176,8 @@ impl Installation {
             "counts": preflight_view::counts(preflight.counts),
             "conditions": self.readiness.conditions,
             "banners": self.readiness.banners,
-            "map": { "sha256": self.map.0, "communes": self.map.1 },
+            "map": map_json(&self.map),
+            "maps_before": self.maps_before.iter().map(map_json).collect::<Vec<_>>(),
             "directory": self.directory.map(|(number, from)| {
                 json!({ "version": number, "valid_from": from.map(time) })
             }),

@@ -240,6 +240,8 @@ pub(crate) enum RegistryCommand {
         file: PathBuf,
     },
     /// Tính xã giáp ranh từ đa giác / Make a map from polygons: who borders whom
+    // Its `--version` is the map's.
+    #[command(disable_version_flag = true)]
     Import(ImportArgs),
 }
 
@@ -259,6 +261,15 @@ pub(crate) struct ImportArgs {
     /// Mã tỉnh khi tệp không ghi / Code of the province where the file does not say
     #[arg(long, value_name = "PP")]
     pub(crate) province: Option<ProvinceCode>,
+    /// Phiên bản của bản đồ / The map's version, as 2025-07-01
+    #[arg(long, value_name = "TEXT", requires = "valid_from")]
+    pub(crate) version: Option<String>,
+    /// Có hiệu lực từ ngày này / The day from which on it is in force, as 2025-07-01
+    #[arg(long, value_name = "DAY", requires = "version")]
+    pub(crate) valid_from: Option<String>,
+    /// Hết hiệu lực từ ngày này / The day on which another arrangement takes its place
+    #[arg(long, value_name = "DAY", requires = "version")]
+    pub(crate) valid_to: Option<String>,
     /// Ghi cả đa giác / Write the polygons too
     #[arg(long)]
     pub(crate) with_polygons: bool,

@@ -4,15 +4,15 @@
 use std::{path::Path, sync::Arc};
 
 use anyhow::Context;
-use chassis::{ConfigError, DataDir, Settings, instance::instance_of};
-use domain::reach::corridors::Corridors;
+use chassis::{Clock, ConfigError, DataDir, Settings, SystemClock, instance::instance_of};
+use domain::{maps::NotInForce, reach::corridors::Corridors};
 use journal::Reserve;
 use local_state::LocalState;
 use registry::{
     GroupEntry, Map, Policies, corridors, groups::read_groups, policies::read_policies,
 };
 
-use crate::Failed;
+use crate::{Failed, preflight::local};
 
 /// Bytes kept so that corrections can still be written when the disk is full.
 const RESERVE_BYTES: u64 = 32 << 20;
@@ -35,6 +35,9 @@ pub(crate) fn open(settings: &Settings) -> Result<Opened, Failed> {
         Some(file) => Map::read(file).map_err(|why| Failed::Usage(why.to_string()))?,
         None => Map::builtin().map_err(|why| Failed::Usage(why.to_string()))?,
     };
+    if let Some(not) = map.not_in_force(SystemClock.now()) {
+        return Err(wrong("--registry", not_in_force(not)));
+    }
     let groups = match &settings.groups {
         Some(file) => read_groups(file, &map).map_err(|why| Failed::Usage(why.to_string()))?,
         None => vec![],
@@ -69,6 +72,19 @@ fn reserve(data: &Path) -> Result<Reserve, std::io::Error> {
 /// A file of the map, checked.
 pub(crate) fn check_map(file: &Path) -> Result<Map, Failed> {
     Map::read(file).map_err(|why| Failed::Trouble(anyhow::anyhow!("{why}")))
+}
+
+fn not_in_force(not: NotInForce) -> String {
+    match not {
+        NotInForce::NotYet(from) => {
+            let from = local(from);
+            format!("bản đồ chưa có hiệu lực, đến {from} / the map is not in force before {from}")
+        }
+        NotInForce::NoLonger(to) => {
+            let to = local(to);
+            format!("bản đồ đã hết hiệu lực từ {to} / the map is no longer in force since {to}")
+        }
+    }
 }
 
 /// Where in the data directory what lies.

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use anyhow::Context;
 use chassis::ExitCode;
 use clap::{Args, Subcommand};
+use domain::ids::Millis;
 use jiff::{Timestamp, tz};
 use reqwest::Method;
 use serde_json::Value;
@@ -105,7 +106,15 @@ fn list<'a>(of: &'a Value, pointer: &str) -> &'a [Value] {
 /// Việt Nam's time; what is no time stays as it is.
 fn at(of: &Value, pointer: &str) -> String {
     let text = text(of, pointer);
-    let Ok(at) = text.parse::<Timestamp>() else { return text.to_owned() };
+    text.parse::<Timestamp>().map_or_else(|_| text.to_owned(), zoned)
+}
+
+/// An instant in Việt Nam's time.
+pub(crate) fn local(at: Millis) -> String {
+    Timestamp::from_millisecond(at.0).map_or_else(|_| at.0.to_string(), zoned)
+}
+
+fn zoned(at: Timestamp) -> String {
     at.to_zoned(tz::TimeZone::fixed(tz::offset(7))).strftime("%Y-%m-%d %H:%M").to_string()
 }
 
@@ -142,9 +151,16 @@ fn installation_lines(seen: &Value, is_fit: bool) -> Vec<String> {
         number(seen, "/counts/people"),
     ));
     let sha256: String = text(seen, "/map/sha256").chars().take(12).collect();
+    let until = match seen.pointer("/map/valid_to").is_some_and(Value::is_string) {
+        true => format!(", đến / until {}", at(seen, "/map/valid_to")),
+        false => String::new(),
+    };
     lines.push(format!(
-        "   bản đồ / map {sha256}… ({} xã / communes), danh bạ / directory v{}",
+        "   bản đồ / map {} ({} xã / communes, từ / from {}{until}, sha256 {sha256}…), danh bạ / \
+         directory v{}",
+        text(seen, "/map/version"),
         number(seen, "/map/communes"),
+        at(seen, "/map/valid_from"),
         number(seen, "/directory/version"),
     ));
     lines.extend(list(seen, "/against").iter().map(|it| format!("!! {}", text(it, "/detail"))));
@@ -247,6 +263,23 @@ mod tests {
         ] {
             assert!(lines.iter().any(|line| line == wanted), "{wanted}: {lines:#?}");
         }
+    }
+
+    #[test]
+    fn the_map_has_its_version_and_dates() {
+        let mut seen = json!({
+            "map": {"sha256": "91cbf88f293eb7ed", "communes": 3321, "version": "2025-07-01",
+                    "valid_from": "2025-06-30T17:00:00Z", "valid_to": null},
+            "directory": {"version": 2},
+        });
+        let line = |seen: &Value| installation_lines(seen, true)[2].clone();
+        assert_eq!(
+            line(&seen),
+            "   bản đồ / map 2025-07-01 (3321 xã / communes, từ / from 2025-07-01 00:00, sha256 \
+             91cbf88f293e…), danh bạ / directory v2"
+        );
+        seen["map"]["valid_to"] = json!("2026-12-31T17:00:00Z");
+        assert!(line(&seen).contains("00:00, đến / until 2027-01-01 00:00, sha256"));
     }
 
     #[test]

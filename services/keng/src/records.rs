@@ -3,17 +3,19 @@
 use std::{fs, io, path::Path};
 
 use anyhow::{Context, anyhow};
-use chassis::ExitCode;
+use chassis::{Clock, ExitCode, SystemClock};
 use registry::{
     Map,
     boundaries::{BorderRule, Boundaries, Homes},
 };
+use serde_json::json;
 
 use crate::{
     Failed,
     args::{ImportArgs, RegistryArgs, RegistryCommand},
     feeds::line,
     open::check_map,
+    preflight::local,
 };
 
 /// Touching pairs that are shown one by one.
@@ -38,6 +40,15 @@ fn sum_up(map: &Map) {
         map.len(),
         borders / 2,
     ));
+    let facts = map.facts(SystemClock.now());
+    let dates = match (facts.is_dated(), facts.valid.from(), facts.valid.to()) {
+        (true, Some(from), None) => format!("từ / from {}", local(from)),
+        (true, Some(from), Some(to)) => {
+            format!("từ / from {}, đến / until {}", local(from), local(to))
+        }
+        _ => "không ghi ngày: từ khi được dùng / no dates: from its adoption".to_owned(),
+    };
+    line(&format!("phiên bản / version {}, {dates}", facts.name()));
     let sha256 = map.sha256();
     line(&format!("sha256 {}", sha256.iter().map(|b| format!("{b:02x}")).collect::<String>()));
 }
@@ -53,8 +64,11 @@ fn import(args: &ImportArgs) -> Result<(), Failed> {
     let imported = boundaries
         .to_map(rule, homes, args.with_polygons)
         .map_err(|why| anyhow!("{name}:\n{why}"))?;
-    put(&args.out, &imported.text).with_context(|| args.out.display().to_string())?;
-    sum_up(&imported.map);
+    let text = header(args) + &imported.text;
+    // Without its first line it has been read already.
+    let map = Map::parse(text.as_bytes()).map_err(|why| Failed::Usage(why.to_string()))?;
+    put(&args.out, &text).with_context(|| args.out.display().to_string())?;
+    sum_up(&map);
     if imported.homes_found > 0 {
         line(&format!(
             "{} xã không ghi tỉnh trong tệp / communes whose province the file does not say",
@@ -74,6 +88,15 @@ fn import(args: &ImportArgs) -> Result<(), Failed> {
         line(&format!("  {}-{} {:.0} m", contact.a, contact.b, contact.length_m));
     }
     Ok(())
+}
+
+/// The first line, where version and dates are told.
+fn header(args: &ImportArgs) -> String {
+    let (Some(version), Some(valid_from)) = (&args.version, &args.valid_from) else {
+        return String::new();
+    };
+    let header = json!({ "version": version, "valid_from": valid_from, "valid_to": args.valid_to });
+    format!("{}\n", json!({ "map": header }))
 }
 
 /// Writes the file beside its place first: a server that starts meanwhile reads the old map or

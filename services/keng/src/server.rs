@@ -89,7 +89,8 @@ async fn run(service: Service, options: ServerOptions, kind: Kind) -> Result<u8,
         () = log.unreadable() => {}
         () = stop.cancelled() => {}
     }
-    if !host.map_fits() {
+    // One that is dated later takes its place, as soon as the directory can be written.
+    if !host.map_fits() && !host.map_follows() {
         drain.begin("another map is in force");
         drain.finished().await;
         log.close().await;

@@ -190,10 +190,27 @@ impl Host {
         !self.other_map.load(Ordering::Acquire)
     }
 
+    /// Whether this process' map may be adopted in place of the one in force: it is dated later.
+    #[must_use]
+    pub fn map_follows(&self) -> bool {
+        let own = self.map.facts(self.clock.now());
+        self.directory.read().adopted_map().is_some_and(|adopted| adopted.gives_way_to(&own))
+    }
+
     fn check_map(&self) {
-        let adopted = self.directory.read().adopted_map();
+        let adopted = self.directory.read().adopted_map().map(|adopted| adopted.sha256);
         let differs = adopted.is_some_and(|adopted| adopted != self.map_sha256);
-        if differs && !self.other_map.swap(true, Ordering::AcqRel) {
+        if self.other_map.swap(differs, Ordering::AcqRel) == differs {
+            return;
+        }
+        if !differs {
+            // It has been adopted.
+            self.health.set(MAP_CONDITION, Ok(()));
+        } else if self.map_follows() {
+            let why = "bản đồ mới chưa được dùng / the new map has not been adopted yet";
+            self.health.set(MAP_CONDITION, Err(why.to_owned()));
+            tracing::info!("the map is a later one; nothing is decided here before it is adopted");
+        } else {
             let why = "bản đồ khác với bản đồ đang dùng / the map differs from the one in force";
             self.health.set(MAP_CONDITION, Err(why.to_owned()));
             tracing::error!("the map differs from the one in force; nothing is decided here");

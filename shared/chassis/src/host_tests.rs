@@ -21,12 +21,16 @@ use crate::{
 const MAP: &str = r#"{"code":"25126","name":"Đạ Tẻh","type":"xã","province_code":"68","province":"Lâm Đồng","lat":11.58164,"lon":107.45988,"area_geo_km2":145.75,"neighbours":[]}"#;
 
 fn host(log: &Arc<MemoryLog>, outgoing: &Outgoing) -> Host {
+    host_with(MAP, log, outgoing)
+}
+
+fn host_with(map: &str, log: &Arc<MemoryLog>, outgoing: &Outgoing) -> Host {
     let health = Health::new(&[]);
     Host::start(HostParts {
         log: log.clone(),
         outgoing: outgoing.clone(),
         lanes: 1,
-        map: Arc::new(Map::parse(MAP.as_bytes()).unwrap()),
+        map: Arc::new(Map::parse(map.as_bytes()).unwrap()),
         policies: Arc::default(),
         corridors: registry::corridors::builtin(),
         clock: Arc::new(VirtualClock::at(Millis(1_000))),
@@ -104,4 +108,60 @@ async fn a_service_has_the_host_under_its_own_name() {
     assert!(token_holder(&host, &token).is_some());
     host.drain.begin("the end");
     host.drain.finished().await;
+}
+
+/// The same commune under a changed name, with a header.
+fn map_of(version: &str, from: &str) -> String {
+    let header = format!(r#"{{"map":{{"version":"{version}","valid_from":"{from}"}}}}"#);
+    format!("{header}\n{}", MAP.replace("Đạ Tẻh", version))
+}
+
+#[tokio::test]
+async fn a_map_that_is_dated_later_takes_the_place_of_the_one_in_force() {
+    let (log, outgoing) = (Arc::new(MemoryLog::new()), Outgoing::default());
+    let start = async |map: &str| {
+        let host = host_with(map, &log, &outgoing);
+        host.caught_up().await;
+        host
+    };
+    let adopt = async |host: &Host| {
+        host.clerk.adopt_map(actor::service("test"), &host.map, Millis(1_000)).await
+    };
+    let old = start(&map_of("a", "2025-07-01")).await;
+    adopt(&old).await.unwrap();
+    adopt(&old).await.unwrap();
+    assert!(old.map_fits() && !old.map_follows());
+
+    // What says no dates, or earlier ones, is another map, and stays so.
+    let other = Err(registry::ClerkError::Refused {
+        code: "other-map".to_owned(),
+        field: "sha256".to_owned(),
+    });
+    for map in [MAP.to_owned(), map_of("b", "2025-06-30")] {
+        let wrong = start(&map).await;
+        assert!(!wrong.map_fits() && !wrong.map_follows());
+        assert_eq!(adopt(&wrong).await, other);
+    }
+
+    let new = start(&map_of("b", "2027-01-01")).await;
+    assert!(!new.map_fits() && new.map_follows(), "nothing is decided before it is adopted");
+    assert!(!new.health.readiness().ready);
+    adopt(&new).await.unwrap();
+    for (host, fits) in [(&new, true), (&old, false)] {
+        let of_map = |it: &crate::health::Condition| it.name == MAP_CONDITION && it.ok == fits;
+        let told = async {
+            while !host.health.readiness().conditions.iter().any(of_map) {
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::time::timeout(std::time::Duration::from_secs(10), told).await.unwrap();
+        assert_eq!(host.map_fits(), fits);
+    }
+    let directory = new.directory.read();
+    let versions = |maps: &[domain::maps::MapFacts]| -> Vec<_> {
+        maps.iter().map(|map| (map.name().to_string(), map.valid.to())).collect()
+    };
+    let begins = directory.adopted_map().and_then(|map| map.valid.from());
+    assert_eq!(versions(directory.maps().before()), [("a".to_owned(), begins)]);
+    assert_eq!(directory.version(&EntityName::map()), 4, "one a command, refusals among them");
 }

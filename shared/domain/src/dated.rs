@@ -1,6 +1,7 @@
-//! What is in force from one instant to another: versions of the map and of the directory.
+//! What is in force from one instant to another, and versions of the directory; for the map see
+//! [`crate::maps`].
 //!
-//! Adopting a version is an event with its hash, so that the replay of an old alert finds the map
+//! Adopting a version is an event with its hash, so that the replay of an old alert finds the staff
 //! of its day. Two versions are never in force at once, and no past is rewritten.
 
 use crate::{
@@ -39,6 +40,12 @@ impl Validity {
     #[must_use]
     pub fn to(self) -> Option<Millis> {
         self.to
+    }
+
+    /// The same, with an end no later than `end`.
+    #[must_use]
+    pub fn until(self, end: Millis) -> Self {
+        Self { to: Some(self.to.map_or(end, |to| to.min(end))), ..self }
     }
 
     /// Whether it holds at `at`.
@@ -233,7 +240,7 @@ mod tests {
     }
 
     #[test]
-    fn an_old_alert_finds_the_map_of_its_day() {
+    fn an_old_alert_finds_the_version_of_its_day() {
         let versions = given(&[
             adopt(1, None, None),
             adopt(2, Some(100), None),

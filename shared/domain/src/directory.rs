@@ -3,10 +3,13 @@
 //! Officers' addresses, rosters too. Each is an entity of its own, and all are decided alike: what
 //! is recorded already is already true.
 
+use std::sync::Arc;
+
 use crate::{
     dated::Validity,
     decider::{Decider, Refusal},
     ids::{ChannelId, GroupId, Home, Millis, OfficerId, RecordId},
+    maps::MapFacts,
     rights::Standing,
     roster::Duty,
     values::{GroupKind, Role},
@@ -117,7 +120,7 @@ pub enum DirectoryCommand {
         /// Its public id.
         id: String,
     },
-    /// Write down which map is in force.
+    /// Write down which map is in force, and from when on.
     AdoptMap(MapFacts),
     /// Add or change how an officer is reached.
     RecordContact {
@@ -128,15 +131,6 @@ pub enum DirectoryCommand {
     },
     /// Set who is asked at a place.
     RecordRoster(RosterFacts),
-}
-
-/// Which map.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct MapFacts {
-    /// SHA-256 of its lines, sorted by code, each in RFC 8785 form.
-    pub sha256: [u8; 32],
-    /// How many communes it has.
-    pub communes: u32,
 }
 
 /// What is recorded of the directory.
@@ -159,7 +153,12 @@ pub enum DirectoryEvent {
         id: String,
     },
     /// A map is in force.
-    MapAdopted(MapFacts),
+    MapAdopted {
+        /// Which.
+        map: MapFacts,
+        /// The version of the map that ends where this one begins.
+        ends: Option<Arc<str>>,
+    },
     /// It is known how an officer is reached, or that has changed.
     ContactRecorded {
         /// What is open of it.
@@ -177,7 +176,7 @@ pub enum NotRecorded {
     /// There is no such token.
     #[error("no such token")]
     NoSuchToken,
-    /// Another map is in force; replacing it comes with dated maps.
+    /// Another map is in force, and this one is not dated later.
     #[error("another map is in force")]
     OtherMap,
 }
@@ -247,9 +246,10 @@ impl Decider for Entry {
                 vec![DirectoryEvent::TokenRevoked { id: id.clone() }]
             }
             (DirectoryCommand::RevokeToken { .. }, _) => return Err(NotRecorded::NoSuchToken),
-            (DirectoryCommand::AdoptMap(map), Self::Map(same)) if map == same => vec![],
-            (DirectoryCommand::AdoptMap(_), Self::Map(_)) => return Err(NotRecorded::OtherMap),
-            (DirectoryCommand::AdoptMap(map), _) => vec![DirectoryEvent::MapAdopted(*map)],
+            (DirectoryCommand::AdoptMap(map), Self::Map(before)) => adopt_map(before, map)?,
+            (DirectoryCommand::AdoptMap(map), _) => {
+                vec![DirectoryEvent::MapAdopted { map: map.clone(), ends: None }]
+            }
             (DirectoryCommand::RecordContact { content, .. }, Self::Contact(same))
                 if same == content =>
             {
@@ -271,11 +271,24 @@ impl Decider for Entry {
             DirectoryEvent::GroupRecorded { content, .. } => Self::Group(*content),
             DirectoryEvent::TokenMade(_) => Self::Token { revoked: false },
             DirectoryEvent::TokenRevoked { .. } => Self::Token { revoked: true },
-            DirectoryEvent::MapAdopted(map) => Self::Map(*map),
+            DirectoryEvent::MapAdopted { map, .. } => Self::Map(map.clone()),
             DirectoryEvent::ContactRecorded { content, .. } => Self::Contact(*content),
             DirectoryEvent::RosterRecorded(facts) => Self::Roster(facts.clone()),
         }
     }
+}
+
+/// Another map only where it is dated later: then the one before ends where it begins.
+fn adopt_map(before: &MapFacts, map: &MapFacts) -> Result<Vec<DirectoryEvent>, NotRecorded> {
+    let is_same = before.sha256 == map.sha256;
+    if before.says(map) {
+        return Ok(vec![]);
+    }
+    if !is_same && !before.gives_way_to(map) {
+        return Err(NotRecorded::OtherMap);
+    }
+    let ends = (!is_same).then(|| before.name());
+    Ok(vec![DirectoryEvent::MapAdopted { map: map.clone(), ends }])
 }
 
 #[cfg(test)]
@@ -304,7 +317,6 @@ mod tests {
             expires_at: None,
         });
         let revoke = DirectoryCommand::RevokeToken { id: "t1".into() };
-        let map = |n| DirectoryCommand::AdoptMap(MapFacts { sha256: [n; 32], communes: 1 });
         let contact = |content| DirectoryCommand::RecordContact {
             facts: ContactFacts { officer: "an".parse().unwrap(), reachable: true },
             content: RecordId::of_purpose(content),
@@ -331,7 +343,46 @@ mod tests {
         check(std::slice::from_ref(&token), &revoke, Ok(1));
         check(&[token.clone(), revoke.clone()], &revoke, Ok(0));
         check(&[], &revoke, Err(NotRecorded::NoSuchToken));
-        check(&[map(1)], &map(1), Ok(0));
-        check(&[map(1)], &map(2), Err(NotRecorded::OtherMap));
+    }
+
+    #[test]
+    fn another_map_is_adopted_where_it_is_dated_later() {
+        let map = |hash, version: Option<&str>, from: Option<i64>| {
+            let valid = Validity::of(from.map(Millis), None).unwrap();
+            let version = version.map(|version| version.parse().unwrap());
+            DirectoryCommand::AdoptMap(MapFacts::of([hash; 32], 1, version, valid))
+        };
+        let (bare, recorded_before_dates) = (map(1, None, Some(50)), map(1, None, None));
+        let dated = |hash, from| map(hash, Some("v"), Some(from));
+        let given = |command: &DirectoryCommand| vec![command.clone()];
+        check(&[], &bare, Ok(1));
+        check(&given(&bare), &map(1, None, Some(60)), Ok(0));
+        // The communes have a version now; once.
+        check(&given(&bare), &dated(1, 10), Ok(1));
+        check(&given(&recorded_before_dates), &dated(1, 10), Ok(1));
+        check(&[bare.clone(), dated(1, 10)], &dated(1, 11), Ok(0));
+        check(&[bare.clone(), dated(1, 10)], &bare, Ok(0));
+        // Another map.
+        let other = Err(NotRecorded::OtherMap);
+        check(&given(&bare), &map(2, None, Some(60)), other);
+        check(&given(&bare), &dated(2, 50), other);
+        check(&given(&bare), &dated(2, 51), Ok(1));
+        check(&given(&recorded_before_dates), &dated(2, 51), other);
+        check(&[bare.clone(), dated(2, 51)], &bare, other);
+        check(&[bare.clone(), dated(2, 51)], &dated(1, 51), other);
+        check(&[bare, dated(2, 51)], &dated(1, 52), Ok(1));
+    }
+
+    #[test]
+    fn who_adopts_another_map_says_which_one_ends() {
+        let map = |hash, version: &str, from| {
+            let valid = Validity::of(Some(Millis(from)), None).unwrap();
+            MapFacts::of([hash; 32], 1, Some(version.parse().unwrap()), valid)
+        };
+        let (before, after) = (map(1, "a", 1), map(2, "b", 2));
+        let entry = Entry::Map(before);
+        let events = entry.decide(&DirectoryCommand::AdoptMap(after.clone()), &()).unwrap();
+        let ends = Some("a".into());
+        assert_eq!(events, [DirectoryEvent::MapAdopted { map: after, ends }]);
     }
 }

@@ -328,6 +328,11 @@ pub struct GroupId(Arc<str>);
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ChannelId(Arc<str>);
 
+/// The version of a map, as its file names it: 1 to 32 characters of `A–Z a–z 0–9 - _ :`, as
+/// `2025-07-01`.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct MapVersion(Arc<str>);
+
 macro_rules! names {
     ($name:ident, $most:literal, $what:literal) => {
         impl $name {
@@ -355,6 +360,7 @@ macro_rules! names {
 names!(OfficerId, 64, "an officer's id (1 to 64 of A-Z a-z 0-9 - _ :)");
 names!(GroupId, 64, "a group's id (1 to 64 of A-Z a-z 0-9 - _ :)");
 names!(ChannelId, 32, "a channel's id (1 to 32 of A-Z a-z 0-9 - _ :)");
+names!(MapVersion, 32, "a map's version (1 to 32 of A-Z a-z 0-9 - _ :)");
 
 #[cfg(test)]
 mod tests {

@@ -19,6 +19,7 @@ pub mod headline;
 pub mod ids;
 pub mod lane;
 pub mod limits;
+pub mod maps;
 pub mod matching;
 pub mod policy;
 pub mod preflight;

@@ -129,7 +129,8 @@ fn a_commit_without_events_is_a_line_too() {
 fn hashes_are_hex_and_a_recovered_commit_is_shown() {
     let entity = EntityName::map();
     let sha256 = Bytes::from_static(&[0xab; 32]);
-    let adopted = Event::MapAdopted(v1::MapAdopted { sha256, communes: 3 });
+    let old = v1::MapAdopted { sha256, communes: 3, ..v1::MapAdopted::default() };
+    let adopted = Event::MapAdopted(old);
     let lost = commit(Class::Alert, &entity, 1, "adopt", AT, events([adopted]));
     let shown = &lines(lost.clone())[0];
     assert_eq!(shown.data["sha256"], "ab".repeat(32));
@@ -139,6 +140,33 @@ fn hashes_are_hex_and_a_recovered_commit_is_shown() {
     assert_eq!(line.kind, "Recovered");
     let event = &line.data["original"]["events"]["events"][0];
     assert_eq!(event["map_adopted"]["communes"], 3);
+}
+
+#[test]
+fn a_map_is_shown_with_its_version_and_dates() {
+    let entity = EntityName::map();
+    let shown = |adopted: v1::MapAdopted| {
+        let outcome = events([Event::MapAdopted(adopted)]);
+        texts(&lines(commit(Class::Alert, &entity, 1, "adopt", AT, outcome))).pop().unwrap()
+    };
+    let old = v1::MapAdopted {
+        sha256: Bytes::from_static(&[0xab; 32]),
+        communes: 3,
+        ..v1::MapAdopted::default()
+    };
+    let text = shown(old.clone());
+    assert!(text.ends_with(": abababababab, 3 xã / communes"), "{text}");
+    let dated = v1::MapAdopted {
+        version: "2027-01-01".to_owned(),
+        valid_from_ms: Some(1_798_736_400_000),
+        valid_to_ms: Some(1_830_272_400_000),
+        ends: "2025-07-01".to_owned(),
+        ..old
+    };
+    let text = shown(dated);
+    let wanted = ": 2027-01-01, 3 xã / communes, từ / from 00:00 01/01/2027, đến / until 00:00 \
+                  01/01/2028, thay / in place of 2025-07-01";
+    assert!(text.ends_with(wanted), "{text}");
 }
 
 #[test]

@@ -10,6 +10,8 @@ use crate::line::{Line, timestamp};
 const OFFSET_H: i8 = 7;
 /// So many communes are named; of more, how many.
 const COMMUNES_SHOWN_MAX: usize = 12;
+/// So many digits of the hash are the version of a map that has no other.
+const HASH_DIGITS: usize = 12;
 /// Data of messages that have no words of their own are cut here.
 const DATA_CHARS_MAX: usize = 120;
 
@@ -49,6 +51,7 @@ const WORDS: &[(&str, &str)] = &[
     ("RecordContact", "ghi cách liên hệ cán bộ / record how an officer is reached"),
     ("RecordRoster", "ghi đầu mối và lịch trực / record contacts and duty"),
     ("AdoptDirectory", "dùng bản danh bạ / adopt a version of the directory"),
+    ("MapAdopted", "đã dùng bản đồ / adopted a map"),
     ("ContactRecorded", "đã ghi cách liên hệ / recorded how an officer is reached"),
     ("RosterRecorded", "đã ghi đầu mối và lịch trực / recorded contacts and duty"),
     ("DirectoryAdopted", "đã dùng bản danh bạ / adopted a version of the directory"),
@@ -159,6 +162,7 @@ fn detail(line: &Line, has_words: bool) -> String {
         "NearAlertExpiry" | "AlertExpiryNear" => until(data, "expires_at_ms"),
         "AskFreeze" | "ConfirmFreeze" | "FreezeAsked" => until(data, "until_ms"),
         "ProposeMatch" | "MatchProposed" => proposal(data),
+        "AdoptMap" | "MapAdopted" => map(data),
         "DeliveriesStopped" => text("reason").to_owned(),
         "Refused" => [text("code"), text("field")].join(" ").trim_end().to_owned(),
         _ if has_words => String::new(),
@@ -195,6 +199,26 @@ fn attested(data: &Value) -> String {
     let group = |target: &Value| target.get("group").and_then(Value::as_str).map(str::to_owned);
     let groups: Vec<String> = list(data, "targets").iter().filter_map(group).collect();
     format!("{}: {}", revision(data), groups.join(" "))
+}
+
+/// Which map, and when it holds; what was written before maps had dates has neither.
+fn map(data: &Value) -> String {
+    let text = |name: &str| data.get(name).and_then(Value::as_str).filter(|text| !text.is_empty());
+    let hash = || text("sha256").unwrap_or_default().chars().take(HASH_DIGITS).collect();
+    let communes = data.get("communes").and_then(Value::as_u64).unwrap_or_default();
+    let mut said = format!(
+        "{}, {communes} xã / communes",
+        text("version").map_or_else(hash, ToOwned::to_owned)
+    );
+    for (field, words) in [("valid_from_ms", "từ / from"), ("valid_to_ms", "đến / until")] {
+        if data.get(field).is_some() {
+            said.push_str(&format!(", {words} {}", clock(data, field)));
+        }
+    }
+    if let Some(ends) = text("ends") {
+        said.push_str(&format!(", thay / in place of {ends}"));
+    }
+    said
 }
 
 fn revision(data: &Value) -> String {

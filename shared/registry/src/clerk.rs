@@ -10,7 +10,7 @@ use std::{sync::Arc, time::Duration};
 use bytes::Bytes;
 use domain::{
     dated::Versions,
-    directory::{Entry, MapFacts, TokenFacts},
+    directory::{Entry, TokenFacts},
     ids::{EntityName, Home, Millis, OfficerId, RecordId},
 };
 use event_log::{
@@ -24,7 +24,7 @@ use tokio::sync::watch;
 use uuid::Uuid;
 use wire::{
     Spoken,
-    directory::token_said,
+    directory::{map_said, token_said},
     seal::{salt, seal},
     v1::{self, command::Body},
 };
@@ -166,27 +166,28 @@ impl Clerk {
         Ok(planned.len())
     }
 
-    /// Writes down which map is in force, if none is yet.
+    /// Writes down which map is in force, if none is yet, or this one is dated later.
     ///
     /// # Errors
-    /// [`ClerkError`]; `other-map` where another one is.
+    /// [`ClerkError`]; `other-map` where another one is, and stays.
     pub async fn adopt_map(
         &self,
         actor: v1::Actor,
         map: &Map,
         now: Millis,
     ) -> Result<(), ClerkError> {
-        let sha256 = map.sha256();
-        let adopted = self.directory.read().adopted_map();
-        if adopted == Some(sha256) {
+        let facts = map.facts(now);
+        let adopted = self.directory.read().adopted_map().cloned();
+        if adopted.as_ref().is_some_and(|adopted| adopted.says(&facts)) {
             return Ok(());
         }
-        let communes = u32::try_from(map.len()).unwrap_or(u32::MAX);
-        let facts = MapFacts { sha256, communes };
-        let purpose = format!("adopt-map/{}", hex(&facts.sha256));
-        let body =
-            Body::AdoptMap(v1::AdoptMap { sha256: Bytes::copy_from_slice(&sha256), communes });
-        let id = RecordId::of_purpose(&purpose);
+        // The same map after the same one is the same command, at whatever process; of a map
+        // without dates the moment is no part of that.
+        let after = adopted.map_or_else(|| "-".into(), |adopted| adopted.name());
+        let from_ms = facts.valid.from().filter(|_| facts.is_dated()).map_or(0, |from| from.0);
+        let (name, sha256) = (facts.name(), hex(&facts.sha256));
+        let id = RecordId::of_purpose(&format!("adopt-map/{after}/{name}/{from_ms}/{sha256}"));
+        let body = Body::AdoptMap(map_said(&facts));
         let draft = draft(id, EntityName::map(), Home::NATION, &actor, now, body);
         self.write(vec![draft], now).await?;
         Ok(())

@@ -13,6 +13,7 @@ use domain::{
     dated::{Adopted, Versions},
     directory::{DirectoryEvent, Entry, GroupFacts, TokenFacts},
     ids::{CommuneCode, EntityName, GroupId, Millis, OfficerId, ProvinceCode},
+    maps::{MapFacts, Maps},
     roster::Rosters,
 };
 use event_log::{Class, Kind, Position, Recorded};
@@ -54,7 +55,7 @@ pub struct Directory {
     token_ids: HashMap<[u8; 32], String>,
     /// The ids of revoked tokens, also of ones whose making was lost with a broker's tail.
     revoked: BTreeSet<String>,
-    map: Option<[u8; 32]>,
+    maps: Maps,
     staff: Staff,
     drills: Drills,
     versions: HashMap<EntityName, u64>,
@@ -142,10 +143,16 @@ impl Directory {
         self.officers.contains(officer)
     }
 
-    /// The SHA-256 of the map in force, as [`crate::Map::sha256`] gives it.
+    /// The map in force.
     #[must_use]
-    pub fn adopted_map(&self) -> Option<[u8; 32]> {
-        self.map
+    pub fn adopted_map(&self) -> Option<&MapFacts> {
+        self.maps.last()
+    }
+
+    /// All maps that were adopted.
+    #[must_use]
+    pub fn maps(&self) -> &Maps {
+        &self.maps
     }
 
     /// Who is asked at which commune and at which province's duty desk, and who is on duty there.
@@ -212,9 +219,9 @@ impl Directory {
                 }
                 self.revoked.insert(id);
             }
-            DirectoryEvent::MapAdopted(map) => {
-                if !(is_recovered && self.map.is_some()) {
-                    self.map = Some(map.sha256);
+            DirectoryEvent::MapAdopted { map, .. } => {
+                if !(is_recovered && self.maps.last().is_some()) {
+                    self.maps.adopt(&map);
                 }
             }
         }
@@ -344,7 +351,7 @@ fn subject(said: &Said) -> EntityName {
         DirectoryEvent::GroupRecorded { facts, .. } => EntityName::group(&facts.id),
         DirectoryEvent::TokenMade(facts) => EntityName::token(&facts.id),
         DirectoryEvent::TokenRevoked { id } => EntityName::token(id),
-        DirectoryEvent::MapAdopted(_) => EntityName::map(),
+        DirectoryEvent::MapAdopted { .. } => EntityName::map(),
         DirectoryEvent::ContactRecorded { facts, .. } => EntityName::contact(&facts.officer),
         DirectoryEvent::RosterRecorded(facts) => EntityName::roster(facts.place),
     }

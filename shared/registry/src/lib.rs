@@ -23,6 +23,7 @@ pub mod token;
 
 mod canonical;
 mod lines;
+mod map_header;
 mod map_line;
 mod map_outline;
 

@@ -2,12 +2,16 @@
 
 use std::{borrow::Cow, fmt, marker::PhantomData};
 
+use domain::ids::Millis;
 use serde::{
     Deserialize, Deserializer,
     de::{MapAccess, Visitor, value::MapAccessDeserializer},
 };
 
 use crate::fault::{Collector, Fault};
+
+/// What an end is told that does not come after its beginning.
+pub(crate) const NOT_AFTER: &str = "phải sau lúc bắt đầu / must be after the beginning";
 
 /// The lines of a file with their numbers from 1. The end of the last line may be missing; a
 /// line that is empty, or not UTF-8, is a fault.
@@ -104,6 +108,13 @@ fn told(message: &str) -> String {
 fn without_place(error: &serde_json::Error) -> String {
     let text = error.to_string();
     text.split(" at line 1 column").next().unwrap_or(&text).to_owned()
+}
+
+/// An instant.
+pub(crate) fn instant(text: &str) -> Result<Millis, String> {
+    let at: Result<jiff::Timestamp, _> = text.parse();
+    at.map(|at| Millis(at.as_millisecond()))
+        .map_err(|_| "phải là thời điểm RFC 3339 / must be an RFC 3339 time".to_owned())
 }
 
 /// A text that borrows from its line unless it was escaped there.

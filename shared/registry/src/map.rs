@@ -5,7 +5,9 @@ use std::{collections::BTreeMap, fmt, path::Path, str::FromStr, sync::Arc};
 
 use domain::{
     alert::MilliPoint,
-    ids::{CommuneCode, Home, ProvinceCode},
+    dated::Validity,
+    ids::{CommuneCode, Home, Millis, ProvinceCode},
+    maps::{MapFacts, NotInForce},
     reach::distance::{DistanceM, Located, Plane},
 };
 use sha2::{Digest, Sha256};
@@ -13,6 +15,7 @@ use sha2::{Digest, Sha256};
 use crate::{
     fault::{Collector, Faults, ReadError, read},
     lines::{numbered, parse},
+    map_header::{Header, header, is_header},
     map_line::{Facts, Line, check_name},
     map_outline::Outline,
 };
@@ -22,6 +25,10 @@ pub const MAP_BYTES_MAX: u64 = 128 << 20;
 
 /// The most communes of a map. Việt Nam had 10,599 before 2025, and has 3,321.
 pub const COMMUNES_MAX: usize = 20_000;
+
+/// 1 July 2025 in Viet Nam, when the built-in map came into force. No clock that is right shows an
+/// earlier time.
+const CLOCK_FROM: Millis = Millis(1_751_302_800_000);
 
 /// The communes of 1 July 2025 (`deploy/registry/README.md` names the sources).
 const BUILTIN: &[u8] = include_bytes!("../../../deploy/registry/vietnam-2025.jsonl");
@@ -101,6 +108,8 @@ pub struct Map {
     communes: Box<[Commune]>,
     provinces: BTreeMap<ProvinceCode, Province>,
     sha256: [u8; 32],
+    /// Where the file begins with one.
+    header: Option<Header>,
 }
 
 #[derive(Debug, Clone)]
@@ -128,11 +137,12 @@ impl Map {
         read(path, MAP_BYTES_MAX, Self::parse)
     }
 
-    /// Reads a map from JSON Lines, one commune a line, in any order. Borders and doubles are
-    /// looked at once every line is right by itself.
+    /// Reads a map from JSON Lines, one commune a line, in any order; the first line may say
+    /// version and dates instead. Borders and doubles are looked at once every line is right by
+    /// itself.
     pub fn parse(bytes: &[u8]) -> Result<Self, Faults> {
         let mut faults = Collector::default();
-        let mut sound = Vec::new();
+        let (mut sound, mut first) = (Vec::new(), None);
         let lines = numbered(bytes, &mut faults);
         faults.check()?;
         for (number, text) in lines {
@@ -145,6 +155,10 @@ impl Map {
             if faults.is_full() {
                 break;
             }
+            if number == 1 && is_header(text) {
+                first = header(number, text, &mut faults);
+                continue;
+            }
             match parse::<Line<'_>>(number, text) {
                 Err(fault) => faults.push(fault),
                 Ok(line) => {
@@ -154,6 +168,9 @@ impl Map {
             }
         }
         faults.check()?;
+        if sound.is_empty() {
+            faults.add(1, "", "tệp không có xã nào / the file has no commune");
+        }
         // Among doubles, the later line is the one that is at fault.
         sound.sort_by_key(|entry| (entry.facts.code, entry.number));
         check_doubles(&sound, &mut faults);
@@ -163,7 +180,26 @@ impl Map {
         faults.check()?;
         let sha256 = hash(&sound);
         let communes = sound.into_iter().filter_map(|entry| entry.commune(&provinces)).collect();
-        Ok(Self { communes, provinces, sha256 })
+        Ok(Self { communes, provinces, sha256, header: first })
+    }
+
+    /// What is recorded when this map is adopted at `now`. A file without version and dates holds
+    /// from then on.
+    #[must_use]
+    pub fn facts(&self, now: Millis) -> MapFacts {
+        let communes = u32::try_from(self.len()).unwrap_or(u32::MAX);
+        let (version, valid) = match &self.header {
+            Some(header) => (Some(header.version.clone()), header.valid),
+            None => (None, Validity::of(Some(now), None).unwrap_or_default()),
+        };
+        MapFacts::of(self.sha256, communes, version, valid)
+    }
+
+    /// Why it is not in force at `now`; `None` where it is, where its file says no dates, and where
+    /// the clock is so wrong that nothing can be told.
+    #[must_use]
+    pub fn not_in_force(&self, now: Millis) -> Option<NotInForce> {
+        NotInForce::at(now, self.header.as_ref()?.valid, CLOCK_FROM)
     }
 
     /// The commune of this code.
@@ -233,7 +269,8 @@ impl Map {
         Some(Located::Nearest(nearest.code))
     }
 
-    /// SHA-256 of the lines sorted by code, each as canonical JSON (RFC 8785) and a line feed.
+    /// SHA-256 of the communes' lines sorted by code, each as canonical JSON (RFC 8785) and a line
+    /// feed; the first line, which says version and dates, is no part of it.
     #[must_use]
     pub fn sha256(&self) -> [u8; 32] {
         self.sha256

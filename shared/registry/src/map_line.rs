@@ -326,7 +326,7 @@ fn within(value: f64, bounds: (f64, f64), what: (&str, &str)) -> Result<(), Stri
 }
 
 /// A day of the Gregorian calendar as `YYYY-MM-DD`.
-fn is_date(text: &str) -> bool {
+pub(crate) fn is_date(text: &str) -> bool {
     let part = |from: usize, to: usize| -> Option<u16> {
         text.get(from..to).filter(|part| part.bytes().all(|b| b.is_ascii_digit()))?.parse().ok()
     };

@@ -5,6 +5,7 @@ use bytes::Bytes;
 use domain::{
     directory::ChannelUse,
     ids::{EntityName, Home, Millis, OfficerId, RecordId},
+    maps::MapFacts,
 };
 use event_log::{Class, Key, Kind, Recorded, Seal};
 use prost::Message;
@@ -179,11 +180,26 @@ fn officers_and_the_map_are_known_once_recorded() {
     let fact = Fact::OfficerRecorded(OfficerRecorded { officer: "an".to_owned() });
     directory.apply(&commit(&entity, 1, fact)).unwrap();
     assert!(directory.officer_known(&officer));
-    for (version, byte) in [(1, 5), (2, 6)] {
-        let fact = Fact::MapAdopted(MapAdopted { sha256: vec![byte; 32].into(), communes: 2 });
-        directory.apply(&commit(&EntityName::map(), version, fact)).unwrap();
-        assert_eq!(directory.adopted_map(), Some([byte; 32]));
+    // The first was adopted before maps had dates.
+    for (version, name, from) in [(1, "", None), (2, "a", Some(100)), (3, "b", Some(200))] {
+        let sha256 = vec![if name == "b" { 6 } else { 5 }; 32].into();
+        let adopted = MapAdopted {
+            sha256,
+            communes: 2,
+            version: name.to_owned(),
+            valid_from_ms: from,
+            ..MapAdopted::default()
+        };
+        directory.apply(&commit(&EntityName::map(), version, Fact::MapAdopted(adopted))).unwrap();
     }
+    let shown = |map: &MapFacts| {
+        let ms = |at: Option<Millis>| at.map(|at| at.0);
+        (map.name().to_string(), ms(map.valid.from()), ms(map.valid.to()))
+    };
+    let in_force = directory.adopted_map().map(shown);
+    assert_eq!(in_force, Some(("b".to_owned(), Some(200), None)));
+    let before: Vec<_> = directory.maps().before().iter().map(shown).collect();
+    assert_eq!(before, [("a".to_owned(), Some(100), Some(200))]);
 }
 
 #[test]

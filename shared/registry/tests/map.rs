@@ -3,9 +3,17 @@
 
 use std::collections::BTreeMap;
 
-use domain::ids::{CommuneCode, Home};
+use domain::{
+    ids::{CommuneCode, Home, Millis},
+    maps::NotInForce,
+};
 use proptest::prelude::*;
 use registry::{CommuneKind, Fault, Faults, Map, ReadError};
+
+/// 1 July 2025, 00:00 in Viet Nam.
+const JULY_2025: Millis = Millis(1_751_302_800_000);
+/// A day later.
+const NOW: Millis = Millis(1_751_389_200_000);
 
 fn code(text: &str) -> CommuneCode {
     text.parse().unwrap()
@@ -27,6 +35,12 @@ fn the_built_in_map_is_viet_nam_of_july_2025() {
     // Computed once by another program (Python's json, keys sorted, integers without `.0`).
     let expected = "91cbf88f293eb7ed602498484eb01542a2f6448c5df2b3407d963a00490b3065";
     assert_eq!(hex(map.sha256()), expected);
+    let facts = map.facts(NOW);
+    assert_eq!((&*facts.name(), facts.communes), ("2025-07-01", 3_321));
+    assert_eq!((facts.valid.from(), facts.valid.to()), (Some(JULY_2025), None));
+    assert_eq!(map.not_in_force(NOW), None);
+    // Who has a clock as wrong as that is not told that the map is.
+    assert_eq!(map.not_in_force(Millis(0)), None);
 }
 
 #[test]
@@ -301,6 +315,77 @@ fn another_fact_is_another_hash() {
         let other = Map::parse(lines(&[], &[(field, value)]).as_bytes()).unwrap().sha256();
         assert_ne!(plain, other, "{field}");
     }
+}
+
+fn headed(map: &str) -> String {
+    format!("{{\"map\":{map}}}\n{}", lines(&[], &[]))
+}
+
+#[test]
+fn a_map_may_say_its_version_and_dates() {
+    let plain = Map::parse(lines(&[], &[]).as_bytes()).unwrap();
+    let bare = plain.facts(NOW);
+    assert_eq!(*bare.name(), hex(plain.sha256())[..12]);
+    assert_eq!((bare.valid.from(), bare.valid.to()), (Some(NOW), None));
+    assert_eq!(plain.not_in_force(NOW), None);
+    let hour = JULY_2025.plus_ms(3_600_000);
+    for (header, from, to) in [
+        (r#"{"version":"a","valid_from":"2025-07-01","valid_to":null}"#, JULY_2025, None),
+        (r#"{"version":"a","valid_from":"2025-07-01"}"#, JULY_2025, None),
+        (
+            r#"{"version":"a","valid_from":"2025-06-30T17:00:00Z","valid_to":"2025-07-01T01:00:00+07:00"}"#,
+            JULY_2025,
+            Some(hour),
+        ),
+    ] {
+        let map = Map::parse(headed(header).as_bytes()).unwrap();
+        let facts = map.facts(NOW);
+        assert_eq!((&*facts.name(), facts.valid.from(), facts.valid.to()), ("a", Some(from), to));
+        assert_eq!(map.sha256(), plain.sha256(), "the communes alone are hashed");
+        assert_eq!(map.not_in_force(NOW), to.map(NotInForce::NoLonger));
+    }
+    let later = r#"{ "version":"a", "valid_from":"2025-07-03" }"#;
+    let map = Map::parse(headed(later).as_bytes()).unwrap();
+    let begins = JULY_2025.plus_ms(2 * 86_400_000);
+    assert_eq!(map.not_in_force(NOW), Some(NotInForce::NotYet(begins)));
+}
+
+#[test]
+fn a_wrong_header_is_named_with_its_field() {
+    let from = r#""valid_from":"2025-07-01""#;
+    for (header, field, reason) in [
+        ("7".to_owned(), "map", "expected an object"),
+        ("null".to_owned(), "map", "expected an object"),
+        (format!("{{{from}}}"), "map.version", "missing field"),
+        (r#"{"version":"a"}"#.to_owned(), "map.valid_from", "missing field"),
+        (format!(r#"{{"version":"a",{from},"until":1}}"#), "map.until", "unknown field"),
+        (format!(r#"{{"version":"",{from}}}"#), "map.version", "a map's version"),
+        (format!(r#"{{"version":"bản 1",{from}}}"#), "map.version", "a map's version"),
+        (format!(r#"{{"version":7,{from}}}"#), "map.version", "invalid type"),
+        (r#"{"version":"a","valid_from":null}"#.to_owned(), "map.valid_from", "invalid type"),
+        (r#"{"version":"a","valid_from":"1/7/2025"}"#.to_owned(), "map.valid_from", "a day as"),
+        (r#"{"version":"a","valid_from":"0000-99-01"}"#.to_owned(), "map.valid_from", "a day as"),
+        (format!(r#"{{"version":"a",{from},"valid_to":"x"}}"#), "map.valid_to", "a day as"),
+        (
+            format!(r#"{{"version":"a",{from},"valid_to":"2025-07-01"}}"#),
+            "map.valid_to",
+            "after the beginning",
+        ),
+    ] {
+        let found = faults(headed(&header));
+        assert_eq!(found.len(), 1, "{header}: {found:?}");
+        assert_eq!((found[0].line, found[0].field.as_str()), (1, field), "{header}");
+        assert!(found[0].reason.contains(reason), "{header}: {}", found[0]);
+        assert!(found[0].reason.contains(" / "), "{header}: {}", found[0]);
+    }
+    let header = format!("{{\"map\":{{\"version\":\"a\",{from}}}}}\n");
+    let second = faults(lines(&[], &[]) + &header);
+    assert_eq!((second[0].line, second[0].field.as_str()), (3, "map"));
+    let alone = faults(&header);
+    assert!(alone[0].reason.contains("has no commune"), "{}", alone[0]);
+    // The lines after it keep their numbers.
+    let wrong = faults(header + &lines(&[], &[("lat", "0")]));
+    assert_eq!((wrong[0].line, wrong[0].field.as_str()), (3, "lat"));
 }
 
 /// Not a limit of time: it prints what a start pays, for who looks (`--nocapture`).

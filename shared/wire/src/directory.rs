@@ -3,16 +3,16 @@
 use bytes::Bytes;
 use domain::{
     directory::{
-        ChannelFacts, ChannelUse, DirectoryCommand, DirectoryEvent, Entry, GroupFacts, MapFacts,
-        TokenFacts,
+        ChannelFacts, ChannelUse, DirectoryCommand, DirectoryEvent, Entry, GroupFacts, TokenFacts,
     },
     ids::Home,
+    maps::MapFacts,
 };
 
 use crate::{
     NotDecodable, Spoken,
     actor::standing,
-    roster::{contact_recalled, contact_said, roster_recalled, roster_said},
+    roster::{contact_recalled, contact_said, hash, roster_recalled, roster_said, validity},
     spoken::{home_recalled, id_bytes, millis_or_none, record_id},
     v1::{self, command::Body, event::Event},
     values::{group_kind_recalled, group_kind_said, role_recalled, role_said},
@@ -105,9 +105,39 @@ pub fn token_recalled(facts: &v1::TokenFacts) -> Result<TokenFacts, NotDecodable
     })
 }
 
-fn map_recalled(sha256: &Bytes, communes: u32) -> Result<MapFacts, NotDecodable> {
-    let sha256 = sha256.as_ref().try_into().map_err(|_| NotDecodable("a hash"))?;
-    Ok(MapFacts { sha256, communes })
+/// Which map is asked to be in force, on the wire.
+#[must_use]
+pub fn map_said(map: &MapFacts) -> v1::AdoptMap {
+    v1::AdoptMap {
+        sha256: Bytes::copy_from_slice(&map.sha256),
+        communes: map.communes,
+        version: map.name().to_string(),
+        valid_from_ms: map.valid.from().map(|at| at.0),
+        valid_to_ms: map.valid.to().map(|at| at.0),
+    }
+}
+
+fn map_recalled(map: &v1::AdoptMap) -> Result<MapFacts, NotDecodable> {
+    let version = match map.version.as_str() {
+        "" => None,
+        version => Some(version.parse().map_err(|_| NotDecodable("a map's version"))?),
+    };
+    let valid = validity(map.valid_from_ms, map.valid_to_ms)?;
+    Ok(MapFacts::of(hash(&map.sha256)?, map.communes, version, valid))
+}
+
+fn adopted_said(map: &MapFacts, ends: Option<&str>) -> v1::MapAdopted {
+    let v1::AdoptMap { sha256, communes, version, valid_from_ms, valid_to_ms } = map_said(map);
+    let ends = ends.unwrap_or_default().to_owned();
+    v1::MapAdopted { sha256, communes, version, valid_from_ms, valid_to_ms, ends }
+}
+
+fn adopted_recalled(adopted: &v1::MapAdopted) -> Result<DirectoryEvent, NotDecodable> {
+    let v1::MapAdopted { sha256, communes, version, valid_from_ms, valid_to_ms, ends } =
+        adopted.clone();
+    let map =
+        map_recalled(&v1::AdoptMap { sha256, communes, version, valid_from_ms, valid_to_ms })?;
+    Ok(DirectoryEvent::MapAdopted { map, ends: (!ends.is_empty()).then(|| ends.into()) })
 }
 
 impl Spoken for Entry {
@@ -126,9 +156,7 @@ impl Spoken for Entry {
             Some(Body::RevokeToken(revoke)) => {
                 DirectoryCommand::RevokeToken { id: revoke.id.clone() }
             }
-            Some(Body::AdoptMap(map)) => {
-                DirectoryCommand::AdoptMap(map_recalled(&map.sha256, map.communes)?)
-            }
+            Some(Body::AdoptMap(map)) => DirectoryCommand::AdoptMap(map_recalled(map)?),
             Some(Body::RecordContact(record)) => DirectoryCommand::RecordContact {
                 facts: contact_recalled(record.facts.as_ref())?,
                 content: record_id(&command.id)?,
@@ -155,10 +183,9 @@ impl Spoken for Entry {
             DirectoryEvent::TokenRevoked { id } => {
                 Event::TokenRevoked(v1::TokenRevoked { id: id.clone() })
             }
-            DirectoryEvent::MapAdopted(map) => Event::MapAdopted(v1::MapAdopted {
-                sha256: Bytes::copy_from_slice(&map.sha256),
-                communes: map.communes,
-            }),
+            DirectoryEvent::MapAdopted { map, ends } => {
+                Event::MapAdopted(adopted_said(map, ends.as_deref()))
+            }
             DirectoryEvent::ContactRecorded { facts, content } => {
                 let (facts, content) = (Some(contact_said(facts)), id_bytes(content.0));
                 Event::ContactRecorded(v1::ContactRecorded { facts, content })
@@ -182,9 +209,7 @@ impl Spoken for Entry {
                 made.facts.as_ref().ok_or(NotDecodable("facts"))?,
             )?),
             Event::TokenRevoked(revoked) => DirectoryEvent::TokenRevoked { id: revoked.id.clone() },
-            Event::MapAdopted(map) => {
-                DirectoryEvent::MapAdopted(map_recalled(&map.sha256, map.communes)?)
-            }
+            Event::MapAdopted(adopted) => adopted_recalled(adopted)?,
             Event::ContactRecorded(recorded) => DirectoryEvent::ContactRecorded {
                 facts: contact_recalled(recorded.facts.as_ref())?,
                 content: record_id(&recorded.content)?,
@@ -194,5 +219,40 @@ impl Spoken for Entry {
             }
             _ => return Err(NotDecodable("an event of the directory")),
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use domain::{dated::Validity, ids::Millis};
+
+    use super::*;
+
+    #[test]
+    fn a_map_comes_back_as_it_was_said() {
+        let valid = Validity::of(Some(Millis(-7)), Some(Millis(9))).unwrap();
+        let dated = MapFacts::of([7; 32], 3, Some("2025-07-01".parse().unwrap()), valid);
+        let bare = MapFacts::of([8; 32], 3, None, valid.until(Millis(8)));
+        for (map, ends) in [(dated, Some("2024".into())), (bare, None)] {
+            let body = Some(Body::AdoptMap(map_said(&map)));
+            let heard = Entry::hear(&v1::Command { body, ..v1::Command::default() });
+            assert_eq!(heard, Ok(DirectoryCommand::AdoptMap(map.clone())));
+            let adopted = DirectoryEvent::MapAdopted { map, ends };
+            assert_eq!(Entry::recall(&Entry::say(&adopted)), Ok(adopted));
+        }
+    }
+
+    #[test]
+    fn a_map_that_was_adopted_before_maps_had_dates_is_known_by_its_hash() {
+        let sha256 = Bytes::from_static(&[0xab; 32]);
+        let old = v1::MapAdopted { sha256, communes: 3, ..v1::MapAdopted::default() };
+        let Ok(DirectoryEvent::MapAdopted { map, ends: None }) =
+            Entry::recall(&Event::MapAdopted(old.clone()))
+        else {
+            panic!("it is not recalled");
+        };
+        assert_eq!((&*map.name(), map.valid), ("abababababab", Validity::ALWAYS));
+        let wrong = v1::MapAdopted { version: "ba / bốn".to_owned(), ..old };
+        assert!(Entry::recall(&Event::MapAdopted(wrong)).is_err());
     }
 }

@@ -127,11 +127,11 @@ fn duty_recalled(duty: &v1::RosterDuty, contacts: &[Listed]) -> Result<Duty, Not
     Ok(Duty { officer: listed.officer.clone(), hours, valid })
 }
 
-fn validity(from_ms: Option<i64>, to_ms: Option<i64>) -> Result<Validity, NotDecodable> {
+pub(crate) fn validity(from_ms: Option<i64>, to_ms: Option<i64>) -> Result<Validity, NotDecodable> {
     Validity::of(from_ms.map(Millis), to_ms.map(Millis)).ok_or(NotDecodable("a validity"))
 }
 
-fn hash(bytes: &Bytes) -> Result<[u8; 32], NotDecodable> {
+pub(crate) fn hash(bytes: &Bytes) -> Result<[u8; 32], NotDecodable> {
     bytes.as_ref().try_into().map_err(|_| NotDecodable("a hash"))
 }
 

@@ -3,7 +3,7 @@
 use domain::{
     dated::Validity,
     directory::{ContactFacts, Listed},
-    ids::{Home, Millis, OfficerId},
+    ids::{Home, OfficerId},
     roster::{CONTACTS_MAX, DAY_MIN, Duty, Hours, Weekday},
     text::{Shape, plain},
     values::Role,
@@ -15,7 +15,7 @@ use super::ContactEntry;
 use crate::{
     fault::{Collector, none_of, not_text},
     groups::{NAME_CHARS_MAX, home},
-    lines::present,
+    lines::{NOT_AFTER, instant, present},
     map::Map,
 };
 
@@ -281,8 +281,6 @@ impl Reading<'_> {
     }
 }
 
-const NOT_AFTER: &str = "phải sau lúc bắt đầu / must be after the beginning";
-
 fn missing(field: &str) -> String {
     format!("thiếu trường này / missing field `{field}`")
 }
@@ -334,10 +332,4 @@ fn of_day(text: &str) -> Result<u16, String> {
         (Some(hour @ 0..=23), Some(minute @ 0..=59)) => Ok(hour * 60 + minute),
         _ => Err(wrong()),
     }
-}
-
-fn instant(text: &str) -> Result<Millis, String> {
-    let at: Result<jiff::Timestamp, _> = text.parse();
-    at.map(|at| Millis(at.as_millisecond()))
-        .map_err(|_| "phải là thời điểm RFC 3339 / must be an RFC 3339 time".to_owned())
 }

@@ -161,3 +161,49 @@ async fn another_map_on_the_same_directory_is_refused() -> Result<()> {
     ensure!(output.stdout.is_empty(), "it was never ready");
     keng.restart().await
 }
+
+#[tokio::test]
+async fn a_map_takes_the_place_of_another_from_its_day_on() -> Result<()> {
+    let town = Town::with(&[HOME], 1).await?;
+    let mut keng = town.up(&[]).await?;
+    keng.sigterm(SOON).await?;
+    let data = keng.data().to_str().context("no text")?.to_owned();
+    let dated = |name: &str, from: &str, to: Value| {
+        let header = json!({ "map": { "version": name, "valid_from": from, "valid_to": to } });
+        let lines: Vec<Value> = [header].into_iter().chain(map()).collect();
+        file(town.folder.path(), name, &lines)
+    };
+    for (from, to, why) in [
+        ("2999-01-01", Value::Null, "not in force before 2999-01-01 00:00"),
+        ("2025-07-02", json!("2025-07-03"), "no longer in force since 2025-07-03 00:00"),
+        ("2025-07-01", Value::Null, "differs from the one in force"),
+    ] {
+        let other = dated("other", from, to)?;
+        refused("up", &["--data", &data, "--registry", &other], &["--registry", why]).await?;
+    }
+
+    // The one in force begins on 1 July.
+    let next = dated("next", "2025-07-02", Value::Null)?;
+    let checked = run(&["registry", "check", &next]).await?;
+    let told = String::from_utf8_lossy(&checked.stdout);
+    ensure!(told.contains("phiên bản / version next, từ / from 2025-07-02 00:00\n"), "{told}");
+    let mut up = town.up(&["--registry", &next]).await?;
+    let shown = up.run(&["preflight"]).await?;
+    let shown = String::from_utf8_lossy(&shown.stdout);
+    ensure!(shown.contains("bản đồ / map next (3 xã / communes, từ / from 2025-07-02"), "{shown}");
+    let lines = [
+        ": 2025-07-01, 3321 xã / communes, từ / from 00:00 01/07/2025\n",
+        ": next, 3 xã / communes, từ / from 00:00 02/07/2025, thay / in place of 2025-07-01\n",
+    ];
+    // The audit follows a little behind.
+    support::eventually(SOON, async || {
+        let replayed = up.run(&["replay"]).await?;
+        let replayed = String::from_utf8_lossy(&replayed.stdout);
+        ensure!(lines.iter().all(|line| replayed.contains(line)), "{replayed}");
+        Ok(())
+    })
+    .await?;
+    up.restart().await?;
+    up.sigterm(SOON).await?;
+    refused("up", &["--data", &data], &["differs from the one in force"]).await
+}

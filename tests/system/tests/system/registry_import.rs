@@ -86,6 +86,15 @@ async fn polygons_become_a_map_that_is_checked_and_used() -> Result<()> {
     let done = import(folder.path(), &country(), &["--min-border-m", "1000"]).await?;
     ensure!(done.out.contains("2 ranh giới / borders"), "{}", done.out);
     ensure!(!done.out.contains("chạm nhau"), "{}", done.out);
+    ensure!(done.out.contains("không ghi ngày"), "{}", done.out);
+    let dated = ["--version", "2027-01-01", "--valid-from", "2027-01-01"];
+    let done = import(folder.path(), &country(), &dated).await?;
+    let told = "phiên bản / version 2027-01-01, từ / from 2027-01-01 00:00\n";
+    ensure!(done.code == Some(0) && done.out.contains(told), "{} {}", done.out, done.why);
+    let header = r#"{"map":{"valid_from":"2027-01-01","valid_to":null,"version":"2027-01-01"}}"#;
+    ensure!(fs::read_to_string(&map)?.starts_with(&format!("{header}\n{{\"code\":\"25057\"")));
+    let check = run(&["registry", "check", map.to_str().context("no text")?]).await?;
+    ensure!(done.out.starts_with(&String::from_utf8(check.stdout)?), "{}", done.out);
     Ok(())
 }
 
@@ -105,7 +114,13 @@ async fn a_wrong_file_is_told_by_feature_and_field_and_leaves_the_map_alone() ->
     ensure!(failed.why.contains("feature 4"), "{}", failed.why);
     ensure!(failed.why.contains("properties.code"), "{}", failed.why);
     ensure!(fs::read_to_string(&map)? == "as it was");
-    for options in [["--snap-m", "-1"], ["--min-border-m", "x"], ["--province", "Thanh Hoá"]] {
+    for options in [
+        ["--snap-m", "-1"],
+        ["--min-border-m", "x"],
+        ["--province", "Thanh Hoá"],
+        ["--version", "1"],
+        ["--valid-from", "2027-01-01"],
+    ] {
         let failed = import(folder.path(), &country, &options).await?;
         ensure!(failed.code == Some(64), "{options:?}: {:?} {}", failed.code, failed.why);
     }
