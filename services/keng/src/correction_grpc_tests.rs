@@ -38,6 +38,19 @@ async fn nobody_is_to_be_corrected_where_nobody_was_told() {
     assert_eq!((after.revision, after.news.as_str()), (2, "cancelled"));
     assert!(after.uncorrected.is_empty(), "{after:?}");
 
+    let told = |group: &str, note: &str| v1::AttestCorrectionRequest {
+        id: id.clone(),
+        group: group.to_owned(),
+        note: note.to_owned(),
+        ..v1::AttestCorrectionRequest::default()
+    };
+    for (request, field) in [(told("g-1", ""), "note"), (told("g-1", "Đã gọi."), "group")] {
+        let refused = client.attest_correction(asked(&server.token, field, request)).await;
+        let refused = refused.unwrap_err();
+        assert_eq!(refused.code(), Code::InvalidArgument, "{refused:?}");
+        assert!(refused.message().contains(&format!("{field}: ")), "{refused:?}");
+    }
+
     let unknown = client.list_uncorrected(list("x")).await.unwrap_err();
     assert_eq!(unknown.code(), Code::NotFound, "{unknown:?}");
     let nobody = Request::new(v1::ListUncorrectedRequest { id });
