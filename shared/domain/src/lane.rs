@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 
 use crate::{
-    delivery::{DeliveryEvent, Lease, StopReason, Target},
+    delivery::{DeliveryEvent, Lease, Plan, StopReason, Target},
     ids::Millis,
     values::News,
 };
@@ -90,6 +90,28 @@ pub struct LaneDelivery {
 }
 
 impl LaneDelivery {
+    /// What is planned for a target, to which `before` was told. An update that takes the place of
+    /// a correction which has not ended sets right, too: it is told as one, and for as long.
+    fn of(plan: &Plan, before: &[Self], at: Millis) -> Self {
+        let is_correction = |d: &&Self| d.news == News::Corrected && d.revision < plan.revision;
+        let replaced = before.iter().rfind(|d| is_correction(d) && !d.ended());
+        let replaced = replaced.filter(|_| plan.news == News::Updated);
+        let (news, give_up_at, not_before) = match replaced {
+            Some(old) => (old.news, old.give_up_at.max(plan.give_up_at), None),
+            None => (plan.news, plan.give_up_at, plan.not_before),
+        };
+        Self {
+            revision: plan.revision,
+            news,
+            planned_at: at,
+            give_up_at,
+            progress: not_before.map_or(Progress::Planned, Progress::Waiting),
+            attempts: 0,
+            last_attempt_at: None,
+            maybe_arrived: false,
+        }
+    }
+
     /// Whether nothing more will be tried.
     #[must_use]
     pub fn ended(&self) -> bool {
@@ -155,16 +177,8 @@ impl Lanes {
                     if lane.iter().any(|delivery| delivery.revision == plan.revision) {
                         continue;
                     }
-                    lane.push(LaneDelivery {
-                        revision: plan.revision,
-                        news: plan.news,
-                        planned_at: at,
-                        give_up_at: plan.give_up_at,
-                        progress: plan.not_before.map_or(Progress::Planned, Progress::Waiting),
-                        attempts: 0,
-                        last_attempt_at: None,
-                        maybe_arrived: false,
-                    });
+                    let delivery = LaneDelivery::of(plan, lane, at);
+                    lane.push(delivery);
                 }
                 let early = std::mem::take(&mut self.early);
                 early.iter().for_each(|receipt| self.receive(receipt));
@@ -385,6 +399,26 @@ mod tests {
         // What was in flight is still taken in.
         lanes.receive(&receipt(1, 1, Outcome::Delivered, None));
         assert_eq!(lanes.get(&target(1), 1).unwrap().state(), "delivered");
+    }
+
+    #[test]
+    fn an_update_in_the_place_of_a_correction_is_one() {
+        let told = |correction: Outcome, next: Option<i64>| {
+            let mut lanes = Lanes::default();
+            lanes.apply(&planned(1, News::Issued, &[0]), Millis(0));
+            lanes.receive(&receipt(0, 1, Outcome::Delivered, None));
+            lanes.apply(&planned(2, News::Corrected, &[0]), Millis(5));
+            lanes.receive(&Receipt { revision: 2, ..receipt(0, 1, correction, next) });
+            lanes.apply(&planned(3, News::Updated, &[0]), Millis(9));
+            lanes.get(&target(0), 3).unwrap().news
+        };
+        assert_eq!(told(Outcome::NotReached, Some(7)), News::Corrected);
+        assert_eq!(told(Outcome::Delivered, None), News::Updated);
+        let mut lanes = Lanes::default();
+        lanes.apply(&planned(2, News::Resolved, &[0]), Millis(0));
+        lanes.apply(&planned(3, News::Updated, &[0]), Millis(9));
+        // Opened again: nobody is to hear of an end that was none.
+        assert_eq!(lanes.get(&target(0), 3).unwrap().news, News::Updated);
     }
 
     #[test]
