@@ -481,7 +481,7 @@ fn a_communes_instructions_are_a_revision_while_the_alert_is_in_force() {
     let instruct = |words| by_service(instruct(words));
     let child = raise(AlertKind::LostChild);
     let told = |commands: &[AlertCommand]| live(commands).instructions;
-    check(&[child.clone()], &instruct("a"), Ok(("active", 2)));
+    check(std::slice::from_ref(&child), &instruct("a"), Ok(("active", 2)));
     assert_eq!(told(&[child.clone(), instruct("a")]), [(code(3), (2, id("a")))].into());
     check(&[child.clone(), instruct("a")], &instruct("a"), Ok(("active", 2)));
     let newer = [child.clone(), instruct("a"), instruct("b")];

@@ -27,7 +27,7 @@ impl Store {
             (self.append_commits(records, entries)?, Vec::new())
         };
         let head = self.lock().index.head();
-        if self.places.advance(head) {
+        if self.places.advance(head, class) {
             self.release();
         }
         let repeats = repeats.into_iter().map(|position| self.read(position));

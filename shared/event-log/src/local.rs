@@ -4,7 +4,7 @@
 //! No storage: a log lends its shelf. Not for brokers, which keep places themselves.
 
 use std::{
-    collections::{HashMap, VecDeque},
+    collections::{BTreeMap, HashMap, VecDeque},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
@@ -50,6 +50,8 @@ type Name = (String, Class);
 pub struct Places {
     state: Mutex<State>,
     head: watch::Sender<Position>,
+    /// Wakes the projections of a class: what comes in another is nothing to them.
+    grown: BTreeMap<Class, watch::Sender<()>>,
     /// Wakes followers for another reason than a new head.
     stir: watch::Sender<()>,
     given_back: Duration,
@@ -78,6 +80,7 @@ impl Places {
         Self {
             state: Mutex::default(),
             head: watch::Sender::new(head),
+            grown: Class::ALL.into_iter().map(|class| (class, watch::Sender::new(()))).collect(),
             stir: watch::Sender::new(()),
             given_back,
         }
@@ -93,14 +96,19 @@ impl Places {
         *self.head.borrow()
     }
 
-    /// The log has grown: wakes the followers. Says whether nobody is waited for, because there
-    /// is no reactor in this process.
-    pub fn advance(&self, head: Position) -> bool {
+    /// The log has grown by records of this class: wakes their followers, and the reactors of the
+    /// others, who say when all have seen the head. Says whether nobody is waited for, because
+    /// there is no reactor in this process.
+    pub fn advance(&self, head: Position, class: Class) -> bool {
         self.head.send_if_modified(|old| {
             let grown = *old < head;
             *old = head.max(*old);
             grown
         });
+        // Behind the head, so that whoever is woken sees it.
+        if let Some(grown) = self.grown.get(&class) {
+            grown.send_replace(());
+        }
         self.lock().instances.is_empty()
     }
 
@@ -145,10 +153,15 @@ pub fn follow<S: Shelf>(shelf: Arc<S>, following: &Following) -> Result<Follower
             Who::Instance { place, instance }
         }
     };
+    let grown = match who {
+        Who::Projection { .. } => places.grown.get(&following.class).map(watch::Sender::subscribe),
+        Who::Instance { .. } => None,
+    };
+    let wake = grown.map_or_else(|| Wake::Head(places.head.subscribe()), Wake::Class);
     Ok(Follower::new(LocalFollower {
         class: following.class,
         who,
-        head: places.head.subscribe(),
+        wake,
         stir: places.stir.subscribe(),
         until: head,
         caught_up: false,
@@ -176,7 +189,7 @@ struct LocalFollower<S: Shelf> {
     shelf: Arc<S>,
     class: Class,
     who: Who,
-    head: watch::Receiver<Position>,
+    wake: Wake,
     stir: watch::Receiver<()>,
     /// The head as it was when following began.
     until: Position,
@@ -188,6 +201,30 @@ struct LocalFollower<S: Shelf> {
 enum Who {
     Projection { asked: Position },
     Instance { place: Name, instance: u64 },
+}
+
+/// What a follower is woken by.
+enum Wake {
+    Head(watch::Receiver<Position>),
+    Class(watch::Receiver<()>),
+}
+
+impl Wake {
+    /// What comes from now on wakes.
+    fn begin(&mut self) {
+        match self {
+            Self::Head(head) => drop(head.borrow_and_update()),
+            Self::Class(grown) => drop(grown.borrow_and_update()),
+        }
+    }
+
+    async fn changed(&mut self) {
+        // The senders live as long as the shelf, which the follower holds.
+        let _ = match self {
+            Self::Head(head) => head.changed().await,
+            Self::Class(grown) => grown.changed().await,
+        };
+    }
 }
 
 /// What a follower finds when it looks.
@@ -202,7 +239,8 @@ impl<S: Shelf> LocalFollower<S> {
     async fn step(&mut self) -> Result<Step, FollowError> {
         loop {
             // Taken before looking: what comes after wakes the wait below.
-            let head = *self.head.borrow_and_update();
+            self.wake.begin();
+            let head = self.shelf.places().head();
             self.stir.borrow_and_update();
             let due = match self.look(head)? {
                 Found::At(position) => return self.read(position).map(Step::Record),
@@ -210,7 +248,7 @@ impl<S: Shelf> LocalFollower<S> {
                 Found::Nothing(due) => due,
             };
             tokio::select! {
-                _ = self.head.changed() => {}
+                () = self.wake.changed() => {}
                 _ = self.stir.changed() => {}
                 () = sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => {}
             }

@@ -220,7 +220,7 @@ impl Inner {
         if !held {
             self.durable.send_modify(|durable| *durable = head.max(*durable));
         }
-        self.places.advance(head);
+        self.places.advance(head, class);
         appended.ok_or_else(|| AppendError::Refused("the batch is empty".to_owned()))
     }
 }

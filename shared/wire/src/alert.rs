@@ -249,29 +249,6 @@ fn said_of_state(event: &AlertEvent) -> Event {
         AlertEvent::ReviewMissed { due } => {
             Event::AlertReviewMissed(v1::AlertReviewMissed { due_ms: due.0 })
         }
-        AlertEvent::Sighted { seen, commune, by, note } => Event::AlertSighted(v1::AlertSighted {
-            seen: Some(seen_said(*seen)),
-            commune: commune.to_string(),
-            officer: by.clone(),
-            note: id_bytes(note.0),
-        }),
-        AlertEvent::Instructed { revision, commune, content } => {
-            let (commune, content) = (commune.to_string(), id_bytes(content.0));
-            Event::AlertInstructed(v1::AlertInstructed { revision: *revision, commune, content })
-        }
-        AlertEvent::BudgetExceeded(exceeded) => {
-            let figures = Some(exceeded_said(exceeded));
-            Event::AlertBudgetExceeded(v1::AlertBudgetExceeded { figures })
-        }
-        AlertEvent::CorrectionAttested { revision, commune, targets, by, note } => {
-            Event::AlertCorrectionAttested(v1::AlertCorrectionAttested {
-                revision: *revision,
-                commune: commune.to_string(),
-                targets: targets.iter().map(target_said).collect(),
-                officer: by.clone(),
-                note: id_bytes(note.0),
-            })
-        }
         AlertEvent::Held { by } => Event::AlertHeld(v1::AlertHeld { officer: by.clone() }),
         AlertEvent::Released { revision, by } => {
             let officer = by.clone();
@@ -296,13 +273,55 @@ fn said_of_state(event: &AlertEvent) -> Event {
         AlertEvent::Expired { revision } => {
             Event::AlertExpired(v1::AlertExpired { revision: *revision })
         }
-        // `said` has said these.
+        other => said_of_communes(other),
+    }
+}
+
+/// What communes saw, did and answer for, and what it is to their groups.
+fn said_of_communes(event: &AlertEvent) -> Event {
+    match event {
+        AlertEvent::Sighted { seen, commune, by, note } => Event::AlertSighted(v1::AlertSighted {
+            seen: Some(seen_said(*seen)),
+            commune: commune.to_string(),
+            officer: by.clone(),
+            note: id_bytes(note.0),
+        }),
+        AlertEvent::Instructed { revision, commune, content } => {
+            let (commune, content) = (commune.to_string(), id_bytes(content.0));
+            Event::AlertInstructed(v1::AlertInstructed { revision: *revision, commune, content })
+        }
+        AlertEvent::BudgetExceeded(exceeded) => {
+            let figures = Some(exceeded_said(exceeded));
+            Event::AlertBudgetExceeded(v1::AlertBudgetExceeded { figures })
+        }
+        AlertEvent::CorrectionAttested { revision, commune, targets, by, note } => {
+            Event::AlertCorrectionAttested(v1::AlertCorrectionAttested {
+                revision: *revision,
+                commune: commune.to_string(),
+                targets: targets.iter().map(target_said).collect(),
+                officer: by.clone(),
+                note: id_bytes(note.0),
+            })
+        }
+        // Those above have said these.
         AlertEvent::ApprovalAsked { .. }
         | AlertEvent::ChangeAsked { .. }
         | AlertEvent::Issued { .. }
         | AlertEvent::RelayedFurther { .. }
         | AlertEvent::Widened { .. }
-        | AlertEvent::Changed { .. } => said(event),
+        | AlertEvent::Changed { .. }
+        | AlertEvent::Approved { .. }
+        | AlertEvent::Declined { .. }
+        | AlertEvent::ReviewOwed { .. }
+        | AlertEvent::Reviewed { .. }
+        | AlertEvent::ReviewMissed { .. }
+        | AlertEvent::Held { .. }
+        | AlertEvent::Released { .. }
+        | AlertEvent::Reopened { .. }
+        | AlertEvent::Cancelled { .. }
+        | AlertEvent::Resolved { .. }
+        | AlertEvent::ExpiryNear { .. }
+        | AlertEvent::Expired { .. } => said(event),
     }
 }
 
