@@ -305,17 +305,11 @@ impl Planning {
         let now = self.host.clock.now();
         let not_reached = match &ask.command {
             DeliveryCommand::Plan(plan) if plan.audience != Audience::Named => {
-                self.books.not_reached((plan.alert, plan.commune), now, self.margin_ms())
+                self.books.not_reached((plan.alert, plan.commune), now, margin_ms(&self.host))
             }
             _ => std::collections::BTreeSet::new(),
         };
         DeliveryKnown { now, not_reached }
-    }
-
-    /// A retry that is due so soon after a decision may leave before that is ordered. The
-    /// embedded log orders at once; a broker may take as long as an append is waited for.
-    fn margin_ms(&self) -> i64 {
-        if self.host.lanes == 1 { ABOUT_TO_LEAVE_MS } else { ORDERED_WITHIN_MS }
     }
 
     /// A commune has answered: a refusal stops what has not left there, and what waited for an
@@ -357,6 +351,12 @@ impl Planning {
         let command = v1::Command::decode(command.open.clone()).map_err(|why| why.to_string())?;
         Ok(relay_subject(&command).map_err(|why| why.to_string())?.1)
     }
+}
+
+/// A retry that is due so soon after a decision may leave before that is ordered. The embedded log
+/// orders at once; a broker may take as long as an append is waited for.
+pub(crate) fn margin_ms(host: &Host) -> i64 {
+    if host.lanes == 1 { ABOUT_TO_LEAVE_MS } else { ORDERED_WITHIN_MS }
 }
 
 /// What an event tells whom, and at which revision, where it has one of its own.
