@@ -7,7 +7,11 @@ use domain::{
 };
 use event_log::{Class, Key};
 
-use crate::{book::BookId, plan::{margin_ms, observation}, send::Desk};
+use crate::{
+    book::BookId,
+    plan::{margin_ms, observation},
+    send::Desk,
+};
 
 /// What could not be planned now is looked at again after this.
 const AGAIN_MS: i64 = 1_000;

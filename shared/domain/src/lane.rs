@@ -140,6 +140,8 @@ pub struct Lanes {
     pub lease: Option<Lease>,
     /// The newest revision planned.
     newest: u64,
+    /// What was stopped for everybody, and up to which revision: also what comes behind it.
+    stopped: BTreeMap<StopReason, u64>,
     /// Targets of plans that came behind a newer one: see [`Self::behind`].
     behind: BTreeSet<Target>,
     lanes: BTreeMap<Target, Vec<LaneDelivery>>,
@@ -177,6 +179,7 @@ impl Lanes {
                 if self.newest > plan.revision {
                     self.stop(plan.revision, &plan.targets, StopReason::Superseded, None, at);
                 }
+                self.stop_if_stopped(plan, at);
                 self.fall_behind(plan);
                 self.newest = self.newest.max(plan.revision);
                 // Whoever is told the new revision, or was certainly not told the old one, is
@@ -190,8 +193,25 @@ impl Lanes {
                 self.lease = Some(Lease { instance: instance.clone(), until: *lease_until });
             }
             DeliveryEvent::Stopped { reason, revision, targets, never_left } => {
+                if targets.is_empty() {
+                    let up_to = self.stopped.entry(*reason).or_default();
+                    *up_to = (*up_to).max(*revision);
+                }
                 self.stop(*revision, targets, *reason, Some(*never_left), at);
             }
+        }
+    }
+
+    /// A plan that was lost and is back may stand behind what stopped it.
+    fn stop_if_stopped(&mut self, plan: &Plan, at: Millis) {
+        // No targets would mean everybody.
+        if plan.targets.is_empty() {
+            return;
+        }
+        let stopped = self.stopped.iter().filter(|(_, up_to)| **up_to >= plan.revision);
+        let reasons: Vec<StopReason> = stopped.map(|(reason, _)| *reason).collect();
+        for reason in reasons {
+            self.stop(plan.revision, &plan.targets, reason, None, at);
         }
     }
 
@@ -439,6 +459,26 @@ mod tests {
         assert_eq!(behind(&lanes), [target(2)]);
         lanes.apply(&planned(3, News::Corrected, &[2]), Millis(3));
         assert_eq!(behind(&lanes), []);
+    }
+
+    #[test]
+    fn a_plan_that_is_back_behind_a_refusal_is_stopped() {
+        let refused = DeliveryEvent::Stopped {
+            reason: StopReason::Refused,
+            revision: 1,
+            targets: vec![],
+            never_left: false,
+        };
+        let mut lanes = Lanes::default();
+        lanes.apply(&refused, Millis(3));
+        lanes.receive(&receipt(0, 1, Outcome::NotReached, Some(2_000)));
+        lanes.receive(&receipt(1, 1, Outcome::Delivered, None));
+        lanes.apply(&planned(1, News::Issued, &[0, 1, 2]), Millis(0));
+        let states = |lanes: &Lanes| lanes.iter().map(|(_, d)| d.state()).collect::<Vec<_>>();
+        assert_eq!(states(&lanes), ["refused", "delivered", "refused"]);
+        // How it ended is told all the same.
+        lanes.apply(&planned(2, News::Resolved, &[1, 2]), Millis(9));
+        assert_eq!(lanes.open().count(), 2);
     }
 
     #[test]
