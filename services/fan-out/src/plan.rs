@@ -43,6 +43,9 @@ const ORDERED_WITHIN_MS: i64 = 6_000;
 /// the first communes are told while the next are planned.
 const PLANNED_AT_ONCE_MAX: usize = 12;
 
+/// Communes answer what was issued. Where it is not there the broker has lost it, and it comes back.
+pub(crate) const LOST: &str = "the alert that was answered is not there";
+
 /// Plans deliveries.
 pub(crate) struct Planning {
     pub(crate) host: Host,
@@ -330,8 +333,7 @@ impl Planning {
             return self.acknowledged((alert, alert_home), recorded, at).await;
         }
         let history = self.history(alert, alert_home).await?;
-        let Some(live) = history.issued() else { return Ok(vec![]) };
-        let revision = live.content.revision;
+        let revision = history.issued().ok_or(LOST)?.content.revision;
         let stop = DeliveryCommand::Stop {
             reason: StopReason::Refused,
             revision,
