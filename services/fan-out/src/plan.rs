@@ -7,7 +7,7 @@ use std::{borrow::Cow, sync::Arc, time::Duration};
 use bytes::Bytes;
 use chassis::Host;
 use domain::{
-    alert::{Alert, AlertEvent, AlertFacts, ChangeHow, Live},
+    alert::{Alert, AlertEvent, AlertFacts, ChangeHow, Closing, Live},
     delivery::{
         Audience, Delivery, DeliveryCommand, DeliveryKnown, Plan, StopReason,
         TARGETS_PER_RECORD_MAX, Target, may_be_told,
@@ -23,6 +23,7 @@ use domain::{
 use event_log::{
     At, Class, Key, Recorded,
     reactor::{Handled, React},
+    recovery,
     shell::{Answers, Ask, ExecuteError, Shell},
 };
 use futures::future::BoxFuture;
@@ -123,7 +124,10 @@ impl Planning {
             facts,
             communes,
         };
-        if let AlertEvent::Issued { revision, facts, communes, .. } = event {
+        let is_back = recovery::is_recovery(&recorded.open);
+        if let AlertEvent::Issued { revision, facts, communes, .. } = event
+            && !is_back
+        {
             let issued = telling((*revision, true), News::Issued, Audience::Named, facts, communes);
             return self.tell(&issued).await;
         }
@@ -132,16 +136,22 @@ impl Planning {
             return Ok(vec![]);
         }
         let history = self.history(alert, alert_home).await?;
+        if !history.has(recorded.id) {
+            return Err("the broker has lost it since".to_owned());
+        }
         // What was never issued was told to nobody.
         let Some(live) = history.issued() else { return Ok(vec![]) };
         let is_over = matches!(history.alert, Alert::Closed { .. });
+        let told = told.map(|told| if is_back { when_back(told, &history.alert) } else { told });
         let Some((news, audience, revision)) = told else {
             return self.hold(recorded, alert, live).await;
         };
         let facts = &live.content.facts;
         let in_force = !is_over && !live.on_hold;
         match event {
-            AlertEvent::RelayedFurther { communes, .. } | AlertEvent::Widened { communes, .. } => {
+            AlertEvent::RelayedFurther { communes, .. } | AlertEvent::Widened { communes, .. }
+                if !(is_over && is_back) =>
+            {
                 // What is over is put to nobody else.
                 if is_over {
                     return Ok(vec![]);
@@ -365,6 +375,7 @@ pub(crate) fn margin_ms(host: &Host) -> i64 {
 fn told_by(event: &AlertEvent) -> Option<(News, Audience, Option<u64>)> {
     use Audience::{Everybody, MayHaveBeenReached, Named, NotReached};
     Some(match event {
+        AlertEvent::Issued { revision, .. } => (News::Issued, Named, Some(*revision)),
         AlertEvent::RelayedFurther { .. } | AlertEvent::Widened { .. } => {
             (News::Issued, Named, None)
         }
@@ -381,8 +392,7 @@ fn told_by(event: &AlertEvent) -> Option<(News, Audience, Option<u64>)> {
             (News::Resolved, MayHaveBeenReached, Some(*revision))
         }
         AlertEvent::Expired { revision } => (News::Expired, MayHaveBeenReached, Some(*revision)),
-        AlertEvent::Issued { .. }
-        | AlertEvent::Held { .. }
+        AlertEvent::Held { .. }
         | AlertEvent::ApprovalAsked { .. }
         | AlertEvent::ChangeAsked { .. }
         | AlertEvent::Approved { .. }
@@ -393,6 +403,22 @@ fn told_by(event: &AlertEvent) -> Option<(News, Audience, Option<u64>)> {
         | AlertEvent::ExpiryNear { .. }
         | AlertEvent::Sighted { .. } => return None,
     })
+}
+
+/// What is told where a record was lost and is back: what was decided meanwhile did not know of
+/// it, and may have been told under its revision. Where the alert is over, who may have been told
+/// before hears of its end.
+fn when_back(
+    (news, audience, _): (News, Audience, Option<u64>),
+    alert: &Alert,
+) -> (News, Audience, Option<u64>) {
+    let end = match alert {
+        Alert::Closed { how: Closing::Resolved, .. } => News::Resolved,
+        Alert::Closed { how: Closing::Expired, .. } => News::Expired,
+        Alert::Closed { how: Closing::Cancelled | Closing::Declined, .. } => News::Cancelled,
+        _ => return (news, audience, None),
+    };
+    (end, Audience::MayHaveBeenReached, None)
 }
 
 /// What fan-out asks of a delivery because it observed a record.

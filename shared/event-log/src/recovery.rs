@@ -62,6 +62,13 @@ pub fn back<'a>(
     Back::Recovered(Box::new(recovered(&own, lost, next)))
 }
 
+/// Whether this is the open part of a commit that recovers another.
+#[must_use]
+pub fn is_recovery(open: &Bytes) -> bool {
+    // What a commit recovers is a part of it.
+    Origin::of(RecordId::of_purpose("any"), open).open.len() < open.len()
+}
+
 /// The commit that was decided, of itself or of one that recovers it.
 struct Origin {
     id: RecordId,
@@ -172,6 +179,7 @@ mod tests {
         assert_eq!(again.kind, Kind::Commit { version: 2 });
         assert_eq!(comes_back(&lost, &[&taker, &again]), Back::Stands(1));
         assert_eq!(comes_back(&again, &[&taker, &again]), Back::Stands(1));
+        assert_eq!((is_recovery(&again.open), is_recovery(&lost.open)), (true, false));
     }
 
     #[test]
