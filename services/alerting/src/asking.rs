@@ -41,6 +41,8 @@ const KEPT_MS: i64 = 30 * ENDED_WITHIN_MS;
 pub(crate) struct Commit<'a> {
     pub(crate) entity: &'a EntityName,
     pub(crate) home: Home,
+    /// Its record.
+    pub(crate) id: RecordId,
     /// When it was decided.
     pub(crate) at: Millis,
     /// The command that it answers.
@@ -252,7 +254,8 @@ impl Project for Asking {
             None => None,
         };
         let alert = folded.as_ref().map(|(id, alert)| (*id, alert));
-        let commit = Commit { entity, home, at, cause, events: &events, alert, live: self.live };
+        let (id, live) = (recorded.id, self.live);
+        let commit = Commit { entity, home, id, at, cause, events: &events, alert, live };
         self.watches.iter().for_each(|watch| watch.take_in(&commit));
         self.forget_ended(at);
     }

@@ -72,7 +72,16 @@ fn by_mai(taking: &mut Taking, cause: &str, event: &RelayEvent) {
 type Of<'a> = (&'a EntityName, Home, &'a [Event], Option<(AlertId, &'a Arc<Alert>)>);
 
 fn take_in(taking: &mut Taking, cause: RecordId, (entity, home, events, alert): Of<'_>) {
-    taking.take_in(&Commit { entity, home, at: Millis(1), cause, events, alert, live: true });
+    taking.take_in(&Commit {
+        id: cause,
+        entity,
+        home,
+        at: Millis(1),
+        cause,
+        events,
+        alert,
+        live: true,
+    });
 }
 
 fn onward(to: &[&str]) -> RelayEvent {

@@ -26,6 +26,8 @@ pub(crate) struct Timers {
 
 struct Waiting {
     home: Home,
+    /// Its newest commit.
+    observed: RecordId,
     alert: Arc<Alert>,
     near_expiry: NearExpiry,
     /// When something of it is due.
@@ -55,8 +57,8 @@ impl Due for Timers {
         if further(alert).is_some() {
             self.further.insert(id);
         }
-        let (home, alert) = (commit.home, Arc::clone(alert));
-        self.alerts.insert(id, Waiting { home, alert, near_expiry, at });
+        let (home, observed, alert) = (commit.home, commit.id, Arc::clone(alert));
+        self.alerts.insert(id, Waiting { home, observed, alert, near_expiry, at });
     }
 
     fn forget(&mut self, alert: AlertId) {
@@ -72,22 +74,22 @@ impl Due for Timers {
     }
 
     fn commands(&mut self, now: Millis) -> Vec<Draft> {
-        let given = |id: AlertId, home, purpose: &str, body| {
-            let of = (EntityName::alert(id), home);
+        let given = |id: AlertId, waiting: &Waiting, purpose: &str, body| {
+            let of = (EntityName::alert(id), waiting.home);
             draft(RecordId::of_purpose(purpose), of, id.0.as_bytes(), now, body)
         };
         let due = self.times.iter().take_while(|(at, _)| *at <= now).take(COMMANDS_MAX);
         let due = due.filter_map(|(_, id)| self.alerts.get_key_value(id));
         let timed = due.flat_map(|(id, waiting)| {
             let asks = asks(*id, waiting, now).into_iter();
-            asks.map(|(purpose, body)| given(*id, waiting.home, &purpose, body))
+            asks.map(|(purpose, body)| given(*id, waiting, &purpose, body))
         });
         let further = self.further.iter().take(COMMANDS_MAX).filter_map(|id| {
             let waiting = self.alerts.get(id)?;
             let (step, holds) = further(&waiting.alert)?;
-            let purpose = format!("relay/{id}/{step}/{holds}");
+            let purpose = format!("relay/{id}/{step}/{holds}/{}", waiting.observed);
             let body = Body::RelayAlertFurther(v1::RelayAlertFurther { step });
-            Some(given(*id, waiting.home, &purpose, body))
+            Some(given(*id, waiting, &purpose, body))
         });
         timed.chain(further).collect()
     }
@@ -105,12 +107,16 @@ fn further(alert: &Alert) -> Option<(u32, u32)> {
 
 /// What is asked of an alert now, each with its purpose. What was asked while an alert was on hold
 /// did nothing: afterwards it is asked anew, under another purpose.
+///
+/// So was what was answered while the log had lost the alert's newest commits, and it is used up.
+/// What always leads on is asked for anew behind each commit; growth is not, since an alert whose
+/// reach cannot be reckoned would be asked for ever.
 fn asks(id: AlertId, waiting: &Waiting, now: Millis) -> Vec<(String, Body)> {
     let alert = waiting.alert.as_ref();
     let mut asks = Vec::new();
     if let Some(at) = alert.expires_at().filter(|at| *at <= now) {
         let body = Body::ExpireAlert(v1::ExpireAlert { expires_at_ms: at.0 });
-        asks.push((format!("expire/{id}/{}", at.0), body));
+        asks.push((format!("expire/{id}/{}/{}", at.0, waiting.observed), body));
     }
     let Alert::Active(live) = alert else { return asks };
     let expires_at = live.content.facts.expires_at;
@@ -129,7 +135,92 @@ fn asks(id: AlertId, waiting: &Waiting, now: Millis) -> Vec<(String, Body)> {
         && *due <= now
     {
         let body = Body::MissAlertReview(v1::MissAlertReview { due_ms: due.0 });
-        asks.push((format!("review/{id}/{}", due.0), body));
+        asks.push((format!("review/{id}/{}/{}", due.0, waiting.observed), body));
     }
     asks
+}
+
+#[cfg(test)]
+mod tests {
+    use domain::{
+        alert::{AlertEvent, AlertFacts, Checked, NextReach},
+        decider::Decider,
+        reach::ReachRequest,
+        values::{AlertKind, AlertStatus},
+    };
+
+    use super::*;
+
+    fn home() -> Home {
+        Home { province: "68".parse().unwrap(), commune: "25126".parse().unwrap() }
+    }
+
+    fn issued() -> AlertEvent {
+        AlertEvent::Issued {
+            revision: 1,
+            facts: AlertFacts {
+                kind: AlertKind::Notice,
+                status: AlertStatus::Actual,
+                home: home(),
+                reported_at: None,
+                last_seen: None,
+                travel: None,
+                person: None,
+                legal_basis: None,
+                expires_at: Millis(9),
+                reach: ReachRequest::Auto,
+                dont_know: vec![],
+            },
+            code: "0123456789".into(),
+            content: RecordId::of_purpose("raise"),
+            by: "an".into(),
+            communes: vec![],
+            to_follow: vec![],
+            checked: Checked::default(),
+            next: NextReach::default(),
+        }
+    }
+
+    fn takes_in(timers: &mut Timers, alert: &Arc<Alert>, commit: &str) {
+        let cause = RecordId::of_purpose("cause");
+        let id = AlertId::raised_by(RecordId::of_purpose("raise"));
+        timers.take_in(&Commit {
+            entity: &EntityName::alert(id),
+            home: home(),
+            id: RecordId::of_purpose(commit),
+            at: Millis(1),
+            cause,
+            events: &[],
+            alert: Some((id, alert)),
+            live: true,
+        });
+    }
+
+    #[test]
+    fn an_expiry_that_was_answered_in_vain_is_asked_for_behind_what_came_back() {
+        let asked = |timers: &mut Timers| {
+            let commands = timers.commands(Millis(10));
+            commands.into_iter().map(|draft| draft.id).collect::<Vec<_>>()
+        };
+        let note = RecordId::of_purpose("note");
+        let active = Alert::default().evolve(&issued());
+        let resolved = active.clone().evolve(&AlertEvent::Resolved { revision: 2, note });
+        let by = "an".to_owned();
+        let reopened = resolved.clone().evolve(&AlertEvent::Reopened { revision: 3, by, note });
+        let mut timers = Timers::default();
+        takes_in(&mut timers, &Arc::new(active), "issued");
+        takes_in(&mut timers, &Arc::new(reopened.clone()), "reopened");
+        let first = asked(&mut timers);
+        assert_eq!(
+            (first.len(), asked(&mut timers) == first),
+            (1, true),
+            "the same until answered"
+        );
+        // The log had lost the opening again, so that it answered: already true.
+        takes_in(&mut timers, &Arc::new(resolved), "already true");
+        assert_eq!(asked(&mut timers), []);
+        takes_in(&mut timers, &Arc::new(reopened), "recovered");
+        let second = asked(&mut timers);
+        assert_eq!((second.len(), second == first), (1, false));
+    }
 }

@@ -168,7 +168,8 @@ impl Books {
     }
 
     /// Takes receipts in; answers whether something is still to be tried for one of their
-    /// targets: what failed, or a later revision that waited for its turn.
+    /// targets: what failed, or a later revision that waited for its turn, or was never planned
+    /// for it.
     fn received(&self, id: BookId, receipts: &[Receipt], place: At) -> bool {
         let mut shelf = self.lock();
         let Some(book) = shelf.books.get_mut(&id) else {
@@ -190,7 +191,8 @@ impl Books {
             }
             book.lanes.receive(receipt);
         }
-        receipts.iter().any(|receipt| book.lanes.has_open(&receipt.target))
+        let concerned = |target| book.lanes.has_open(target) || book.lanes.is_behind(target);
+        receipts.iter().any(|receipt| concerned(&receipt.target))
     }
 }
 

@@ -3,6 +3,7 @@
 //! It records each intent before it acts, and never claims more than it knows. It decides
 //! nothing about alerts.
 
+mod behind;
 mod book;
 mod lease;
 mod plan;

@@ -7,7 +7,7 @@ use std::{borrow::Cow, sync::Arc, time::Duration};
 use bytes::Bytes;
 use chassis::Host;
 use domain::{
-    alert::{Alert, AlertEvent, AlertFacts, ChangeHow, Live},
+    alert::{Alert, AlertEvent, AlertFacts, ChangeHow, Closing, Live},
     delivery::{
         Audience, Delivery, DeliveryCommand, DeliveryKnown, Plan, StopReason,
         TARGETS_PER_RECORD_MAX, Target, may_be_told,
@@ -23,6 +23,7 @@ use domain::{
 use event_log::{
     At, Class, Key, Recorded,
     reactor::{Handled, React},
+    recovery,
     shell::{Answers, Ask, ExecuteError, Shell},
 };
 use futures::future::BoxFuture;
@@ -42,6 +43,9 @@ const ORDERED_WITHIN_MS: i64 = 6_000;
 /// Records of one append. A small alert's plans share one, and with it the sync; of a large one
 /// the first communes are told while the next are planned.
 const PLANNED_AT_ONCE_MAX: usize = 12;
+
+/// Communes answer what was issued. Where it is not there the broker has lost it, and it comes back.
+pub(crate) const LOST: &str = "the alert that was answered is not there";
 
 /// Plans deliveries.
 pub(crate) struct Planning {
@@ -120,7 +124,10 @@ impl Planning {
             facts,
             communes,
         };
-        if let AlertEvent::Issued { revision, facts, communes, .. } = event {
+        let is_back = recovery::is_recovery(&recorded.open);
+        if let AlertEvent::Issued { revision, facts, communes, .. } = event
+            && !is_back
+        {
             let issued = telling((*revision, true), News::Issued, Audience::Named, facts, communes);
             return self.tell(&issued).await;
         }
@@ -129,9 +136,13 @@ impl Planning {
             return Ok(vec![]);
         }
         let history = self.history(alert, alert_home).await?;
+        if !history.has(recorded.id) {
+            return Err("the broker has lost it since".to_owned());
+        }
         // What was never issued was told to nobody.
         let Some(live) = history.issued() else { return Ok(vec![]) };
         let is_over = matches!(history.alert, Alert::Closed { .. });
+        let told = told.map(|told| if is_back { when_back(told, &history.alert) } else { told });
         let Some((news, audience, revision)) = told else {
             return self.hold(recorded, alert, live).await;
         };
@@ -148,7 +159,9 @@ impl Planning {
                 let own = std::slice::from_ref(own);
                 self.tell(&telling(revision, news, audience, facts, own)).await
             }
-            AlertEvent::RelayedFurther { communes, .. } | AlertEvent::Widened { communes, .. } => {
+            AlertEvent::RelayedFurther { communes, .. } | AlertEvent::Widened { communes, .. }
+                if !(is_over && is_back) =>
+            {
                 // What is over is put to nobody else.
                 if is_over {
                     return Ok(vec![]);
@@ -327,17 +340,11 @@ impl Planning {
         let now = self.host.clock.now();
         let not_reached = match &ask.command {
             DeliveryCommand::Plan(plan) if plan.audience != Audience::Named => {
-                self.books.not_reached((plan.alert, plan.commune), now, self.margin_ms())
+                self.books.not_reached((plan.alert, plan.commune), now, margin_ms(&self.host))
             }
             _ => std::collections::BTreeSet::new(),
         };
         DeliveryKnown { now, not_reached }
-    }
-
-    /// A retry that is due so soon after a decision may leave before that is ordered. The
-    /// embedded log orders at once; a broker may take as long as an append is waited for.
-    fn margin_ms(&self) -> i64 {
-        if self.host.lanes == 1 { ABOUT_TO_LEAVE_MS } else { ORDERED_WITHIN_MS }
     }
 
     /// A commune has answered: a refusal stops what has not left there, and what waited for an
@@ -358,8 +365,7 @@ impl Planning {
             return self.acknowledged((alert, alert_home), recorded, at).await;
         }
         let history = self.history(alert, alert_home).await?;
-        let Some(live) = history.issued() else { return Ok(vec![]) };
-        let revision = live.content.revision;
+        let revision = history.issued().ok_or(LOST)?.content.revision;
         let stop = DeliveryCommand::Stop {
             reason: StopReason::Refused,
             revision,
@@ -381,10 +387,17 @@ impl Planning {
     }
 }
 
+/// A retry that is due so soon after a decision may leave before that is ordered. The embedded log
+/// orders at once; a broker may take as long as an append is waited for.
+pub(crate) fn margin_ms(host: &Host) -> i64 {
+    if host.lanes == 1 { ABOUT_TO_LEAVE_MS } else { ORDERED_WITHIN_MS }
+}
+
 /// What an event tells whom, and at which revision, where it has one of its own.
 fn told_by(event: &AlertEvent) -> Option<(News, Audience, Option<u64>)> {
     use Audience::{Everybody, MayHaveBeenReached, Named, NotReached};
     Some(match event {
+        AlertEvent::Issued { revision, .. } => (News::Issued, Named, Some(*revision)),
         AlertEvent::RelayedFurther { .. } | AlertEvent::Widened { .. } => {
             (News::Issued, Named, None)
         }
@@ -402,8 +415,7 @@ fn told_by(event: &AlertEvent) -> Option<(News, Audience, Option<u64>)> {
             (News::Resolved, MayHaveBeenReached, Some(*revision))
         }
         AlertEvent::Expired { revision } => (News::Expired, MayHaveBeenReached, Some(*revision)),
-        AlertEvent::Issued { .. }
-        | AlertEvent::Held { .. }
+        AlertEvent::Held { .. }
         | AlertEvent::ApprovalAsked { .. }
         | AlertEvent::ChangeAsked { .. }
         | AlertEvent::Approved { .. }
@@ -416,6 +428,22 @@ fn told_by(event: &AlertEvent) -> Option<(News, Audience, Option<u64>)> {
         | AlertEvent::CorrectionAttested { .. }
         | AlertEvent::Sighted { .. } => return None,
     })
+}
+
+/// What is told where a record was lost and is back: what was decided meanwhile did not know of
+/// it, and may have been told under its revision. Where the alert is over, who may have been told
+/// before hears of its end.
+fn when_back(
+    (news, audience, _): (News, Audience, Option<u64>),
+    alert: &Alert,
+) -> (News, Audience, Option<u64>) {
+    let end = match alert {
+        Alert::Closed { how: Closing::Resolved, .. } => News::Resolved,
+        Alert::Closed { how: Closing::Expired, .. } => News::Expired,
+        Alert::Closed { how: Closing::Cancelled | Closing::Declined, .. } => News::Cancelled,
+        _ => return (news, audience, None),
+    };
+    (end, Audience::MayHaveBeenReached, None)
 }
 
 /// What fan-out asks of a delivery because it observed a record.

@@ -120,14 +120,6 @@ impl Desk {
         if attempt.give_up_at <= now {
             return Err(StopReason::Expired);
         }
-        // A first attempt follows its plan at once. Later than that, and before a retry, the log is
-        // asked, so that an instance that is cut off, behind, or wrong about the time tells nobody
-        // what others have called back meanwhile.
-        let age_ms = now.0.saturating_sub(attempt.planned_at.0);
-        let at_once = attempt.number == 1 && (0..AT_ONCE_MS).contains(&age_ms);
-        if !at_once && self.newest_planned(attempt).await != Some(attempt.revision) {
-            return Ok(None);
-        }
         // Groups are recorded in the class of alerts: one that is unknown may be yet to be read.
         let ready = &attempt.taken.ready;
         if *self.host.directory_seen.borrow() < ready.position {
@@ -152,6 +144,14 @@ impl Desk {
         // The gate, at the last hop: an exercise never reaches the public.
         if !may_be_told(ready.status, group.facts.kind, group.facts.exercises) {
             return Err(StopReason::Gate);
+        }
+        // A first attempt follows its plan at once. Later than that, and before a retry, the log is
+        // asked, so that an instance that is cut off, behind, or wrong about the time tells nobody
+        // what others have called back meanwhile.
+        let age_ms = now.0.saturating_sub(attempt.planned_at.0);
+        let at_once = attempt.number == 1 && (0..AT_ONCE_MS).contains(&age_ms);
+        if !at_once && self.newest_planned(attempt).await != Some(attempt.revision) {
+            return Ok(None);
         }
         // The look may have taken longer than the lease lasts, or what leaves may have been called
         // back meanwhile.

@@ -218,6 +218,7 @@ impl Desk {
     }
 
     async fn send_due(self: &Arc<Self>, id: BookId) {
+        self.catch_up(id).await;
         let due = self.due_in(id, self.host.clock.now());
         if due.is_empty() {
             return;

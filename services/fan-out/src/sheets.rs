@@ -69,6 +69,7 @@ pub(crate) struct History {
     sent: Option<Millis>,
     /// Where its newest record stands.
     position: u64,
+    records: Vec<RecordId>,
 }
 
 /// An alert at one revision.
@@ -189,8 +190,13 @@ pub(crate) async fn history(host: &Host, alert: AlertId, home: Home) -> Result<H
     let key = Key { class: Class::Alert, home, entity: EntityName::alert(alert) };
     let records = host.log.load(&key, None).await;
     let records = records.map_err(|why| NoSheet::Unavailable(why.to_string()))?;
-    let mut history =
-        History { alert: Alert::default(), revisions: BTreeMap::new(), sent: None, position: 0 };
+    let mut history = History {
+        alert: Alert::default(),
+        revisions: BTreeMap::new(),
+        sent: None,
+        position: 0,
+        records: records.iter().map(|recorded| recorded.id).collect(),
+    };
     for recorded in &records {
         history.position = recorded.position;
         let (events, at) = alert_events(recorded).ok_or(NoSheet::Held)?;
@@ -229,6 +235,11 @@ impl History {
     /// What the alert said at a revision.
     fn at(&self, revision: u64) -> Option<Standing> {
         self.revisions.range(..=revision).next_back().map(|(_, standing)| standing.clone())
+    }
+
+    /// Whether this record is in it. One that was handed out may have been lost since.
+    pub(crate) fn has(&self, record: RecordId) -> bool {
+        self.records.contains(&record)
     }
 
     /// The alert, if it was ever issued: what was not, was told to nobody.

@@ -21,7 +21,7 @@ use wire::{
     v1::{self, event::Event},
 };
 
-use crate::plan::{Planning, Telling};
+use crate::plan::{LOST, Planning, Telling};
 
 /// Whether a commune's groups are told some news.
 pub(crate) enum Turn {
@@ -85,7 +85,7 @@ impl Planning {
         at: Millis,
     ) -> Result<Vec<At>, String> {
         let history = self.history(alert, alert_home).await?;
-        let Some(live) = history.issued() else { return Ok(vec![]) };
+        let live = history.issued().ok_or(LOST)?;
         let named = live.communes.iter().find(|reached| reached.home == recorded.key.home);
         let Some(commune) = named else { return Ok(vec![]) };
         let told = Telling {

@@ -2,7 +2,7 @@
 //!
 //! What became of each attempt is in the receipts, which `lane` folds with the plans.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::{cmp::Ordering, collections::BTreeSet, sync::Arc};
 
 use crate::{
     decider::{Decider, Refusal},
@@ -39,6 +39,12 @@ pub fn delivery_id(alert: AlertId, revision: u64, target: &Target) -> String {
 pub enum DeliveryCommand {
     /// Tell this news.
     Plan(Plan),
+    /// Tell the newest news to those who may have been told by a plan that was lost, and that is
+    /// back behind it.
+    CatchUp {
+        /// The instance that would send.
+        instance: String,
+    },
     /// Send from now on.
     TakeLease {
         /// The instance.
@@ -209,8 +215,13 @@ pub struct Delivery {
     pub lease: Option<Lease>,
     /// The newest revision that was planned; 0 for none.
     pub revision: u64,
+    /// The plan for it, without its targets.
+    pub newest: Option<Plan>,
     /// Everybody who was ever planned for.
     pub targets: BTreeSet<Target>,
+    /// Those whose plan stands behind a newer one. Nobody plans what is older: such a plan was
+    /// lost meanwhile, so that whoever planned the newer one did not know of them.
+    pub behind: BTreeSet<Target>,
     /// The revision up to which everything was stopped by a refusal; 0 for none.
     pub refused_up_to: u64,
 }
@@ -240,32 +251,66 @@ impl Delivery {
         if is_refused && !plan.news.sets_right() {
             targets.clear();
         }
+        // An empty plan is recorded too: it keeps an older revision from leaving after it.
+        if targets.is_empty() {
+            return self.planned(plan, &plan.instance, &[&[]], known.now);
+        }
+        let chunks: Vec<&[Target]> = targets.chunks(TARGETS_PER_RECORD_MAX).collect();
+        self.planned(plan, &plan.instance, &chunks, known.now)
+    }
+
+    /// Whoever was told something older, and is in no plan for what is newest, hears of that; what
+    /// goes on after a refusal is told to nobody there.
+    fn catch_up(&self, instance: &str, known: &DeliveryKnown) -> Vec<DeliveryEvent> {
+        let Some(newest) = &self.newest else { return vec![] };
+        if self.refused_up_to > 0 && !newest.news.sets_right() {
+            return vec![];
+        }
+        let targets: Vec<Target> = self.behind.difference(&known.not_reached).cloned().collect();
+        let chunks: Vec<&[Target]> = targets.chunks(TARGETS_PER_RECORD_MAX).collect();
+        self.planned(newest, instance, &chunks, known.now)
+    }
+
+    /// A record for each of these parts of a plan. Who holds the lease keeps it.
+    fn planned(
+        &self,
+        plan: &Plan,
+        instance: &str,
+        parts: &[&[Target]],
+        now: Millis,
+    ) -> Vec<DeliveryEvent> {
         let (instance, lease_until) = match &self.lease {
-            Some(lease) if lease.until > known.now => (lease.instance.clone(), lease.until),
-            _ => (plan.instance.clone(), known.now.plus_ms(LEASE_MS)),
+            Some(lease) if lease.until > now => (lease.instance.clone(), lease.until),
+            _ => (instance.to_owned(), now.plus_ms(LEASE_MS)),
         };
-        // Not `..plan.clone()`, which would copy all targets for each record.
-        let planned = |targets: &[Target]| DeliveryEvent::Planned {
+        let part = |targets: &&[Target]| DeliveryEvent::Planned {
             plan: Plan {
-                alert: plan.alert,
-                alert_home: plan.alert_home,
-                commune: plan.commune,
-                revision: plan.revision,
-                news: plan.news,
-                cause: plan.cause,
                 instance: instance.clone(),
-                give_up_at: plan.give_up_at,
-                not_before: plan.not_before,
                 audience: Audience::Named,
-                targets: targets.to_vec(),
+                ..plan.with_targets(targets)
             },
             lease_until,
         };
-        // An empty plan is recorded too: it keeps an older revision from leaving after it.
-        if targets.is_empty() {
-            return vec![planned(&[])];
+        parts.iter().map(part).collect()
+    }
+}
+
+impl Plan {
+    /// The same for these. Not `..self.clone()`, which would copy all targets for each record.
+    fn with_targets(&self, targets: &[Target]) -> Self {
+        Self {
+            alert: self.alert,
+            alert_home: self.alert_home,
+            commune: self.commune,
+            revision: self.revision,
+            news: self.news,
+            cause: self.cause,
+            instance: self.instance.clone(),
+            give_up_at: self.give_up_at,
+            not_before: self.not_before,
+            audience: self.audience,
+            targets: targets.to_vec(),
         }
-        targets.chunks(TARGETS_PER_RECORD_MAX).map(planned).collect()
     }
 }
 
@@ -282,6 +327,7 @@ impl Decider for Delivery {
     ) -> Result<Vec<DeliveryEvent>, NotDelivered> {
         match command {
             DeliveryCommand::Plan(plan) => Ok(self.plan(plan, known)),
+            DeliveryCommand::CatchUp { instance } => Ok(self.catch_up(instance, known)),
             DeliveryCommand::TakeLease { instance } => match &self.lease {
                 Some(lease) if lease.instance != *instance && lease.until > known.now => {
                     Err(NotDelivered::LeaseHeld)
@@ -309,8 +355,17 @@ impl Decider for Delivery {
         match event {
             DeliveryEvent::Planned { plan, lease_until } => {
                 self.lease = Some(Lease { instance: plan.instance.clone(), until: *lease_until });
-                self.revision = self.revision.max(plan.revision);
                 self.targets.extend(plan.targets.iter().cloned());
+                match plan.revision.cmp(&self.revision) {
+                    Ordering::Less => self.behind.extend(plan.targets.iter().cloned()),
+                    Ordering::Equal => self.behind.retain(|behind| !plan.targets.contains(behind)),
+                    // Who planned it knew of everybody.
+                    Ordering::Greater => {
+                        self.behind.clear();
+                        self.revision = plan.revision;
+                        self.newest = Some(plan.with_targets(&[]));
+                    }
+                }
             }
             DeliveryEvent::LeaseTaken { instance, lease_until } => {
                 self.lease = Some(Lease { instance: instance.clone(), until: *lease_until });
@@ -433,5 +488,55 @@ mod tests {
         let events = delivery.decide(&DeliveryCommand::Plan(other), &known(5, &[])).unwrap();
         let DeliveryEvent::Planned { plan, lease_until } = &events[0] else { panic!() };
         assert_eq!((plan.instance.as_str(), *lease_until), ("one", Millis(LEASE_MS)));
+    }
+
+    /// A plan for revision 1 that was lost, and is back behind the end as revision 2.
+    fn behind_the_end() -> Delivery {
+        let issued = Delivery::default().decide(&plan(1, News::Issued, 5), &known(0, &[])).unwrap();
+        let ended = given(&[plan(2, News::Cancelled, 0)]);
+        issued.iter().fold(ended, Delivery::evolve)
+    }
+
+    #[test]
+    fn who_was_told_by_a_plan_that_was_lost_hears_of_the_end_when_it_is_back() {
+        let catch_up = DeliveryCommand::CatchUp { instance: "one".into() };
+        let delivery = behind_the_end();
+        let events = delivery.decide(&catch_up, &known(9, &[1])).unwrap();
+        let DeliveryEvent::Planned { plan: told, .. } = &events[0] else { panic!() };
+        assert_eq!((told.revision, told.news), (2, News::Cancelled));
+        assert_eq!(told.targets, [target(0), target(2), target(3), target(4)]);
+        // Once, and who was certainly not reached hears of nothing.
+        let after = events.iter().fold(delivery, Delivery::evolve);
+        assert_eq!(after.decide(&catch_up, &known(9, &[1])), Ok(vec![]));
+        // Where no plan was lost there is nobody to tell.
+        let whole = given(&[plan(1, News::Issued, 5), plan(2, News::Cancelled, 0)]);
+        assert_eq!(whole.decide(&catch_up, &known(9, &[])), Ok(vec![]));
+    }
+
+    #[test]
+    fn news_that_follows_a_plan_that_is_back_is_for_everybody() {
+        let delivery = behind_the_end();
+        let events = delivery.decide(&plan(3, News::Corrected, 0), &known(9, &[])).unwrap();
+        assert_eq!(told(&events), [5]);
+        let after = events.iter().fold(delivery, Delivery::evolve);
+        let catch_up = DeliveryCommand::CatchUp { instance: "one".into() };
+        assert_eq!(after.decide(&catch_up, &known(9, &[])), Ok(vec![]));
+    }
+
+    #[test]
+    fn after_a_refusal_a_plan_that_is_back_brings_the_end_alone() {
+        let refuse = DeliveryCommand::Stop {
+            reason: StopReason::Refused,
+            revision: 2,
+            targets: vec![],
+            never_left: false,
+        };
+        let issued = Delivery::default().decide(&plan(1, News::Issued, 2), &known(0, &[])).unwrap();
+        let catch_up = DeliveryCommand::CatchUp { instance: "one".into() };
+        for (news, planned) in [(News::Updated, vec![]), (News::Resolved, vec![2])] {
+            let before = given(&[refuse.clone(), plan(2, news, 0)]);
+            let delivery = issued.iter().fold(before, Delivery::evolve);
+            assert_eq!(told(&delivery.decide(&catch_up, &known(9, &[])).unwrap()), planned);
+        }
     }
 }

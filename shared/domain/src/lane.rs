@@ -2,7 +2,10 @@
 //!
 //! One lane per target, revisions in order, so that a cancel never overtakes its alert.
 
-use std::collections::BTreeMap;
+use std::{
+    cmp::Ordering,
+    collections::{BTreeMap, BTreeSet},
+};
 
 use crate::{
     delivery::{DeliveryEvent, Lease, Plan, StopReason, Target},
@@ -160,6 +163,10 @@ pub struct Lanes {
     pub lease: Option<Lease>,
     /// The newest revision planned.
     newest: u64,
+    /// What was stopped for everybody, and up to which revision: also what comes behind it.
+    stopped: BTreeMap<StopReason, u64>,
+    /// Targets of plans that came behind a newer one: see [`Self::behind`].
+    behind: BTreeSet<Target>,
     lanes: BTreeMap<Target, Vec<LaneDelivery>>,
     /// Receipts whose plan has not come yet: plans and receipts have no order between them.
     early: Vec<Receipt>,
@@ -187,6 +194,8 @@ impl Lanes {
                 if self.newest > plan.revision {
                     self.stop(plan.revision, &plan.targets, StopReason::Superseded, None, at);
                 }
+                self.stop_if_stopped(plan, at);
+                self.fall_behind(plan);
                 self.newest = self.newest.max(plan.revision);
                 // Whoever is told the new revision, or was certainly not told the old one, is
                 // not told the old one any more.
@@ -199,9 +208,55 @@ impl Lanes {
                 self.lease = Some(Lease { instance: instance.clone(), until: *lease_until });
             }
             DeliveryEvent::Stopped { reason, revision, targets, never_left } => {
+                if targets.is_empty() {
+                    let up_to = self.stopped.entry(*reason).or_default();
+                    *up_to = (*up_to).max(*revision);
+                }
                 self.stop(*revision, targets, *reason, Some(*never_left), at);
             }
         }
+    }
+
+    /// A plan that was lost and is back may stand behind what stopped it.
+    fn stop_if_stopped(&mut self, plan: &Plan, at: Millis) {
+        // No targets would mean everybody.
+        if plan.targets.is_empty() {
+            return;
+        }
+        let stopped = self.stopped.iter().filter(|(_, up_to)| **up_to >= plan.revision);
+        let reasons: Vec<StopReason> = stopped.map(|(reason, _)| *reason).collect();
+        for reason in reasons {
+            self.stop(plan.revision, &plan.targets, reason, None, at);
+        }
+    }
+
+    fn fall_behind(&mut self, plan: &Plan) {
+        match plan.revision.cmp(&self.newest) {
+            Ordering::Less => {
+                let of = |target: &Target| self.lanes.get(target).into_iter().flatten();
+                let heard_since = |target: &Target| of(target).any(|d| d.revision > plan.revision);
+                let behind = plan.targets.iter().filter(|target| !heard_since(target)).cloned();
+                self.behind.extend(behind);
+            }
+            Ordering::Equal => self.behind.retain(|behind| !plan.targets.contains(behind)),
+            // Who planned it knew of everybody.
+            Ordering::Greater => self.behind.clear(),
+        }
+    }
+
+    /// Targets that may have been reached by a plan that was lost, and that is back behind a newer
+    /// one whose planner did not know of them.
+    pub fn behind(&self, now: Millis, margin_ms: i64) -> impl Iterator<Item = &Target> {
+        let lane = |target: &Target| self.lanes.get(target).into_iter().flatten();
+        self.behind.iter().filter(move |target| {
+            lane(target).any(|delivery| delivery.may_have_arrived(now, margin_ms))
+        })
+    }
+
+    /// Whether the newest news was planned without knowing of this target.
+    #[must_use]
+    pub fn is_behind(&self, target: &Target) -> bool {
+        self.behind.contains(target)
     }
 
     fn stop(
@@ -312,10 +367,7 @@ fn one_delivery() -> Vec<LaneDelivery> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{
-        delivery::Plan,
-        ids::{AlertId, Home, RecordId},
-    };
+    use crate::ids::{AlertId, Home, RecordId};
 
     fn target(n: usize) -> Target {
         Target {
@@ -440,6 +492,44 @@ mod tests {
         lanes.apply(&planned(1, News::Issued, &[0]), Millis(1));
         assert_eq!(lanes.open().count(), 0);
         assert_eq!(lanes.not_reached(Millis(9), 0).count(), 0);
+    }
+
+    #[test]
+    fn who_may_have_been_told_by_a_plan_that_was_lost_is_behind_until_told() {
+        let behind = |lanes: &Lanes| lanes.behind(Millis(99), 0).cloned().collect::<Vec<_>>();
+        let mut lanes = Lanes::default();
+        lanes.apply(&planned(2, News::Cancelled, &[3]), Millis(0));
+        lanes.receive(&receipt(0, 1, Outcome::Delivered, None));
+        lanes.receive(&receipt(1, 1, Outcome::NotReached, None));
+        lanes.apply(&planned(1, News::Issued, &[0, 1, 2, 3]), Millis(1));
+        // 1 was certainly not reached, and 3 is planned for.
+        assert_eq!(behind(&lanes), [target(0), target(2)]);
+        lanes.receive(&receipt(1, 2, Outcome::Unknown, None));
+        assert_eq!(behind(&lanes), [target(0), target(1), target(2)]);
+        lanes.apply(&planned(2, News::Cancelled, &[0, 1]), Millis(2));
+        assert_eq!(behind(&lanes), [target(2)]);
+        lanes.apply(&planned(3, News::Corrected, &[2]), Millis(3));
+        assert_eq!(behind(&lanes), []);
+    }
+
+    #[test]
+    fn a_plan_that_is_back_behind_a_refusal_is_stopped() {
+        let refused = DeliveryEvent::Stopped {
+            reason: StopReason::Refused,
+            revision: 1,
+            targets: vec![],
+            never_left: false,
+        };
+        let mut lanes = Lanes::default();
+        lanes.apply(&refused, Millis(3));
+        lanes.receive(&receipt(0, 1, Outcome::NotReached, Some(2_000)));
+        lanes.receive(&receipt(1, 1, Outcome::Delivered, None));
+        lanes.apply(&planned(1, News::Issued, &[0, 1, 2]), Millis(0));
+        let states = |lanes: &Lanes| lanes.iter().map(|(_, d)| d.state()).collect::<Vec<_>>();
+        assert_eq!(states(&lanes), ["refused", "delivered", "refused"]);
+        // How it ended is told all the same.
+        lanes.apply(&planned(2, News::Resolved, &[1, 2]), Millis(9));
+        assert_eq!(lanes.open().count(), 2);
     }
 
     #[test]

@@ -3,15 +3,13 @@
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
-use bytes::Bytes;
 use domain::ids::RecordId;
 use event_log::{
     follower::hash_of,
     record::{Kind, Record},
+    recovery::{self, Back},
 };
-use prost::Message as _;
 use tokio::time::Instant;
-use wire::v1::{Commit, Entity, Event, Events, Recovered, commit::Outcome, event};
 
 use crate::{
     alarm,
@@ -192,33 +190,33 @@ impl Pass<'_> {
 
     async fn restore_commit(&self, record: &Record, version: u64) -> Result<Fate, Unhealed> {
         let (stream, subject) = (Stream::Of(record.key.class), subject::of_record(record));
-        let derived = recovered_id(record.id);
         for _race in 0..RACES_MAX {
             let history = self.inner.broker.history(stream, &subject).await?;
-            if let Some(raw) = history.iter().find(|raw| raw.id() == Some(record.id)) {
-                return Ok(Fate::Present(raw.sequence));
-            }
-            if let Some(raw) = history.iter().find(|raw| raw.id() == Some(derived)) {
-                return Ok(Fate::Present(raw.sequence));
-            }
+            let ids = history.iter().filter_map(|raw| Some((raw, raw.id()?)));
+            let ours: Vec<(&Raw, RecordId)> = ids.collect();
             let last = history.last().and_then(Raw::version).unwrap_or(0);
-            let as_it_was = last + 1 == version;
-            if last + 1 < version && !self.through_gaps {
-                return Ok(Fate::Gap);
-            }
-            let put = if as_it_was {
-                let one = std::slice::from_ref(record);
-                self.inner.writer.put_open(one, self.over, deadline()).await
-            } else {
-                self.recover(&recovered(record, last + 1)).await?
-            };
+            let said = ours.iter().map(|(raw, id)| (*id, &raw.payload));
+            let (put, fate): (_, fn(u64) -> Fate) =
+                match recovery::back(record, version, said, (last, self.through_gaps)) {
+                    Back::Stands(index) => {
+                        let there = ours.get(index).map_or(0, |(raw, _)| raw.sequence);
+                        return Ok(Fate::Present(there));
+                    }
+                    Back::Gap => return Ok(Fate::Gap),
+                    Back::AsItWas => {
+                        let one = std::slice::from_ref(record);
+                        let put = self.inner.writer.put_open(one, self.over, deadline()).await;
+                        (put, Fate::Sent)
+                    }
+                    Back::Recovered(recovered) => {
+                        (self.recover(&recovered).await?, |_| Fate::Recovered)
+                    }
+                };
             match put {
-                Ok(puts) if as_it_was => {
-                    return Ok(puts
-                        .first()
-                        .map_or(Fate::Hopeless, |put| Fate::Sent(put.position())));
+                Ok(puts) => {
+                    let put = puts.first().map(|put| fate(put.position()));
+                    return Ok(put.unwrap_or(Fate::Hopeless));
                 }
-                Ok(_) => return Ok(Fate::Recovered),
                 Err(NotPut::Conflict(_)) => {}
                 Err(NotPut::Refused(_)) => return Ok(Fate::Hopeless),
                 Err(error) => return Err(error.into()),
@@ -246,41 +244,4 @@ impl Pass<'_> {
 
 fn deadline() -> Instant {
     Instant::now() + PATIENCE
-}
-
-/// The id of the commit that recovers a lost one: there is one, however often it is tried.
-fn recovered_id(lost: RecordId) -> RecordId {
-    RecordId::of_purpose(&format!("recover/{lost}"))
-}
-
-/// The commit that carries a lost one at a version that is free. Its bytes depend on the lost one
-/// and the version only.
-fn recovered(lost: &Record, version: u64) -> Record {
-    let id = recovered_id(lost.id);
-    let bytes_of = |id: RecordId| Bytes::copy_from_slice(id.0.as_bytes());
-    let original = Commit::decode(lost.open.clone()).unwrap_or_default();
-    let fact =
-        Event { event: Some(event::Event::Recovered(Recovered { original: lost.open.clone() })) };
-    let commit = Commit {
-        id: bytes_of(id),
-        entity: Some(Entity {
-            name: lost.key.entity.to_string(),
-            province: lost.key.home.province.to_string(),
-            commune: lost.key.home.commune.to_string(),
-        }),
-        version,
-        causation: bytes_of(lost.id),
-        correlation: original.correlation,
-        actor: original.actor,
-        decided_at_ms: original.decided_at_ms,
-        outcome: Some(Outcome::Events(Events { events: vec![fact] })),
-        ..Commit::default()
-    };
-    Record {
-        id,
-        key: lost.key.clone(),
-        kind: Kind::Commit { version },
-        open: commit.encode_to_vec().into(),
-        sealed: None,
-    }
 }

@@ -13,6 +13,7 @@ pub mod place;
 pub mod projection;
 pub mod reactor;
 pub mod record;
+pub mod recovery;
 pub mod shell;
 pub mod stored;
 

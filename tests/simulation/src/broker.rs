@@ -5,12 +5,12 @@
 //! to lose a tail, to lose what was not synced, and to bring records back as healing does.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::BTreeMap,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
-use domain::ids::{AlertId, EntityName, RecordId};
+use domain::ids::{EntityName, RecordId};
 use event_log::{
     AppendError, Appended, At, Class, Key, Kind, Position, Record, Recorded, Seal, batch,
     follower::{Cursor, hash_of},
@@ -310,16 +310,6 @@ impl Broker {
         self.stir(class);
         self.lost.send_modify(|count| *count += 1);
         lost
-    }
-
-    /// The alerts of which the broker lost a decision or a plan.
-    #[must_use]
-    pub fn alerts_that_lost(&self) -> BTreeSet<AlertId> {
-        let state = self.lock();
-        let lost = state.order.iter().filter(|entry| entry.fate == Fate::Lost);
-        let keys = lost.map(|entry| &entry.recorded.key);
-        let of_alerts = keys.filter(|key| matches!(key.class, Class::Alert | Class::Delivery));
-        of_alerts.filter_map(|key| key.entity.alert_id()).collect()
     }
 
     /// Forgets the last decision on an alert, behind everybody's back.

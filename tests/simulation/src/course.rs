@@ -1,7 +1,7 @@
 //! The course of one seed: the town is built in calm, then people ask and things go wrong by the
 //! script, then the faults end and everything must come to rest.
 
-use std::{collections::BTreeSet, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use anyhow::{Context, Result, bail};
 use axum::http::Method;
@@ -57,8 +57,6 @@ pub struct Manner {
     pub mutation: Option<Mutation>,
     /// Some checks at the end are left out: for a run that is only compared with another.
     pub unchecked: bool,
-    /// What is known to be broken counts, too.
-    pub strict: bool,
 }
 
 /// Runs a seed once.
@@ -109,8 +107,7 @@ async fn live(seed: u64, manner: Manner, stillness: &Arc<Stillness>) -> Result<C
     broker.stir_all();
     let accepted: Vec<AlertId> = asking.join_all().await.into_iter().flatten().collect();
 
-    let excused = if manner.strict { BTreeSet::new() } else { broker.alerts_that_lost() };
-    let mut reading = Reading::excusing(excused);
+    let mut reading = Reading::default();
     let mut broken = targets.wrong();
     if let Err(why) = rest(&town, &targets, &mut reading).await {
         broken.push(format!("{why:#}"));

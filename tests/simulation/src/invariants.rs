@@ -32,13 +32,6 @@ pub struct Left<'a> {
     pub accepted: &'a [AlertId],
 }
 
-impl Left<'_> {
-    /// See [`Reading::is_excused`].
-    fn is_excused(&self, alert: &str) -> bool {
-        alert.parse().is_ok_and(|alert| self.reading.is_excused(&alert))
-    }
-}
-
 /// Checks them all; says what does not hold.
 #[must_use]
 pub fn broken(left: &Left<'_>) -> Vec<String> {
@@ -98,7 +91,7 @@ fn order_at_targets(left: &Left<'_>, broken: &mut Vec<String>) {
     let mut last: BTreeMap<(&str, &str), u64> = BTreeMap::new();
     for call in left.arrivals {
         let before = last.entry((&call.alert, &call.group)).or_default();
-        if *before > call.revision && !left.is_excused(&call.alert) {
+        if *before > call.revision {
             let (group, revision) = (&call.group, call.revision);
             broken.push(format!("{group} heard of revision {revision} after {before}: {call:?}"));
         }
@@ -151,9 +144,6 @@ fn everybody_who_was_told(left: &Left<'_>, broken: &mut Vec<String>) {
         last.insert((&call.alert, &call.group), call);
     }
     for ((alert, group), call) in last {
-        if left.is_excused(alert) {
-            continue;
-        }
         let known = alert.parse::<AlertId>().ok().and_then(|id| left.reading.alerts.get(&id));
         let Some(Alert::Closed { live, how }) = known else {
             broken.push(format!("{group} was told of an alert that has no end: {call:?}"));
@@ -179,7 +169,7 @@ fn everybody_else(left: &Left<'_>, broken: &mut Vec<String>) {
     for (book, revision) in &left.reading.told {
         let exercise = left.script.alerts.iter().any(|a| a.id == book.0 && a.exercise);
         for group in groups_of(book.1.as_str()) {
-            if left.reading.is_excused(&book.0) || exercise && !takes_exercises(group) {
+            if exercise && !takes_exercises(group) {
                 continue;
             }
             if let Some(why) = untold(left, book, *revision, group) {

@@ -7,10 +7,11 @@ use std::{
 };
 
 use domain::ids::RecordId;
-use event_log::{Class, Key, Kind, Position, Record};
-use prost::Message;
+use event_log::{
+    Class, Kind, Position, Record,
+    recovery::{self, Back},
+};
 use tokio::sync::watch;
-use wire::v1;
 
 use crate::broker::Broker;
 
@@ -101,41 +102,23 @@ fn restore(broker: &Arc<Broker>, record: &Record, machine: &Machine) -> Restored
         }
         return Restored::Sent;
     };
-    let derived = RecordId::of_purpose(&format!("recover/{}", record.id));
-    let history = broker.lock().history(&record.key);
-    if history.iter().any(|id| *id == record.id || *id == derived) {
-        return Restored::Present;
+    let history = broker.load(&record.key, None);
+    let said = history.iter().map(|recorded| (recorded.id, &recorded.open));
+    match recovery::back(record, version, said, (history.len() as u64, false)) {
+        Back::Stands(_) => Restored::Present,
+        Back::Gap => Restored::Gap,
+        Back::AsItWas => {
+            let _ = broker.append(std::slice::from_ref(record));
+            Restored::Sent
+        }
+        Back::Recovered(again) => {
+            let again = *again;
+            if broker.append(std::slice::from_ref(&again)).is_ok() {
+                machine.settle(&[again]);
+            }
+            Restored::Sent
+        }
     }
-    let next = history.len() as u64 + 1;
-    if next < version {
-        return Restored::Gap;
-    }
-    let again = if next == version { record.clone() } else { recovered(record, derived, next) };
-    if broker.append(std::slice::from_ref(&again)).is_ok() && next != version {
-        machine.settle(&[again]);
-    }
-    Restored::Sent
-}
-
-/// The commit that carries a lost one at a version that is free.
-fn recovered(lost: &Record, id: RecordId, version: u64) -> Record {
-    let original = v1::Commit::decode(lost.open.clone()).unwrap_or_default();
-    let fact = v1::Recovered { original: lost.open.clone() };
-    let event = v1::Event { event: Some(v1::event::Event::Recovered(fact)) };
-    let commit = v1::Commit {
-        id: bytes::Bytes::copy_from_slice(id.0.as_bytes()),
-        version,
-        causation: bytes::Bytes::copy_from_slice(lost.id.0.as_bytes()),
-        outcome: Some(v1::commit::Outcome::Events(v1::Events { events: vec![event] })),
-        entity: original.entity,
-        correlation: original.correlation,
-        actor: original.actor,
-        decided_at_ms: original.decided_at_ms,
-        ..v1::Commit::default()
-    };
-    let key: Key = lost.key.clone();
-    let open = commit.encode_to_vec().into();
-    Record { id, key, kind: Kind::Commit { version }, open, sealed: None }
 }
 
 /// How much of the tail of a class some machine has in its outbox and can say again.

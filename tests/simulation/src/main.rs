@@ -36,9 +36,6 @@ struct Args {
     /// With `--lines`: every record in full.
     #[arg(long)]
     full: bool,
-    /// What is known to be broken counts, too.
-    #[arg(long)]
-    strict: bool,
     /// With `--lines`: some checks at the end are left out.
     #[arg(long)]
     unchecked: bool,
@@ -46,7 +43,7 @@ struct Args {
 
 impl Args {
     fn manner(&self) -> Manner {
-        Manner { mutation: self.mutation, unchecked: self.unchecked, strict: self.strict }
+        Manner { mutation: self.mutation, unchecked: self.unchecked }
     }
 }
 

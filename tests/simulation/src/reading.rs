@@ -61,20 +61,9 @@ pub struct Reading {
     /// Refusals, and what they have stopped. A refusal that is brought back stops nothing twice.
     refused: BTreeSet<BookId>,
     stopped: BTreeSet<BookId>,
-    /// KNOWN to be broken, and so not waited for. Where the broker lost what it had acknowledged
-    /// of an alert or of its plans, and something newer was decided before the outbox brought it
-    /// back, ends are not told to all who were told, and expiries and stops may not come: what
-    /// comes back counts as over. Empty with `--strict`.
-    excused: BTreeSet<AlertId>,
 }
 
 impl Reading {
-    /// One that has read nothing, and excuses these alerts.
-    #[must_use]
-    pub fn excusing(excused: BTreeSet<AlertId>) -> Self {
-        Self { excused, ..Self::default() }
-    }
-
     /// Reads on to the end. What was lost before is not read; nothing may be lost afterwards.
     ///
     /// # Errors
@@ -183,8 +172,7 @@ impl Reading {
             return Some(format!("the decision on command {command}"));
         }
         let expired = |alert: &Alert| alert.expires_at().is_some_and(|at| at <= now);
-        let late = |(id, alert): &(&AlertId, &Alert)| !self.is_excused(id) && expired(alert);
-        if let Some((id, _)) = self.alerts.iter().find(late) {
+        if let Some((id, _)) = self.alerts.iter().find(|(_, alert)| expired(alert)) {
             return Some(format!("the expiry of alert {id}"));
         }
         let behind =
@@ -193,7 +181,7 @@ impl Reading {
             return Some(format!("a plan for revision {revision} of {} in {}", book.0, book.1));
         }
         let mut unstopped = self.refused.difference(&self.stopped);
-        if let Some(book) = unstopped.find(|book| !self.is_excused(&book.0)) {
+        if let Some(book) = unstopped.next() {
             return Some(format!("the stop of {} in {}", book.0, book.1));
         }
         let due = self.open().find(|(_, at)| *at <= now);
@@ -203,20 +191,12 @@ impl Reading {
     /// When something falls due next.
     #[must_use]
     pub fn next_due(&self, now: Millis) -> Option<Millis> {
-        let alerts = self.alerts.iter().filter(|(id, _)| !self.is_excused(id));
-        let expiries = alerts.filter_map(|(_, alert)| alert.expires_at());
+        let expiries = self.alerts.values().filter_map(Alert::expires_at);
         expiries.chain(self.open().map(|(_, at)| at)).filter(|at| *at > now).min()
     }
 
-    /// Whether what is known to be broken is no fault of this alert's.
-    #[must_use]
-    pub fn is_excused(&self, alert: &AlertId) -> bool {
-        self.excused.contains(alert)
-    }
-
     fn open(&self) -> impl Iterator<Item = (&str, Millis)> {
-        let lanes = self.lanes.iter().filter(|(book, _)| !self.is_excused(&book.0));
-        let open = lanes.flat_map(|(_, lanes)| lanes.open());
+        let open = self.lanes.values().flat_map(Lanes::open);
         open.filter_map(|(target, delivery)| Some((target.group.as_str(), delivery.due_at()?)))
     }
 }

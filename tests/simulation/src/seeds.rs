@@ -121,10 +121,8 @@ impl Theatre {
         if let Some(mutation) = manner.mutation.as_ref().and_then(Mutation::to_possible_value) {
             command.args(["--mutation", mutation.get_name()]);
         }
-        for (flag, given) in [("--unchecked", manner.unchecked), ("--strict", manner.strict)] {
-            if given {
-                command.arg(flag);
-            }
+        if manner.unchecked {
+            command.arg("--unchecked");
         }
         let output = command
             .env("SIMULATION_SEED", seed.to_string())

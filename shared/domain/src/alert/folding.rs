@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{Alert, AlertEvent, Closing, Content, Live, NextReach, Pending, Review};
+use crate::reach::CommuneReached;
 
 impl Alert {
     pub(super) fn folded(self, event: &AlertEvent) -> Self {
@@ -10,12 +11,19 @@ impl Alert {
             // A record that the broker lost and that was appended again later may come after
             // the end: cancelled outranks resolved, and any end outranks active.
             (
-                closed @ Self::Closed { .. },
-                AlertEvent::ApprovalAsked { .. }
-                | AlertEvent::Issued { .. }
-                | AlertEvent::Expired { .. },
+                before @ (Self::AwaitingApproval(_) | Self::Active(_) | Self::Closed { .. }),
+                AlertEvent::ApprovalAsked { .. },
             )
-            | (
+            | (before @ Self::Closed { .. }, AlertEvent::Expired { .. }) => before,
+            (Self::Active(mut live), AlertEvent::Issued { communes, to_follow, .. }) => {
+                live.put_to(communes, to_follow);
+                Self::Active(live)
+            }
+            (Self::Closed { mut live, how }, AlertEvent::Issued { revision, communes, .. }) => {
+                live.was_put_to(communes, *revision);
+                Self::Closed { live, how }
+            }
+            (
                 closed @ Self::Closed { how: Closing::Cancelled, .. },
                 AlertEvent::Resolved { .. } | AlertEvent::Reopened { .. },
             ) => closed,
@@ -56,7 +64,7 @@ impl Alert {
                 before.closed(*revision, Closing::Expired)
             }
             (Self::Closed { mut live, .. }, AlertEvent::Reopened { revision, .. }) => {
-                live.content.revision = live.content.revision.max(*revision);
+                live.content.revised(*revision);
                 live.pending = None;
                 // Growth begins anew with the next reckoning.
                 live.next = NextReach::default();
@@ -80,10 +88,18 @@ impl Alert {
             Self::AwaitingApproval(content) => Live::of(content),
             Self::Active(live) | Self::Closed { live, .. } => live,
         };
-        live.content.revision = revision;
+        live.content.revised(revision);
         live.pending = None;
         live.on_hold = false;
         Self::Closed { live, how }
+    }
+}
+
+impl Content {
+    /// It is changed as this revision. What was lost and is back may bear one that was told
+    /// meanwhile: then it is the next.
+    fn revised(&mut self, revision: u64) {
+        self.revision = revision.max(self.revision + 1);
     }
 }
 
@@ -112,6 +128,29 @@ impl Live {
         }
     }
 
+    /// It is put to these, too. What was lost and is back may name some that are known, and some
+    /// that must hear of an end that was decided without knowing of them.
+    fn put_to(&mut self, communes: &[CommuneReached], to_follow: &[CommuneReached]) {
+        for reached in communes {
+            self.to_follow.retain(|waits| waits.home != reached.home);
+            if !self.communes.iter().any(|known| known.home == reached.home) {
+                self.communes.push(*reached);
+            }
+        }
+        for reached in to_follow {
+            let mut known = self.communes.iter().chain(&self.to_follow);
+            if !known.any(|known| known.home == reached.home) {
+                self.to_follow.push(*reached);
+            }
+        }
+    }
+
+    /// It was put to these before its end, and they may have been told under this revision.
+    fn was_put_to(&mut self, communes: &[CommuneReached], revision: u64) {
+        self.put_to(communes, &[]);
+        self.content.revision = self.content.revision.max(revision + 1);
+    }
+
     fn take(&mut self, event: &AlertEvent) {
         match event {
             AlertEvent::Issued { communes, to_follow, next, .. } => {
@@ -120,9 +159,8 @@ impl Live {
                 self.reckoned(next);
             }
             AlertEvent::RelayedFurther { step, communes } => {
-                self.to_follow.retain(|commune| !communes.contains(commune));
-                self.communes.extend(communes.iter().copied());
-                self.steps = *step;
+                self.put_to(communes, &[]);
+                self.steps = self.steps.max(*step);
             }
             AlertEvent::Widened { step, reach, communes, to_follow, next, .. } => {
                 let known = |home| self.communes.iter().any(|reached| reached.home == home);
@@ -141,7 +179,7 @@ impl Live {
                 self.pending = Some((*revision, change.clone(), by.clone()));
             }
             AlertEvent::Instructed { revision, commune, content } => {
-                self.content.revision = self.content.revision.max(*revision);
+                self.content.revised(*revision);
                 let newest = self.instructions.entry(*commune).or_insert((*revision, *content));
                 *newest = (*newest).max((*revision, *content));
             }
@@ -155,7 +193,7 @@ impl Live {
             }
             AlertEvent::Released { revision, .. } => {
                 self.on_hold = false;
-                self.content.revision = *revision;
+                self.content.revised(*revision);
             }
             other => self.take_when_over(other),
         }
@@ -170,7 +208,7 @@ impl Live {
     fn take_when_over(&mut self, event: &AlertEvent) {
         match event {
             AlertEvent::Changed { revision, facts, content, .. } => {
-                self.content.revision = *revision;
+                self.content.revised(*revision);
                 self.content.facts = facts.clone();
                 self.content.content = *content;
                 if matches!(self.pending, Some((_, Pending::Change { .. }, _))) {
@@ -180,6 +218,9 @@ impl Live {
             AlertEvent::ChangeAsked { revision, change, by } => {
                 self.asked = self.asked.max(*revision);
                 self.pending = Some((*revision, change.clone(), by.clone()));
+            }
+            AlertEvent::RelayedFurther { communes, .. } | AlertEvent::Widened { communes, .. } => {
+                self.put_to(communes, &[]);
             }
             AlertEvent::Approved { revision, .. } => self.approved = Some(*revision),
             AlertEvent::Declined { .. } => self.pending = None,
@@ -210,5 +251,109 @@ impl Live {
             }
             _ => {}
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        alert::{AlertFacts, Checked},
+        decider::Decider,
+        ids::{CommuneCode, Home, Millis, RecordId},
+        reach::{ReachReason, ReachRequest},
+        values::{AlertKind, AlertStatus},
+    };
+
+    fn home(commune: &str) -> Home {
+        Home { province: "68".parse().unwrap(), commune: commune.parse().unwrap() }
+    }
+
+    fn facts() -> AlertFacts {
+        AlertFacts {
+            kind: AlertKind::Suspect,
+            status: AlertStatus::Actual,
+            home: home("25126"),
+            reported_at: None,
+            last_seen: None,
+            travel: None,
+            person: None,
+            legal_basis: None,
+            expires_at: Millis(9),
+            reach: ReachRequest::Auto,
+            dont_know: vec![],
+        }
+    }
+
+    fn asked() -> AlertEvent {
+        AlertEvent::ApprovalAsked {
+            revision: 1,
+            facts: facts(),
+            code: "0123456789".into(),
+            content: RecordId::of_purpose("raise"),
+            by: "an".into(),
+            checked: Checked::default(),
+        }
+    }
+
+    fn issued(revision: u64, communes: &[&str]) -> AlertEvent {
+        let reached = |commune: &&str| CommuneReached {
+            home: home(commune),
+            reason: ReachReason::Border,
+            ring: 1,
+        };
+        AlertEvent::Issued {
+            revision,
+            facts: facts(),
+            code: "0123456789".into(),
+            content: RecordId::of_purpose("raise"),
+            by: "an".into(),
+            communes: communes.iter().map(reached).collect(),
+            to_follow: vec![],
+            checked: Checked::default(),
+            next: NextReach::default(),
+        }
+    }
+
+    /// What is recorded, and last what was lost and is back: then this state, this revision, and
+    /// put to these.
+    fn check(events: &[AlertEvent], then: (&str, u64, &[&str])) {
+        let alert = events.iter().fold(Alert::default(), Alert::evolve);
+        let communes: Vec<CommuneCode> = alert.communes().iter().map(|c| c.home.commune).collect();
+        let wanted: Vec<CommuneCode> = then.2.iter().map(|code| code.parse().unwrap()).collect();
+        let revision = alert.content().map_or(0, |content| content.revision);
+        assert_eq!((alert.state(), revision, communes), (then.0, then.1, wanted), "{events:#?}");
+    }
+
+    #[test]
+    fn what_was_issued_and_lost_changes_neither_what_stands_nor_an_end() {
+        let note = RecordId::of_purpose("note");
+        let cancelled = |revision| AlertEvent::Cancelled { revision, note };
+        let reopened = AlertEvent::Reopened { revision: 4, by: "an".into(), note };
+        let resolved = AlertEvent::Resolved { revision: 3, note };
+        // The raise was decided anew, and lives on.
+        let lives = [issued(1, &["25126"]), resolved, reopened, issued(1, &["25126", "25127"])];
+        check(&lives, ("active", 4, &["25126", "25127"]));
+        // Called back before it was known that it had been issued: the end has a revision above
+        // the one under which people were told.
+        let back = [asked(), cancelled(2), issued(2, &["25126"])];
+        check(&back, ("cancelled", 3, &["25126"]));
+        let over = [issued(1, &["25126"]), cancelled(2), issued(1, &["25126"])];
+        check(&over, ("cancelled", 2, &["25126"]));
+        let communes =
+            vec![CommuneReached { home: home("25127"), reason: ReachReason::Border, ring: 1 }];
+        let further = AlertEvent::RelayedFurther { step: 1, communes };
+        let late = [issued(1, &["25126"]), cancelled(2), further];
+        check(&late, ("cancelled", 2, &["25126", "25127"]));
+        let updated = AlertEvent::Changed {
+            revision: 2,
+            how: crate::alert::ChangeHow::Update,
+            facts: facts(),
+            content: RecordId::of_purpose("change"),
+            by: "an".into(),
+        };
+        check(&[issued(1, &["25126"]), updated, cancelled(2)], ("cancelled", 3, &["25126"]));
+        // Nothing waits for an approval that it has.
+        check(&[asked(), issued(2, &["25126"]), asked()], ("active", 2, &["25126"]));
     }
 }
