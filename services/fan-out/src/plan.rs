@@ -44,7 +44,8 @@ const ORDERED_WITHIN_MS: i64 = 6_000;
 /// the first communes are told while the next are planned.
 const PLANNED_AT_ONCE_MAX: usize = 12;
 
-/// Communes answer what was issued. Where it is not there the broker has lost it, and it comes back.
+/// Communes answer what was issued. Where it is not there the broker has lost it, and it comes
+/// back.
 pub(crate) const LOST: &str = "the alert that was answered is not there";
 
 /// Plans deliveries.
