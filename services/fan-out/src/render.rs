@@ -8,6 +8,7 @@ use std::fmt;
 use bytes::Bytes;
 use domain::{
     alert::AlertFacts,
+    follow_up,
     gate::watermark,
     guard::mandatory_text,
     ids::{AlertId, Millis},
@@ -59,7 +60,7 @@ impl Body {
             "{{\"type\":\"alert.{}\",\"timestamp\":\"{}\",\"data\":{{\"alert\":{},\"delivery\":",
             news.as_str(),
             rfc3339(at),
-            alert(sheet, verify_base).close(),
+            alert(news, sheet, verify_base).close(),
         );
         Self { front }
     }
@@ -83,7 +84,7 @@ impl Body {
     }
 }
 
-fn alert(sheet: &Sheet, verify_base: &str) -> Object {
+fn alert(news: News, sheet: &Sheet, verify_base: &str) -> Object {
     let Sheet { facts, text, .. } = sheet;
     let mut alert = Object::default();
     alert.put("id", sheet.alert.to_string());
@@ -93,9 +94,9 @@ fn alert(sheet: &Sheet, verify_base: &str) -> Object {
     alert.put("kind", facts.kind.as_str());
     alert.put("status", facts.status.as_str());
     alert.put("commune", facts.home.commune.as_str());
-    alert.put("headline", marked(facts.status, &text.headline));
+    alert.put("headline", marked(facts.status, news, &text.headline));
     alert.put_text("description", &text.description);
-    alert.put_text("instruction", &instruction(facts.kind, &text.instruction));
+    alert.put_text("instruction", &instruction(facts.kind, news, &text.instruction));
     alert.put_object("last_seen", last_seen(facts, text));
     alert.put_object("person", person(facts, text));
     alert.put("sent", rfc3339(sheet.sent));
@@ -105,18 +106,19 @@ fn alert(sheet: &Sheet, verify_base: &str) -> Object {
     alert
 }
 
-/// R5: who reads no more than the headline must still see that it is not real.
-fn marked(status: AlertStatus, headline: &str) -> String {
-    watermark(status).map_or_else(|| headline.to_owned(), |mark| mark.on(headline))
+/// R5: who reads no more than the headline must still see that it is not real, or is over.
+fn marked(status: AlertStatus, news: News, headline: &str) -> String {
+    let marks = [follow_up::mark(news), watermark(status)];
+    marks.into_iter().flatten().fold(headline.to_owned(), |line, mark| mark.on(&line))
 }
 
-/// What an alert of this kind must carry comes first (R20).
-fn instruction(kind: AlertKind, given: &str) -> String {
-    match (mandatory_text(kind, None), given) {
-        (None, given) => given.to_owned(),
-        (Some(must), "") => must.to_string(),
-        (Some(must), given) => format!("{must}\n{given}"),
-    }
+/// What an alert of this kind must carry comes first (R20), then what its news asks for.
+fn instruction(kind: AlertKind, news: News, given: &str) -> String {
+    let given =
+        Some(given).filter(|given| !given.is_empty() && follow_up::keeps_instructions(news));
+    let prepared = [mandatory_text(kind, None), follow_up::words(news)];
+    let prepared = prepared.into_iter().flatten().map(|sentence| sentence.to_string());
+    prepared.chain(given.map(str::to_owned)).collect::<Vec<_>>().join("\n")
 }
 
 /// What a commune adds for its own groups comes last, with its name: whoever shows the text as it

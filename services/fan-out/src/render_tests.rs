@@ -148,6 +148,36 @@ fn every_news_has_its_type() {
 }
 
 #[test]
+fn what_is_corrected_or_over_says_so_where_everybody_reads() {
+    let mut sheet = bare();
+    sheet.text.instruction = "Ai thấy xin gọi.".into();
+    let told = |sheet: &Sheet, news| -> (String, String) {
+        let bytes = Body::of_alert(news, Millis(0), sheet, "").for_delivery("", "", "", "");
+        let told: Value = serde_json::from_slice(&bytes).unwrap();
+        let text = |name: &str| told["data"]["alert"][name].as_str().unwrap().to_owned();
+        (text("headline"), text("instruction"))
+    };
+    let plain = ("Thông báo".to_owned(), "Ai thấy xin gọi.".to_owned());
+    assert_eq!(told(&sheet, News::Issued), plain);
+    assert_eq!(told(&sheet, News::Updated), plain);
+    let (headline, instruction) = told(&sheet, News::Corrected);
+    assert_eq!(headline, "[ĐÍNH CHÍNH / CORRECTION] Thông báo");
+    assert!(instruction.starts_with("Tin trước có chỗ sai") && instruction.ends_with("xin gọi."));
+    for (news, mark) in [(News::Cancelled, "ĐÃ THU HỒI"), (News::Resolved, "ĐÃ KẾT THÚC")]
+    {
+        let (headline, instruction) = told(&sheet, news);
+        assert!(headline.starts_with(&format!("[{mark} / ")), "{headline}");
+        assert!(instruction.contains("đừng chia sẻ") && !instruction.contains("xin gọi"));
+    }
+    // What is not real says that first, and a suspect is never to be approached.
+    sheet.facts.status = AlertStatus::Exercise;
+    sheet.facts.kind = AlertKind::Suspect;
+    let (headline, instruction) = told(&sheet, News::Cancelled);
+    assert!(headline.starts_with("[DIỄN TẬP") && headline.contains("] [ĐÃ THU HỒI"), "{headline}");
+    assert!(instruction.starts_with("Không tiếp cận") && instruction.contains("thu hồi"));
+}
+
+#[test]
 fn an_instant_outside_the_calendar_is_no_trouble() {
     assert_eq!(rfc3339(Millis(0)), "1970-01-01T07:00:00+07:00");
     assert!(rfc3339(Millis(i64::MAX)).starts_with("9999-12-31T"));

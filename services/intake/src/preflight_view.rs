@@ -5,9 +5,11 @@ use domain::{
     alert::{Assumed, NextReach},
     criteria::{Answer, Checklist, Need},
     fatigue::Fatigue,
+    follow_up,
     policy::SecondPerson,
     preflight::{Counts, Finding, Found},
     reach::{CommuneReached, NextStep},
+    values::News,
 };
 use serde_json::{Value, json};
 use wire::v1;
@@ -43,6 +45,7 @@ pub(crate) fn preflight(host: &Host, seen: &Seen) -> Value {
         "checklist": checklist(&seen.checklist),
         "fatigue": fatigue(&seen.fatigue, seen),
         "quiet_until": seen.quiet_until.map(time),
+        "follow_ups": follow_ups(),
         "findings": findings(&preflight.found),
     })
 }
@@ -60,6 +63,19 @@ pub(crate) fn message(host: &Host, seen: &Seen) -> v1::PreflightView {
         second_person: second_person(seen.second_person).to_owned(),
         json: preflight(host, seen).to_string(),
     }
+}
+
+/// What people will be told when it is corrected or over: nobody has to find words then.
+fn follow_ups() -> Vec<Value> {
+    let prepared = News::ALL.iter().filter_map(|news| {
+        let (mark, words) = (follow_up::mark(*news)?, follow_up::words(*news)?);
+        Some(json!({
+            "news": news.as_str(),
+            "mark": mark.to_string(),
+            "instruction": words.to_string(),
+        }))
+    });
+    prepared.collect()
 }
 
 /// Who will be reached.

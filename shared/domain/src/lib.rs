@@ -12,6 +12,7 @@ pub mod delivery;
 pub mod directory;
 pub mod expiry;
 pub mod fatigue;
+pub mod follow_up;
 pub mod freeze;
 pub mod gate;
 pub mod guard;
