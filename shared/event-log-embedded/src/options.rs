@@ -11,6 +11,8 @@ pub struct EmbeddedOptions {
     /// How long a sync may wait for the reactors of this process to reach the head, so that a
     /// command and what is decided on it share one.
     pub hold: Duration,
+    /// Up to so long, where a sync takes as long.
+    pub hold_max: Duration,
     /// The size of a segment file of either journal.
     pub segment_bytes: u64,
     /// Freed when the disk is full, so that corrections can still be written.
@@ -25,7 +27,8 @@ pub struct EmbeddedOptions {
 impl Default for EmbeddedOptions {
     fn default() -> Self {
         Self {
-            hold: Duration::from_micros(900),
+            hold: Duration::from_micros(400),
+            hold_max: Duration::from_millis(3),
             segment_bytes: 16 << 20,
             reserve: None,
             given_back: Duration::from_millis(GIVEN_BACK_MS),
@@ -46,7 +49,7 @@ impl EmbeddedOptions {
 
     /// The options of the journal of records.
     pub(crate) fn of_journal(&self) -> Options {
-        self.of_either(self.hold)
+        Options { hold_max: self.hold_max, ..self.of_either(self.hold) }
     }
 
     /// The options of the journal of sealed parts: they come with the command alone, so that

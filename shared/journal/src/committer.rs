@@ -8,6 +8,7 @@ use std::{
     os::unix::fs::FileExt,
     sync::{Arc, atomic::Ordering},
     thread::{self, JoinHandle},
+    time::Instant,
 };
 
 use crate::{
@@ -112,10 +113,12 @@ impl Committer {
             }
         }
         file.write_all_at(&self.buffer, at)?;
+        let begun = Instant::now();
         file.sync_data()?;
         if !self.options.sync_delay.is_zero() {
             thread::sleep(self.options.sync_delay);
         }
+        self.shared.queue.took(begun.elapsed());
         self.shared.syncs.fetch_add(1, Ordering::Relaxed);
         let mut places = active.places();
         places.headed = true;

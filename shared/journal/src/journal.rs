@@ -65,7 +65,7 @@ impl Journal {
         let recovery = opened.recovery;
         let (sender, durable) = watch::channel(recovery.entries);
         let shared = Arc::new(Shared {
-            queue: Queue::new(recovery.entries, options.hold),
+            queue: Queue::new(recovery.entries, options.hold..=options.hold_max.max(options.hold)),
             store: opened.store,
             durable: Mutex::new(Some(sender)),
             syncs: AtomicU64::new(0),

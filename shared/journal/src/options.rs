@@ -19,6 +19,9 @@ pub struct Options {
     /// How long the committer may wait for [`crate::Journal::release`] after the first unsynced
     /// append, so that more share the sync. Zero: it begins at once.
     pub hold: Duration,
+    /// Up to so long, where a sync takes as long: to wait for as long as a sync takes costs no
+    /// more than to come too late for it. Below [`Options::hold`] it counts as that.
+    pub hold_max: Duration,
     /// Each sync takes so much longer. See [`Options::with_sync_delay`].
     #[doc(hidden)]
     pub sync_delay: Duration,
@@ -31,6 +34,7 @@ impl Default for Options {
         Self {
             segment_bytes: 16 << 20,
             hold: Duration::ZERO,
+            hold_max: Duration::ZERO,
             sync_delay: Duration::ZERO,
             reserve: None,
         }

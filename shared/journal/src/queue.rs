@@ -5,6 +5,7 @@
 
 use std::{
     mem,
+    ops::RangeInclusive,
     sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
@@ -41,7 +42,8 @@ pub(crate) struct Taken {
 pub(crate) struct Queue {
     state: Mutex<State>,
     wake: Condvar,
-    hold: Duration,
+    /// From the shortest to the longest.
+    holds: RangeInclusive<Duration>,
 }
 
 /// Entries below `synced` are on disk. From `flying_base` on the committer has `flying`, of which
@@ -49,6 +51,8 @@ pub(crate) struct Queue {
 #[derive(Debug)]
 pub(crate) struct State {
     synced: u64,
+    /// How long a sync is waited with now.
+    hold: Duration,
     flying_base: u64,
     flying: Arc<Vec<Entry>>,
     waiting: Vec<Entry>,
@@ -86,9 +90,10 @@ impl State {
 
 impl Queue {
     /// A queue behind so many entries on disk.
-    pub(crate) fn new(end: u64, hold: Duration) -> Self {
+    pub(crate) fn new(end: u64, holds: RangeInclusive<Duration>) -> Self {
         let state = State {
             synced: end,
+            hold: *holds.start(),
             flying_base: end,
             flying: Arc::default(),
             waiting: Vec::new(),
@@ -98,7 +103,7 @@ impl Queue {
             touched: false,
             closing: false,
         };
-        Self { state: Mutex::new(state), wake: Condvar::new(), hold }
+        Self { state: Mutex::new(state), wake: Condvar::new(), holds }
     }
 
     /// The state, for a cut.
@@ -137,7 +142,7 @@ impl Queue {
         }
         let first = state.end();
         let first_to_wait = state.waiting.is_empty();
-        if first_to_wait && !self.hold.is_zero() {
+        if first_to_wait && !state.hold.is_zero() {
             state.since = Some(Instant::now());
         }
         state.unsynced_bytes += bytes;
@@ -184,11 +189,12 @@ impl Queue {
                 state = self.wake.wait(state).unwrap_or_else(PoisonError::into_inner);
                 continue;
             }
-            let waited = state.since.map_or(self.hold, |since| since.elapsed());
-            if state.closing || state.released > state.waiting_base() || waited >= self.hold {
+            let hold = state.hold;
+            let waited = state.since.map_or(hold, |since| since.elapsed());
+            if state.closing || state.released > state.waiting_base() || waited >= hold {
                 break;
             }
-            let left = self.hold.saturating_sub(waited);
+            let left = hold.saturating_sub(waited);
             state = match self.wake.wait_timeout(state, left) {
                 Ok((state, _)) => state,
                 Err(poisoned) => poisoned.into_inner().0,
@@ -199,6 +205,11 @@ impl Queue {
         state.flying = Arc::new(mem::take(&mut state.waiting));
         state.since = None;
         Some(Taken { first: state.flying_base, entries: Arc::clone(&state.flying) })
+    }
+
+    /// For the committer: a sync took so long.
+    pub(crate) fn took(&self, sync: Duration) {
+        self.state().hold = sync.clamp(*self.holds.start(), *self.holds.end());
     }
 
     /// For the committer: entries below `end` are on disk, and can be read there.
@@ -245,7 +256,7 @@ mod tests {
 
     #[test]
     fn a_release_is_for_what_was_ordered_before_it() {
-        let queue = Queue::new(0, FOR_EVER);
+        let queue = Queue::new(0, FOR_EVER..=FOR_EVER);
         queue.release();
         queue.append(payload()).unwrap();
         let due = |queue: &Queue| {
@@ -270,7 +281,7 @@ mod tests {
 
     #[test]
     fn limits_hold() {
-        let queue = Queue::new(0, FOR_EVER);
+        let queue = Queue::new(0, FOR_EVER..=FOR_EVER);
         assert_eq!(queue.append(Bytes::new()), Err(AppendError::Empty));
         assert_eq!(queue.append_all(Vec::new()), Err(AppendError::Empty));
         assert_eq!(queue.append_all(vec![payload(), Bytes::new()]), Err(AppendError::Empty));
