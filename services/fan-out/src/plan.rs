@@ -391,7 +391,7 @@ impl Planning {
 /// A retry that is due so soon after a decision may leave before that is ordered. The embedded log
 /// orders at once; a broker may take as long as an append is waited for.
 pub(crate) fn margin_ms(host: &Host) -> i64 {
-    if host.lanes == 1 { ABOUT_TO_LEAVE_MS } else { ORDERED_WITHIN_MS }
+    if host.has_broker() { ORDERED_WITHIN_MS } else { ABOUT_TO_LEAVE_MS }
 }
 
 /// What an event tells whom, and at which revision, where it has one of its own.

@@ -92,6 +92,19 @@ pub(crate) struct Shown {
     pub(crate) pending: bool,
     /// Whether the request itself lies in this machine's outbox.
     pub(crate) request_held: bool,
+    /// Whether the log is a broker's.
+    pub(crate) has_broker: bool,
+}
+
+impl Shown {
+    /// Where it is on disk. Its writer's outbox keeps what the broker has.
+    pub(crate) fn on_disk(&self) -> &'static [&'static str] {
+        match (self.held, self.has_broker) {
+            (true, _) => &["outbox"],
+            (false, true) => &["outbox", "broker"],
+            (false, false) => &["log"],
+        }
+    }
 }
 
 /// What became of a command that was written down.
@@ -211,7 +224,8 @@ impl Intake {
         self.door(&row).await?;
         let held = self.is_held(alert);
         let text = self.text(&row).await;
-        Ok(Shown { row, text, held, pending: false, request_held: false })
+        let has_broker = self.host.has_broker();
+        Ok(Shown { row, text, held, pending: false, request_held: false, has_broker })
     }
 
     /// Alerts that the asker may read, the newest first, and where the next page begins.
@@ -232,7 +246,8 @@ impl Intake {
             self.door(&row).await?;
             let text = self.text(&row).await;
             let held = self.is_held(row.id);
-            shown.push(Shown { row, text, held, pending: false, request_held: false });
+            let has_broker = self.host.has_broker();
+            shown.push(Shown { row, text, held, pending: false, request_held: false, has_broker });
         }
         Ok((shown, next))
     }
@@ -402,7 +417,8 @@ impl Intake {
         }
         let text = self.text(&row).await;
         let pending = !matches!(written, Written::Decided(_));
-        Ok(Shown { held: self.is_held(alert), row, text, pending, request_held: held })
+        let (is_held, has_broker) = (self.is_held(alert), self.host.has_broker());
+        Ok(Shown { held: is_held, row, text, pending, request_held: held, has_broker })
     }
 
     /// The log has lost commands, and others may have taken their places.

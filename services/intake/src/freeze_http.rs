@@ -105,11 +105,7 @@ async fn recall(
     let recalled = intake.recall(&asker, request, &about).await?;
     let is_pending = recalled.alerts.iter().any(|shown| shown.pending);
     let status = if is_pending { StatusCode::ACCEPTED } else { StatusCode::OK };
-    let alerts: Vec<Value> = recalled
-        .alerts
-        .iter()
-        .map(|shown| view::alert(&shown.row, shown.text.as_deref(), shown.held))
-        .collect();
+    let alerts: Vec<Value> = recalled.alerts.iter().map(view::shown).collect();
     let body = json!({ "alerts": alerts, "remaining": recalled.remaining });
     Ok((status, Json(body)).into_response())
 }

@@ -92,7 +92,9 @@ pub(crate) fn request_of(
 }
 
 pub(crate) fn answer(shown: &Shown) -> v1::AlertView {
-    view::message(&shown.row, shown.text.as_deref(), shown.held)
+    let on_disk = shown.on_disk().iter().map(|&place| place.to_owned()).collect();
+    let view = view::message(&shown.row, shown.text.as_deref(), shown.held);
+    v1::AlertView { on_disk, ..view }
 }
 
 /// A problem as a status: the code and the fields are in the message.

@@ -202,7 +202,7 @@ async fn one(
 ) -> Result<Response, Problem> {
     let alert = alert_in(id)?;
     let shown = intake.get(&asker, alert).await?;
-    let mut view = view::alert(&shown.row, shown.text.as_deref(), shown.held);
+    let mut view = view::shown(&shown);
     let words = intake.pending_words(&shown.row).await;
     let pending = view.pointer_mut("/pending").and_then(Value::as_object_mut);
     if let (Some((facts, text)), Some(pending)) = (words, pending) {
@@ -237,8 +237,7 @@ async fn list(
     };
     known_words(&filter)?;
     let (shown, next) = intake.list(&asker, &filter).await?;
-    let alerts: Vec<Value> =
-        shown.iter().map(|s| view::alert(&s.row, s.text.as_deref(), s.held)).collect();
+    let alerts: Vec<Value> = shown.iter().map(view::shown).collect();
     let next = next.map(|next| next.to_string());
     let banners = intake.banners_for(&asker).await?;
     Ok(Json(json!({ "alerts": alerts, "next": next, "banners": banners })).into_response())
@@ -394,7 +393,7 @@ pub(crate) fn request_of(
 }
 
 pub(crate) fn answer(status: StatusCode, shown: &Shown) -> Response {
-    let mut alert = view::alert(&shown.row, shown.text.as_deref(), shown.held);
+    let mut alert = view::shown(shown);
     if let (true, Some(alert)) = (shown.request_held, alert.as_object_mut()) {
         alert.insert("request".into(), json!(HELD_HERE));
     }

@@ -11,6 +11,7 @@ use serde_json::{Map, Value, json};
 use wire::v1::{self, AlertText};
 
 use crate::{
+    application::Shown,
     drills::warnings,
     life_view, match_view, relay_story,
     request::{alert_fields, fields_of},
@@ -27,6 +28,15 @@ fn answer_word(answer: Answer) -> &'static str {
         Answer::Acknowledge => "acknowledged",
         Answer::Refuse => "refused",
     }
+}
+
+/// The alert as it was asked for, and where it is on disk.
+pub(crate) fn shown(shown: &Shown) -> Value {
+    let mut view = alert(&shown.row, shown.text.as_deref(), shown.held);
+    if let Some(view) = view.as_object_mut() {
+        view.insert("on_disk".into(), json!(shown.on_disk()));
+    }
+    view
 }
 
 /// The alert as those who may read it see it. `held`: it lies in this machine's outbox only.

@@ -266,6 +266,12 @@ fn life(alert: &Value) -> Vec<String> {
     // What a held request asked for is not in the alert yet.
     lines.extend(text("/request").map(str::to_owned));
     lines.extend(text("/headline").map(|headline| format!("  {headline}")));
+    let places = alert.pointer("/on_disk").and_then(Value::as_array);
+    let places: Vec<&str> = places.into_iter().flatten().filter_map(Value::as_str).collect();
+    if places.len() > 1 {
+        let places = places.join(", ");
+        lines.push(format!("  đã ghi ở hai nơi / on disk in two places: {places}"));
+    }
     lines.extend(number("/revision").map(|revision| format!("  bản / revision {revision}")));
     if let Some(code) = text("/refusal/code") {
         lines.push(format!("  bị từ chối / refused: {code}"));

@@ -177,6 +177,13 @@ impl Host {
         !names.iter().any(|name| behind.contains(name))
     }
 
+    /// Whether the log is a broker's: then what is accepted stands in the outbox of whoever wrote
+    /// it as well.
+    #[must_use]
+    pub fn has_broker(&self) -> bool {
+        self.lanes > 1
+    }
+
     /// Whether new alerts may be raised; corrections always may.
     #[must_use]
     pub fn raising_allowed(&self) -> bool {

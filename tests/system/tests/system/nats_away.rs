@@ -46,12 +46,14 @@ async fn what_is_held_leaves_once_when_the_broker_is_back() -> Result<()> {
     cluster.restart_intake().await?;
     let shown = state(&cluster.officer(), &id, "held", SOON).await?;
     ensure!(shown["headline"] == words, "{shown}");
+    ensure!(shown["on_disk"] == serde_json::json!(["outbox"]), "{shown}");
     let again = cluster.officer().raise(&body, key).await?.expect(202)?;
     ensure!((again.text_at("/id"), again.text_at("/state")) == (&id, "held"), "{}", again.text);
     ensure!(town.sink.calls().is_empty(), "nobody can have been told");
 
     cluster.nats.restart().await?;
-    state(&cluster.officer(), &id, "active", SOON).await?;
+    let sent = state(&cluster.officer(), &id, "active", SOON).await?;
+    ensure!(sent["on_disk"] == serde_json::json!(["outbox", "broker"]), "{sent}");
     town.told(&id, "alert.issued", SOON).await?;
     let after = cluster.officer().raise(&body, key).await?.expect(201)?;
     ensure!(after.text_at("/id") == id, "{}", after.text);
