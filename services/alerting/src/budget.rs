@@ -9,10 +9,11 @@ use std::{
 
 use chassis::Host;
 use domain::{
-    alert::{Alert, AlertEvent},
+    alert::Alert,
     fatigue::Exceeded,
     gate::may_be_told,
     ids::{AlertId, CommuneCode, EntityName, GroupId, Home, Millis, RecordId},
+    reach::CommuneReached,
     values::AlertStatus,
 };
 use event_log::command::Draft;
@@ -106,7 +107,8 @@ impl Due for Budget {
         let Some((id, alert)) = commit.alert else { return };
         let Some(live) = alert.live() else { return };
         let (status, at) = (live.content.facts.status, commit.at);
-        let named: Vec<CommuneCode> = commit.events.iter().flat_map(named).collect();
+        let events = commit.events.iter().filter_map(|event| Alert::recall(event).ok());
+        let named: Vec<CommuneCode> = events.flat_map(|event| codes(event.puts_to())).collect();
         let told = |commune: &CommuneCode| ToldOf { alert: id, status, commune: *commune, at };
         self.told.extend(named.iter().map(told));
         let is_old = |told: &ToldOf| at.since_ms(told.at) >= WEEK_MS;
@@ -120,7 +122,7 @@ impl Due for Budget {
             return;
         }
         if !named.is_empty() {
-            let communes = live.communes.iter().map(|reached| reached.home.commune).collect();
+            let communes = codes(&live.communes);
             self.put.insert(id, Put { home: commit.home, status, communes });
             self.due.insert((at.plus_ms(LOOK_AFTER_MS), id));
         }
@@ -161,14 +163,6 @@ impl Due for Budget {
     }
 }
 
-/// The communes that an event puts an alert to.
-fn named(event: &v1::event::Event) -> Vec<CommuneCode> {
-    match Alert::recall(event) {
-        Ok(
-            AlertEvent::Issued { communes, .. }
-            | AlertEvent::RelayedFurther { communes, .. }
-            | AlertEvent::Widened { communes, .. },
-        ) => communes.iter().map(|reached| reached.home.commune).collect(),
-        _ => vec![],
-    }
+fn codes(reached: &[CommuneReached]) -> Vec<CommuneCode> {
+    reached.iter().map(|reached| reached.home.commune).collect()
 }

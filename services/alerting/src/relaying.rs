@@ -64,7 +64,7 @@ impl Deciding {
         Ok(ProtocolKnown {
             relay: RelayKnown {
                 now,
-                named: alert.communes().iter().any(|it| it.home.commune == subject.commune),
+                named: alert.named(subject.commune).is_some(),
                 closed: matches!(alert, Alert::Closed { .. }),
             },
             hops,
@@ -82,7 +82,7 @@ async fn hops(
     subject: Subject,
     alert: &Alert,
 ) -> Result<u32, ExecuteError> {
-    let here = alert.communes().iter().find(|reached| reached.home.commune == subject.commune);
+    let here = alert.named(subject.commune);
     if here.is_none_or(|reached| reached.reason != ReachReason::Onward) {
         return Ok(0);
     }

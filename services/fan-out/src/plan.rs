@@ -152,8 +152,7 @@ impl Planning {
         match event {
             // Its own groups are told what a commune says, and nobody once it is over.
             AlertEvent::Instructed { commune, .. } => {
-                let is_own = |reached: &&CommuneReached| reached.home.commune == *commune;
-                let Some(own) = live.communes.iter().find(is_own).filter(|_| in_force) else {
+                let Some(own) = live.named(*commune).filter(|_| in_force) else {
                     return Ok(vec![]);
                 };
                 let revision = (revision.unwrap_or(live.content.revision), in_force);

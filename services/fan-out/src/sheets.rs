@@ -223,11 +223,8 @@ impl History {
     /// What communes have told their own groups; of what is over, there is nothing left to do.
     fn instructed(&self) -> BTreeMap<CommuneCode, (Home, RecordId)> {
         let Alert::Active(live) = &self.alert else { return BTreeMap::new() };
-        let home = |code: &CommuneCode| {
-            live.communes.iter().map(|reached| reached.home).find(|home| home.commune == *code)
-        };
         let of = |(code, (_, content)): (&CommuneCode, &(u64, RecordId))| {
-            Some((*code, (home(code)?, *content)))
+            Some((*code, (live.named(*code)?.home, *content)))
         };
         live.instructions.iter().filter_map(of).collect()
     }

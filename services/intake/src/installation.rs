@@ -9,6 +9,7 @@ use chassis::{
     health::{Readiness, UNVERIFIED_BROKER},
 };
 use domain::{
+    hex::hex,
     ids::{Home, Millis},
     maps::{MapFacts, Maps},
     preflight::{Counts, Found, Severity},
@@ -118,7 +119,7 @@ fn shown(maps: &Maps, own: MapFacts) -> (MapFacts, Vec<MapFacts>) {
 fn map_json(map: &MapFacts) -> Value {
     json!({
         "version": &*map.name(),
-        "sha256": map.sha256.iter().map(|byte| format!("{byte:02x}")).collect::<String>(),
+        "sha256": hex(&map.sha256),
         "communes": map.communes,
         "valid_from": map.valid.from().map(time),
         "valid_to": map.valid.to().map(time),

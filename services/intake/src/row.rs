@@ -95,13 +95,8 @@ impl Row {
 
     /// Takes an event of the alert in.
     pub(crate) fn apply(&mut self, event: &AlertEvent, at: Millis) {
-        if let AlertEvent::Issued { communes, .. }
-        | AlertEvent::RelayedFurther { communes, .. }
-        | AlertEvent::Widened { communes, .. } = event
-        {
-            for reached in communes {
-                self.relay(reached.home.commune, *reached).relayed_at = Some(at);
-            }
+        for reached in event.puts_to() {
+            self.relay(reached.home.commune, *reached).relayed_at = Some(at);
         }
         if matches!(event, AlertEvent::Issued { .. }) {
             self.sent = Some(at);

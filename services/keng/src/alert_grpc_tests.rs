@@ -8,29 +8,6 @@ use super::*;
 const TWO: &str = r#"{"code":"25126","name":"Đạ Tẻh","type":"xã","province_code":"68","province":"Lâm Đồng","lat":11.58164,"lon":107.45988,"area_geo_km2":145.75,"neighbours":["25135"]}
 {"code":"25135","name":"Đạ Tẻh 2","type":"xã","province_code":"68","province":"Lâm Đồng","lat":11.56,"lon":107.53,"area_geo_km2":100.0,"neighbours":["25126"]}"#;
 
-fn asked<T>(token: &str, key: &str, message: T) -> Request<T> {
-    let mut request = Request::new(message);
-    let metadata = request.metadata_mut();
-    metadata.insert("authorization", format!("Bearer {token}").parse().unwrap());
-    metadata.insert("idempotency-key", key.parse().unwrap());
-    request
-}
-
-/// The token of a commander, who can be the second person.
-async fn commander(host: &Host) -> String {
-    let token = token_of(&[8; 32]);
-    let facts = TokenFacts {
-        id: public_id(&token),
-        hash: hash_of(&token),
-        officer: "binh".parse().unwrap(),
-        standing: Standing::Commander(host.map.home("25126".parse().unwrap()).unwrap()),
-        expires_at: None,
-    };
-    let id = RecordId::of_purpose("commander");
-    host.clerk.make_token(id, actor::service("test"), facts, now()).await.unwrap();
-    token
-}
-
 fn fields(kind: &str) -> v1::AlertFields {
     v1::AlertFields {
         kind: kind.to_owned(),

@@ -4,27 +4,10 @@ use wire::v1::correction_service_client::CorrectionServiceClient;
 
 use super::*;
 
-fn asked<T>(token: &str, key: &str, message: T) -> Request<T> {
-    let mut request = Request::new(message);
-    let metadata = request.metadata_mut();
-    metadata.insert("authorization", format!("Bearer {token}").parse().unwrap());
-    metadata.insert("idempotency-key", key.parse().unwrap());
-    request
-}
-
 #[tokio::test]
 async fn nobody_is_to_be_corrected_where_nobody_was_told() {
     let server = Server::begin().await;
-    let alert = v1::AlertFields {
-        kind: "notice".to_owned(),
-        status: "exercise".to_owned(),
-        commune: "25126".to_owned(),
-        headline: "Diễn tập mất điện".to_owned(),
-        expires: Timestamp::from_millisecond(now().0 + 3_600_000).unwrap().to_string(),
-        reach: Some(v1::ReachFields { mode: "auto".to_owned(), ..Default::default() }),
-        ..Default::default()
-    };
-    let id = server.raise(&alert, "k").await.unwrap().id;
+    let id = server.raise(&notice(1), "k").await.unwrap().id;
     let mut client = CorrectionServiceClient::new(server.routes.clone());
     let list =
         |id: &str| asked(&server.token, "-", v1::ListUncorrectedRequest { id: id.to_owned() });

@@ -4,56 +4,17 @@ use wire::v1::freeze_service_client::FreezeServiceClient;
 
 use super::*;
 
-fn asked<T>(token: &str, key: &str, message: T) -> Request<T> {
-    let mut request = Request::new(message);
-    let metadata = request.metadata_mut();
-    metadata.insert("authorization", format!("Bearer {token}").parse().unwrap());
-    metadata.insert("idempotency-key", key.parse().unwrap());
-    request
-}
-
-fn hours(hours: i64) -> String {
-    Timestamp::from_millisecond(now().0 + hours * 3_600_000).unwrap().to_string()
-}
-
-fn notice() -> v1::AlertFields {
-    v1::AlertFields {
-        kind: "notice".to_owned(),
-        status: "exercise".to_owned(),
-        commune: "25126".to_owned(),
-        headline: "Diễn tập mất điện".to_owned(),
-        expires: hours(24),
-        reach: Some(v1::ReachFields { mode: "auto".to_owned(), ..Default::default() }),
-        ..Default::default()
-    }
-}
-
-async fn commander(host: &Host) -> String {
-    let token = token_of(&[8; 32]);
-    let home = host.map.home("25126".parse().unwrap()).unwrap();
-    let facts = TokenFacts {
-        id: public_id(&token),
-        hash: hash_of(&token),
-        officer: "binh".parse().unwrap(),
-        standing: Standing::Commander(home),
-        expires_at: None,
-    };
-    let id = RecordId::of_purpose("commander");
-    host.clerk.make_token(id, actor::service("test"), facts, now()).await.unwrap();
-    token
-}
-
 #[tokio::test]
 async fn a_flood_is_held_up_frozen_and_recalled() {
     let server = Server::begin().await;
     let commander = commander(&server.host).await;
     for n in 0..60 {
-        server.raise(&notice(), &format!("k-{n}")).await.unwrap();
+        server.raise(&notice(24), &format!("k-{n}")).await.unwrap();
     }
-    let many = server.raise(&notice(), "k-60").await.unwrap_err();
+    let many = server.raise(&notice(24), "k-60").await.unwrap_err();
     assert_eq!(many.code(), Code::ResourceExhausted, "{many:?}");
     assert_eq!(many.metadata().get("retry-after").unwrap(), "60");
-    assert_eq!(server.raise(&notice(), "k-0").await.unwrap().state, "active");
+    assert_eq!(server.raise(&notice(24), "k-0").await.unwrap().state, "active");
 
     let mut client = FreezeServiceClient::new(server.routes.clone());
     let ask = v1::AskFreezeRequest {
@@ -71,7 +32,7 @@ async fn a_flood_is_held_up_frozen_and_recalled() {
     assert_eq!(other.code(), Code::FailedPrecondition, "{other:?}");
     let began = client.confirm_freeze(asked(&commander, "c", yes(hours(2)))).await.unwrap();
     assert_eq!(began.into_inner().freeze.unwrap().state, "in-force");
-    let frozen = server.raise(&notice(), "k-61").await.unwrap_err();
+    let frozen = server.raise(&notice(24), "k-61").await.unwrap_err();
     assert_eq!(frozen.code(), Code::PermissionDenied, "{frozen:?}");
     assert!(frozen.message().starts_with("frozen: "), "{frozen:?}");
 

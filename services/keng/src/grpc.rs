@@ -1,10 +1,11 @@
 //! What every server has beside its services over gRPC: health by the name of each service that it
 //! really serves, and reflection in both versions, for older clients too.
 
-use std::convert::Infallible;
+use std::{convert::Infallible, sync::Arc};
 
 use axum::{http, response::IntoResponse};
 use chassis::{Health, Host};
+use intake::Intake;
 use tonic::{
     body::Body,
     codegen::Service,
@@ -13,6 +14,13 @@ use tonic::{
 };
 use tonic_health::{ServingStatus, server::HealthReporter};
 use tonic_reflection::server::{Builder, Error as NotReflected};
+use wire::v1::{
+    alert_service_server::AlertServiceServer, correction_service_server::CorrectionServiceServer,
+    freeze_service_server::FreezeServiceServer, intake_service_server::IntakeServiceServer,
+    matching_service_server::MatchingServiceServer,
+    preflight_service_server::PreflightServiceServer, relay_service_server::RelayServiceServer,
+    staff_service_server::StaffServiceServer,
+};
 
 use crate::Failed;
 
@@ -50,6 +58,19 @@ impl Served {
     {
         self.routes.add_service(service);
         self.names.push(S::NAME);
+    }
+
+    /// All of intake's.
+    pub(crate) fn add_intake(&mut self, intake: Arc<Intake>) {
+        self.add(FreezeServiceServer::new(intake::FreezeGrpc::new(Arc::clone(&intake))));
+        let people = intake::Grpc::new(intake);
+        self.add(IntakeServiceServer::new(people.clone()));
+        self.add(AlertServiceServer::new(people.clone()));
+        self.add(MatchingServiceServer::new(people.clone()));
+        self.add(PreflightServiceServer::new(people.clone()));
+        self.add(StaffServiceServer::new(people.clone()));
+        self.add(CorrectionServiceServer::new(people.clone()));
+        self.add(RelayServiceServer::new(people));
     }
 
     /// The routes of all. From now on health tells of each what `/readyz` tells; other names are

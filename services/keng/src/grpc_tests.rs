@@ -21,14 +21,7 @@ use tonic_reflection::pb::{
 };
 use wire::{
     actor,
-    v1::{
-        self, alert_service_server::AlertServiceServer,
-        correction_service_server::CorrectionServiceServer,
-        freeze_service_server::FreezeServiceServer, intake_service_client::IntakeServiceClient,
-        intake_service_server::IntakeServiceServer, matching_service_server::MatchingServiceServer,
-        preflight_service_server::PreflightServiceServer, relay_service_server::RelayServiceServer,
-        staff_service_server::StaffServiceServer,
-    },
+    v1::{self, intake_service_client::IntakeServiceClient},
 };
 
 use super::*;
@@ -94,16 +87,7 @@ impl Server {
         host.caught_up().await;
         let token = token(&host).await;
         let mut served = Served::begin().unwrap();
-        let guard = intake::FreezeGrpc::new(Arc::clone(&intake));
-        served.add(FreezeServiceServer::new(guard));
-        let people = intake::Grpc::new(intake);
-        served.add(IntakeServiceServer::new(people.clone()));
-        served.add(AlertServiceServer::new(people.clone()));
-        served.add(MatchingServiceServer::new(people.clone()));
-        served.add(PreflightServiceServer::new(people.clone()));
-        served.add(StaffServiceServer::new(people.clone()));
-        served.add(CorrectionServiceServer::new(people.clone()));
-        served.add(RelayServiceServer::new(people));
+        served.add_intake(intake);
         let routes = served.routes(&host).await;
         Self { host, clock, routes, token }
     }
@@ -116,10 +100,7 @@ impl Server {
 
     async fn raise(&self, alert: &v1::AlertFields, key: &str) -> Result<v1::AlertView, Status> {
         let alert = Some(alert.clone());
-        let mut request = Request::new(v1::RaiseAlertRequest { alert });
-        let metadata = request.metadata_mut();
-        metadata.insert("authorization", format!("Bearer {}", self.token).parse().unwrap());
-        metadata.insert("idempotency-key", key.parse().unwrap());
+        let request = asked(&self.token, key, v1::RaiseAlertRequest { alert });
         let mut client = IntakeServiceClient::new(self.routes.clone());
         Ok(client.raise_alert(request).await?.into_inner().alert.unwrap())
     }
@@ -131,17 +112,54 @@ impl Server {
 }
 
 async fn token(host: &Host) -> String {
-    let token = token_of(&[7; 32]);
+    let home = host.map.home("25126".parse().unwrap()).unwrap();
+    token_as(host, "an", Standing::Officer(home), 7).await
+}
+
+/// The token of a commander, who can be the second person.
+async fn commander(host: &Host) -> String {
+    let home = host.map.home("25126".parse().unwrap()).unwrap();
+    token_as(host, "binh", Standing::Commander(home), 8).await
+}
+
+async fn token_as(host: &Host, officer: &str, standing: Standing, secret: u8) -> String {
+    let token = token_of(&[secret; 32]);
     let facts = TokenFacts {
         id: public_id(&token),
         hash: hash_of(&token),
-        officer: "an".parse().unwrap(),
-        standing: Standing::Officer(host.map.home("25126".parse().unwrap()).unwrap()),
+        officer: officer.parse().unwrap(),
+        standing,
         expires_at: None,
     };
-    let id = RecordId::of_purpose("token");
+    let id = RecordId::of_purpose(&format!("token/{officer}"));
     host.clerk.make_token(id, actor::service("test"), facts, now()).await.unwrap();
     token
+}
+
+/// A request of who has this token, under this key.
+fn asked<T>(token: &str, key: &str, message: T) -> Request<T> {
+    let mut request = Request::new(message);
+    let metadata = request.metadata_mut();
+    metadata.insert("authorization", format!("Bearer {token}").parse().unwrap());
+    metadata.insert("idempotency-key", key.parse().unwrap());
+    request
+}
+
+fn hours(hours: i64) -> String {
+    Timestamp::from_millisecond(now().0 + hours * 3_600_000).unwrap().to_string()
+}
+
+/// An exercise's notice, for so many hours.
+fn notice(for_hours: i64) -> v1::AlertFields {
+    v1::AlertFields {
+        kind: "notice".to_owned(),
+        status: "exercise".to_owned(),
+        commune: "25126".to_owned(),
+        headline: "Diễn tập mất điện".to_owned(),
+        expires: hours(for_hours),
+        reach: Some(v1::ReachFields { mode: "auto".to_owned(), ..Default::default() }),
+        ..Default::default()
+    }
 }
 
 #[tokio::test]

@@ -11,6 +11,7 @@ mod direct;
 mod feeds;
 mod freeze;
 mod grpc;
+mod local_time;
 mod log;
 mod matches;
 mod open;

@@ -12,7 +12,7 @@ use registry::{
     GroupEntry, Map, Policies, corridors, groups::read_groups, policies::read_policies,
 };
 
-use crate::{Failed, preflight::local};
+use crate::{Failed, local_time::local};
 
 /// Bytes kept so that corrections can still be written when the disk is full.
 const RESERVE_BYTES: u64 = 32 << 20;

@@ -6,8 +6,7 @@ use std::path::PathBuf;
 use anyhow::Context;
 use chassis::ExitCode;
 use clap::{Args, Subcommand};
-use domain::ids::Millis;
-use jiff::{Timestamp, tz};
+use jiff::Timestamp;
 use reqwest::Method;
 use serde_json::Value;
 use uuid::Uuid;
@@ -18,6 +17,7 @@ use crate::{
     broker::{BrokerArgs, unfit},
     client::{Client, send},
     feeds::line,
+    local_time::zoned,
     write::{json_of, let_go},
 };
 
@@ -107,15 +107,6 @@ fn list<'a>(of: &'a Value, pointer: &str) -> &'a [Value] {
 fn at(of: &Value, pointer: &str) -> String {
     let text = text(of, pointer);
     text.parse::<Timestamp>().map_or_else(|_| text.to_owned(), zoned)
-}
-
-/// An instant in Việt Nam's time.
-pub(crate) fn local(at: Millis) -> String {
-    Timestamp::from_millisecond(at.0).map_or_else(|_| at.0.to_string(), zoned)
-}
-
-fn zoned(at: Timestamp) -> String {
-    at.to_zoned(tz::TimeZone::fixed(tz::offset(7))).strftime("%Y-%m-%d %H:%M").to_string()
 }
 
 fn findings(seen: &Value, all: usize) -> Vec<String> {

@@ -4,6 +4,7 @@ use std::{fs, io, path::Path};
 
 use anyhow::{Context, anyhow};
 use chassis::{Clock, ExitCode, SystemClock};
+use domain::hex::hex;
 use registry::{
     Map,
     boundaries::{BorderRule, Boundaries, Homes},
@@ -14,8 +15,8 @@ use crate::{
     Failed,
     args::{ImportArgs, RegistryArgs, RegistryCommand},
     feeds::line,
+    local_time::local,
     open::check_map,
-    preflight::local,
 };
 
 /// Touching pairs that are shown one by one.
@@ -50,7 +51,7 @@ fn sum_up(map: &Map) {
     };
     line(&format!("phiên bản / version {}, {dates}", facts.name()));
     let sha256 = map.sha256();
-    line(&format!("sha256 {}", sha256.iter().map(|b| format!("{b:02x}")).collect::<String>()));
+    line(&format!("sha256 {}", hex(&sha256)));
 }
 
 /// `keng registry import BOUNDARIES.geojson --out FILE`. What is written is a map without fault,

@@ -4,27 +4,10 @@ use wire::v1::relay_service_client::RelayServiceClient;
 
 use super::*;
 
-fn asked<T>(server: &Server, key: &str, message: T) -> Request<T> {
-    let mut request = Request::new(message);
-    let metadata = request.metadata_mut();
-    metadata.insert("authorization", format!("Bearer {}", server.token).parse().unwrap());
-    metadata.insert("idempotency-key", key.parse().unwrap());
-    request
-}
-
 #[tokio::test]
 async fn a_commune_instructs_and_reads_its_instructions() {
     let server = Server::begin().await;
-    let alert = v1::AlertFields {
-        kind: "notice".to_owned(),
-        status: "exercise".to_owned(),
-        commune: "25126".to_owned(),
-        headline: "Diễn tập mất điện".to_owned(),
-        expires: Timestamp::from_millisecond(now().0 + 3_600_000).unwrap().to_string(),
-        reach: Some(v1::ReachFields { mode: "auto".to_owned(), ..Default::default() }),
-        ..Default::default()
-    };
-    let id = server.raise(&alert, "k").await.unwrap().id;
+    let id = server.raise(&notice(1), "k").await.unwrap().id;
     let mut client = RelayServiceClient::new(server.routes.clone());
     let instruct = |instruction: &str| v1::InstructAlertRequest {
         id: id.clone(),
@@ -32,15 +15,17 @@ async fn a_commune_instructs_and_reads_its_instructions() {
         commune: String::new(),
     };
     let words = "Tập trung ở nhà văn hóa.";
-    let instructed = client.instruct_alert(asked(&server, "i", instruct(words))).await.unwrap();
+    let instructed =
+        client.instruct_alert(asked(&server.token, "i", instruct(words))).await.unwrap();
     let view = instructed.into_inner().alert.unwrap();
     assert_eq!(view.communes[0].answer, "acknowledged");
     assert!(!view.communes[0].instructed_at.is_empty(), "{view:?}");
-    let blank = client.instruct_alert(asked(&server, "j", instruct(""))).await.unwrap_err();
+    let blank = client.instruct_alert(asked(&server.token, "j", instruct(""))).await.unwrap_err();
     assert_eq!(blank.code(), Code::InvalidArgument, "{blank:?}");
 
     let list = v1::ListInstructionsRequest { id: id.clone() };
-    let listed = client.list_instructions(asked(&server, "-", list)).await.unwrap().into_inner();
+    let listed =
+        client.list_instructions(asked(&server.token, "-", list)).await.unwrap().into_inner();
     let said: Vec<(&str, &str)> = listed
         .instructions
         .iter()
@@ -53,7 +38,7 @@ async fn a_commune_instructs_and_reads_its_instructions() {
         communes: vec!["99999".to_owned()],
         ..Default::default()
     };
-    let unknown = client.relay_alert_onward(asked(&server, "o", onward)).await.unwrap_err();
+    let unknown = client.relay_alert_onward(asked(&server.token, "o", onward)).await.unwrap_err();
     assert_eq!(unknown.code(), Code::InvalidArgument, "{unknown:?}");
     assert!(unknown.message().contains("communes[0]"), "{unknown:?}");
     server.end().await;

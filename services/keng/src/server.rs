@@ -12,17 +12,7 @@ use fan_out::FanOutOptions;
 use intake::Intake;
 use registry::{ClerkError, GroupEntry};
 use tonic::service::Routes;
-use wire::{
-    actor,
-    v1::{
-        alert_service_server::AlertServiceServer,
-        correction_service_server::CorrectionServiceServer,
-        freeze_service_server::FreezeServiceServer, intake_service_server::IntakeServiceServer,
-        matching_service_server::MatchingServiceServer,
-        preflight_service_server::PreflightServiceServer, relay_service_server::RelayServiceServer,
-        staff_service_server::StaffServiceServer,
-    },
-};
+use wire::actor;
 
 use crate::{
     Failed,
@@ -236,15 +226,7 @@ impl Services {
     async fn grpc(&self) -> Result<Routes, Failed> {
         let mut served = Served::begin()?;
         if let Some(intake) = self.intake.clone() {
-            served.add(FreezeServiceServer::new(intake::FreezeGrpc::new(Arc::clone(&intake))));
-            let people = intake::Grpc::new(intake);
-            served.add(IntakeServiceServer::new(people.clone()));
-            served.add(AlertServiceServer::new(people.clone()));
-            served.add(MatchingServiceServer::new(people.clone()));
-            served.add(PreflightServiceServer::new(people.clone()));
-            served.add(StaffServiceServer::new(people.clone()));
-            served.add(CorrectionServiceServer::new(people.clone()));
-            served.add(RelayServiceServer::new(people));
+            served.add_intake(intake);
         }
         if self.audit.is_some() {
             served.add(audit::grpc(&self.host, self.replayer()));

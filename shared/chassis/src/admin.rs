@@ -16,6 +16,7 @@ use axum::{
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use domain::{
     directory::TokenFacts,
+    hex::hex,
     ids::{CommuneCode, Home, Millis, OfficerId, ProvinceCode, RecordId},
     rights::{Asker, Standing},
     values::Role,
@@ -114,7 +115,7 @@ pub fn hash_of(token: &str) -> [u8; 32] {
 /// A token's public id: the first six bytes of its hash, in hex.
 #[must_use]
 pub fn public_id(token: &str) -> String {
-    hash_of(token).iter().take(6).map(|byte| format!("{byte:02x}")).collect()
+    hex(&hash_of(token)).chars().take(12).collect()
 }
 
 fn officer(make: &Make) -> Result<OfficerId, Problem> {

@@ -10,6 +10,7 @@ use std::{
 };
 
 use axum::{extract::connect_info::Connected, serve::IncomingStream};
+use domain::hex::hex;
 use rustix::process::geteuid;
 use sha2::{Digest, Sha256};
 use tokio::net::{UnixListener, UnixStream};
@@ -43,7 +44,7 @@ fn choose(data: &Path, runtime: Option<&Path>) -> Result<PathBuf, ConfigError> {
         return Ok(inside);
     }
     let hash = Sha256::digest(data.as_os_str().as_encoded_bytes());
-    let hash: String = hash.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+    let hash: String = hex(&hash).chars().take(16).collect();
     runtime.map(|dir| dir.join(format!("keng-{hash}.sock"))).filter(short).ok_or_else(|| {
         let why = "đường dẫn quá dài cho socket; đặt XDG_RUNTIME_DIR / \
                    path too long for a socket; set XDG_RUNTIME_DIR";

@@ -271,6 +271,14 @@ pub struct Live {
     pub attested: BTreeMap<Target, u64>,
 }
 
+impl Live {
+    /// This commune among those that it was put to.
+    #[must_use]
+    pub fn named(&self, commune: CommuneCode) -> Option<&CommuneReached> {
+        self.communes.iter().find(|reached| reached.home.commune == commune)
+    }
+}
+
 /// Whether a second person has still to look at what one officer sent alone.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub enum Review {
@@ -349,6 +357,12 @@ impl Alert {
     #[must_use]
     pub fn communes(&self) -> &[CommuneReached] {
         self.live().map_or(&[], |live| &live.communes)
+    }
+
+    /// This commune among those that it was put to.
+    #[must_use]
+    pub fn named(&self, commune: CommuneCode) -> Option<&CommuneReached> {
+        self.live()?.named(commune)
     }
 
     /// The state's word in the interface.

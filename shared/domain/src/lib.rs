@@ -17,6 +17,7 @@ pub mod freeze;
 pub mod gate;
 pub mod guard;
 pub mod headline;
+pub mod hex;
 pub mod ids;
 pub mod lane;
 pub mod limits;

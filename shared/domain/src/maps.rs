@@ -8,11 +8,12 @@ use std::sync::Arc;
 
 use crate::{
     dated::Validity,
+    hex::hex,
     ids::{MapVersion, Millis},
 };
 
-/// So many bytes of the hash are the name of a map whose file names none.
-const NAME_BYTES: usize = 6;
+/// So many digits of the hash are the name of a map whose file names none.
+const NAME_DIGITS: usize = 12;
 
 /// Which map, and when it holds.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -76,7 +77,7 @@ impl MapFacts {
 }
 
 fn hash_name(sha256: &[u8; 32]) -> String {
-    sha256.iter().take(NAME_BYTES).map(|byte| format!("{byte:02x}")).collect()
+    hex(sha256).chars().take(NAME_DIGITS).collect()
 }
 
 /// All maps that were adopted, in the order of their adoption.

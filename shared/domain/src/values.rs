@@ -231,13 +231,6 @@ impl AlertStatus {
 }
 
 impl News {
-    /// Whether people must have been told before for this to concern them: then it goes to
-    /// exactly those who may have been reached.
-    #[must_use]
-    pub fn follows_up(self) -> bool {
-        !matches!(self, Self::Issued)
-    }
-
     /// Whether this takes back or ends what was told: it is told also after the expiry (R11), and
     /// where a commune has refused the alert. A correction and an end are; an update is not.
     #[must_use]

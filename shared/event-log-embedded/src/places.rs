@@ -12,6 +12,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use domain::hex::hex;
 use event_log::{Class, Position};
 
 /// The longest that a place on disk is behind.
@@ -42,11 +43,7 @@ pub(crate) fn read(dir: &Path) -> Vec<Kept> {
 pub(crate) fn write(dir: &Path, places: &[Kept]) -> io::Result<()> {
     let mut text = String::new();
     for Kept { name, class, position, hash } in places {
-        let _ = write!(text, "{name}\t{}\t{position}\t", class.as_str());
-        for byte in hash {
-            let _ = write!(text, "{byte:02x}");
-        }
-        text.push('\n');
+        let _ = writeln!(text, "{name}\t{}\t{position}\t{}", class.as_str(), hex(hash));
     }
     let new = dir.join("places.new");
     fs::write(&new, text)?;

@@ -3,7 +3,7 @@
 
 use async_nats::HeaderMap;
 use bytes::Bytes;
-use domain::ids::RecordId;
+use domain::{hex::hex, ids::RecordId};
 use event_log::{
     follower::hash_of,
     record::{Class, Key, Kind, Record, Recorded, Seal},
@@ -141,15 +141,6 @@ pub(crate) fn is(raw: &Raw, stream: Stream, id: RecordId, open: &[u8; 32]) -> bo
         Stream::Of(_) => raw.id() == Some(id) && hash_of(&raw.payload) == *open,
         Stream::Sealed => raw.seals(id, open),
     }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    use std::fmt::Write as _;
-    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-        // Writing to a string cannot fail.
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
 }
 
 fn unhex(text: &str) -> Option<[u8; 32]> {

@@ -4,9 +4,10 @@
 //! Not ProtoJSON to the letter: that has 64-bit numbers as strings and bytes as base64, which
 //! nobody can compare with an id by eye. Fields that are not set are left out.
 
-use std::{fmt::Write, sync::LazyLock};
+use std::sync::LazyLock;
 
 use bytes::Bytes;
+use domain::hex::hex;
 use prost_reflect::{
     DescriptorPool, DynamicMessage, Kind, MessageDescriptor, ReflectMessage, Value as Dynamic,
 };
@@ -94,12 +95,4 @@ pub fn bytes_said(bytes: &[u8]) -> String {
         Ok(id) => id.as_hyphenated().to_string(),
         Err(_) => hex(bytes),
     }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-        // Writing into a string cannot fail.
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
 }

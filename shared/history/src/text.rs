@@ -1,7 +1,10 @@
 //! A line of history as a line of text, for a terminal: Vietnamese first, Vietnam's time.
 
 use domain::ids::Millis;
-use jiff::tz::{Offset, TimeZone};
+use jiff::{
+    Zoned,
+    tz::{Offset, TimeZone},
+};
 use serde_json::Value;
 
 use crate::line::{Line, timestamp};
@@ -116,8 +119,7 @@ pub(crate) fn has_words(kind: &str) -> bool {
 /// One readable line.
 #[must_use]
 pub fn replay_text(line: &Line) -> String {
-    let zone = Offset::from_hours(OFFSET_H).map_or(TimeZone::UTC, TimeZone::fixed);
-    let at = timestamp(line.at).to_zoned(zone).strftime("%Y-%m-%d %H:%M:%S%.3f").to_string();
+    let at = zoned(line.at).strftime("%Y-%m-%d %H:%M:%S%.3f").to_string();
     let version = if line.version == 0 { String::new() } else { format!(" v{}", line.version) };
     let words = WORDS.iter().find(|(kind, _)| *kind == line.kind).map(|(_, words)| *words);
     let detail = detail(line, words.is_some());
@@ -177,8 +179,12 @@ fn until(data: &Value, field: &str) -> String {
 
 fn clock(data: &Value, field: &str) -> String {
     let at = data.get(field).and_then(Value::as_i64).unwrap_or_default();
+    zoned(Millis(at)).strftime("%H:%M %d/%m/%Y").to_string()
+}
+
+fn zoned(at: Millis) -> Zoned {
     let zone = Offset::from_hours(OFFSET_H).map_or(TimeZone::UTC, TimeZone::fixed);
-    timestamp(Millis(at)).to_zoned(zone).strftime("%H:%M %d/%m/%Y").to_string()
+    timestamp(at).to_zoned(zone)
 }
 
 /// How many groups are over, and how often the one that is told most often was told.

@@ -11,6 +11,7 @@ use bytes::Bytes;
 use domain::{
     dated::Versions,
     directory::{Entry, TokenFacts},
+    hex::hex,
     ids::{EntityName, Home, Millis, OfficerId, RecordId},
 };
 use event_log::{
@@ -361,14 +362,5 @@ fn ask<D: Spoken>(
         sealing,
         answers: Answers::Command,
         fresh: true,
-    })
-}
-
-fn hex(bytes: &[u8]) -> String {
-    use std::fmt::Write as _;
-    bytes.iter().fold(String::new(), |mut text, byte| {
-        // Writing to a string cannot fail.
-        let _ = write!(text, "{byte:02x}");
-        text
     })
 }

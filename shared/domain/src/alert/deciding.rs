@@ -304,8 +304,7 @@ impl Alert {
         known: &AlertKnown,
     ) -> Decided {
         let live = self.in_force()?;
-        let concerned = live.communes.iter().any(|reached| reached.home.commune == commune);
-        if !concerned && live.content.facts.home.commune != commune {
+        if live.named(commune).is_none() && live.content.facts.home.commune != commune {
             return Err(NotDone::NotRelayed);
         }
         let sighted = AlertEvent::Sighted { seen, commune, by: command.by.clone(), note };
@@ -416,9 +415,8 @@ impl Alert {
     /// What is over instructs nobody any more; the relay has recorded it.
     fn take_instruction(&self, commune: CommuneCode, content: RecordId) -> Vec<AlertEvent> {
         let Self::Active(live) = self else { return vec![] };
-        let is_named = live.communes.iter().any(|reached| reached.home.commune == commune);
         let newest = live.instructions.get(&commune).map(|(_, content)| *content);
-        if !is_named || newest == Some(content) {
+        if live.named(commune).is_none() || newest == Some(content) {
             return vec![];
         }
         vec![AlertEvent::Instructed { revision: self.next_revision(), commune, content }]
@@ -440,7 +438,7 @@ impl Alert {
         (targets, note): (&[Target], RecordId),
     ) -> Decided {
         let live = self.live().ok_or(NotDone::NotIssued)?;
-        if !live.communes.iter().any(|reached| reached.home.commune == commune) {
+        if live.named(commune).is_none() {
             return Err(NotDone::NotRelayed);
         }
         if revision > live.content.revision {

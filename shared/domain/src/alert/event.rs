@@ -206,6 +206,19 @@ pub enum AlertEvent {
     },
 }
 
+impl AlertEvent {
+    /// The communes that it puts the alert to: they are told because of it.
+    #[must_use]
+    pub fn puts_to(&self) -> &[CommuneReached] {
+        match self {
+            Self::Issued { communes, .. }
+            | Self::RelayedFurther { communes, .. }
+            | Self::Widened { communes, .. } => communes,
+            _ => &[],
+        }
+    }
+}
+
 /// A change that waits for a second person.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Pending {

@@ -27,17 +27,11 @@ impl Alert {
                 closed @ Self::Closed { how: Closing::Cancelled, .. },
                 AlertEvent::Resolved { .. } | AlertEvent::Reopened { .. },
             ) => closed,
-            (_, AlertEvent::ApprovalAsked { revision, facts, code, content, by, checked }) => {
-                Self::AwaitingApproval(Content {
-                    revision: *revision,
-                    facts: facts.clone(),
-                    code: code.clone(),
-                    content: *content,
-                    by: by.clone(),
-                    checked: checked.clone(),
-                })
-            }
-            (before, AlertEvent::Issued { revision, facts, code, content, by, checked, .. }) => {
+            (
+                before,
+                AlertEvent::ApprovalAsked { revision, facts, code, content, by, checked }
+                | AlertEvent::Issued { revision, facts, code, content, by, checked, .. },
+            ) => {
                 let said = Content {
                     revision: *revision,
                     facts: facts.clone(),
@@ -46,6 +40,9 @@ impl Alert {
                     by: by.clone(),
                     checked: checked.clone(),
                 };
+                if matches!(event, AlertEvent::ApprovalAsked { .. }) {
+                    return Self::AwaitingApproval(said);
+                }
                 let approved = before.content().map(|waiting| waiting.revision);
                 let mut live = Live { approved, ..Live::of(said) };
                 live.take(event);

@@ -3,6 +3,7 @@
 use bytes::Bytes;
 use domain::{
     dated::Versions,
+    hex::hex,
     ids::{EntityName, Home, Millis, RecordId},
 };
 use event_log::{At, Recorded, command::Draft, shell::ExecuteError};
@@ -14,7 +15,7 @@ use wire::{
     v1::{self, ContactText, command::Body},
 };
 
-use super::{Clerk, ClerkError, IMPORT_RECORDS_MAX, ask, draft, hex};
+use super::{Clerk, ClerkError, IMPORT_RECORDS_MAX, ask, draft};
 use crate::officers::{ContactEntry, Officers};
 
 impl Clerk {
