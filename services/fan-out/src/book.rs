@@ -110,10 +110,16 @@ impl Books {
 
     /// The planned targets of a commune that have certainly not been reached, nor will be by what
     /// leaves within `margin_ms`.
-    pub(crate) fn not_reached(&self, id: BookId, now: Millis, margin_ms: i64) -> BTreeSet<Target> {
+    pub(crate) fn not_reached(
+        &self,
+        id: BookId,
+        now: Millis,
+        margin_ms: i64,
+    ) -> BTreeMap<Target, u32> {
         let shelf = self.lock();
         let book = shelf.books.get(&id);
-        book.map(|book| book.lanes.not_reached(now, margin_ms).cloned().collect())
+        let of = |(target, begun): (&Target, u32)| (target.clone(), begun);
+        book.map(|book| book.lanes.not_reached(now, margin_ms).map(of).collect())
             .unwrap_or_default()
     }
 

@@ -1,6 +1,6 @@
 //! Leases: only the holder sends; another takes over when the lease has run out.
 
-use std::{collections::BTreeSet, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use domain::{
     delivery::{Delivery, DeliveryCommand, DeliveryKnown, Lease},
@@ -47,7 +47,7 @@ impl Desk {
         }
         let take = DeliveryCommand::TakeLease { instance: self.host.instance.to_string() };
         let ask = observation(id.0, home, plan, take, now, false);
-        let known = |_: &Delivery, _: &_| DeliveryKnown { now, not_reached: BTreeSet::new() };
+        let known = |_: &Delivery, _: &_| DeliveryKnown::at(now);
         let taken = match self.deliveries.execute(ask, known).await {
             Ok(decided) => decided,
             Err(why) => {

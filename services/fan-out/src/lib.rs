@@ -13,12 +13,14 @@ mod send;
 mod sheets;
 mod turn;
 
+pub mod accounts;
 pub mod channels;
-pub mod render;
+pub mod secret;
 
-use std::sync::Arc;
+use std::{path::PathBuf, sync::Arc};
 
-use channels::webhook::{NoWebhooks, Webhook, WebhookOptions};
+use accounts::{Accounts, BadAccounts, Tools};
+use channels::{address::Guard, http::Http, webhook::WebhookOptions};
 use chassis::Host;
 use event_log::{Class, projection, reactor};
 use tokio_util::task::TaskTracker;
@@ -31,8 +33,12 @@ const READ: [&str; 3] = ["directory", "plans", "receipts"];
 pub struct FanOutOptions {
     /// Whether webhooks may lead to loopback and private addresses.
     pub allow_private_targets: bool,
-    /// Where people verify an alert: `http://HOST:PORT/v1/verify`.
-    pub verify_base: String,
+    /// Where people reach intake, without a slash at the end.
+    pub public_url: String,
+    /// The channels file; `None` where nothing but webhooks is set up.
+    pub channels: Option<PathBuf>,
+    /// A folder of this process for what accounts must remember.
+    pub folder: PathBuf,
     /// Deliveries under way at once, slow ones apart.
     pub in_flight_max: usize,
 }
@@ -40,22 +46,33 @@ pub struct FanOutOptions {
 impl FanOutOptions {
     /// 32 in flight were best on two cores: `cargo xtask bench` tries others.
     pub const IN_FLIGHT_MAX: usize = 32;
+
+    fn accounts(&self) -> Result<Accounts, BadAccounts> {
+        let tools = Tools {
+            http: Http::new()?,
+            guard: Guard::new(self.allow_private_targets),
+            folder: self.folder.clone(),
+            public_url: self.public_url.clone(),
+        };
+        let webhooks = WebhookOptions {
+            allow_private_targets: self.allow_private_targets,
+            ..WebhookOptions::default()
+        };
+        Accounts::open(self.channels.as_deref(), &webhooks, &tools)
+    }
 }
 
 /// Starts the service in this process.
 ///
 /// # Errors
-/// The HTTP client cannot be set up on this machine.
-pub fn start(host: &Host, options: &FanOutOptions) -> Result<(), NoWebhooks> {
-    let webhook = Webhook::new(&WebhookOptions {
-        allow_private_targets: options.allow_private_targets,
-        ..WebhookOptions::default()
-    })?;
+/// The channels file, or this machine, is wrong.
+pub fn start(host: &Host, options: &FanOutOptions) -> Result<(), BadAccounts> {
+    let accounts = options.accounts()?;
     let stop = host.drain.token();
     let books = book::Books::default();
     let attempts = TaskTracker::new();
     let (receipts, batching) = receive::batching(host, &attempts);
-    let desk = send::Desk::new(host, &books, webhook, (receipts, attempts), options);
+    let desk = send::Desk::new(host, &books, accounts, (receipts, attempts), options);
     let desk = Arc::new(desk);
 
     for class in [Class::Delivery, Class::Receipt] {

@@ -342,7 +342,7 @@ impl Planning {
             DeliveryCommand::Plan(plan) if plan.audience != Audience::Named => {
                 self.books.not_reached((plan.alert, plan.commune), now, margin_ms(&self.host))
             }
-            _ => std::collections::BTreeSet::new(),
+            _ => std::collections::BTreeMap::new(),
         };
         DeliveryKnown { now, not_reached }
     }

@@ -1,11 +1,17 @@
 //! One attempt: the last look before it leaves, the call, and what is known of it afterwards.
 
-use std::{collections::BTreeSet, sync::Arc, time::Duration};
+use std::{
+    borrow::Cow,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use domain::{
-    delivery::{Delivery, DeliveryCommand, DeliveryKnown, StopReason, delivery_id, may_be_told},
+    delivery::{
+        Delivery, DeliveryCommand, DeliveryKnown, StopReason, Target, delivery_id, may_be_told,
+    },
     ids::{EntityName, Millis},
-    lane::{Outcome, Receipt},
+    lane::{Outcome as Known, Receipt},
     schedule::next_attempt,
 };
 use event_log::{Class, Key, shell::Folded};
@@ -14,7 +20,7 @@ use registry::Group;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::{
-    channels::webhook::Attempted,
+    channels::{Intent, Named, NotRendered, Outcome, Sent, View},
     plan::observation,
     receive::Seen,
     send::{Attempt, Desk, Taken},
@@ -56,30 +62,42 @@ impl Desk {
             permit = None;
             when_slow();
         };
-        let attempted = self.call(&attempt, &group, now, (slow, when_slow)).await;
-        match attempted {
-            Some(attempted) => self.attempted(attempt, &attempted).await,
+        let began = Instant::now();
+        let sent = self.call(&attempt, &group, now, (slow, when_slow)).await;
+        match sent {
+            Some(sent) => self.attempted(attempt, &sent, began).await,
             None => self.stop(&attempt, StopReason::NoSuchTarget).await,
         }
         permit
     }
 
     /// Hands over what was seen of an attempt.
-    async fn attempted(&self, attempt: Attempt, attempted: &Attempted) {
+    async fn attempted(&self, attempt: Attempt, sent: &Sent, began: Instant) {
         let ended = self.host.clock.now();
-        let next = match attempted.outcome {
-            Outcome::Delivered | Outcome::Gone => None,
-            Outcome::NotReached | Outcome::Unknown => {
-                next_attempt(attempt.number, ended, attempted.retry_after_s, attempt.give_up_at)
+        let known = sent.outcome.known();
+        let next = match &sent.outcome {
+            Outcome::Retry { after_s, .. } | Outcome::Unknown { after_s, .. } => {
+                next_attempt(attempt.number, ended, *after_s, attempt.give_up_at)
             }
+            Outcome::Defer { until, .. } => Some(*until).filter(|at| *at < attempt.give_up_at),
+            Outcome::ChannelDown { .. } => {
+                next_attempt(attempt.number, ended, None, attempt.give_up_at)
+            }
+            _ => None,
         };
         // Who was killed in the middle of an attempt left no receipt: that this one did not arrive
         // does not say that none did.
-        let outcome = match attempted.outcome {
-            Outcome::NotReached if attempt.revision <= attempt.taken.inherited => Outcome::Unknown,
-            outcome => outcome,
+        let outcome = match known {
+            Known::NotReached if attempt.revision <= attempt.taken.inherited => Known::Unknown,
+            known => known,
         };
-        self.measures.attempted(&attempt, attempted, ended);
+        self.measures.attempted(&attempt, known, ended);
+        let provider_id = match &sent.outcome {
+            Outcome::Accepted { provider_id }
+            | Outcome::Duplicate { provider_id }
+            | Outcome::HandedOver { provider_id } => provider_id.clone().unwrap_or_default(),
+            _ => String::new(),
+        };
         let seen = Seen {
             book: attempt.taken.book,
             home: attempt.taken.home,
@@ -90,10 +108,11 @@ impl Desk {
                 attempt: attempt.number,
                 outcome,
                 at: ended,
-                took_ms: attempted.took_ms,
-                status: attempted.status,
-                trouble: attempted.trouble.to_owned(),
+                took_ms: u32::try_from(began.elapsed().as_millis()).unwrap_or(u32::MAX),
+                status: sent.status,
+                trouble: sent.outcome.trouble().to_owned(),
                 next_attempt_at: next,
+                provider_id,
             },
         };
         // The receiver lives as long as the process; it records before it ends.
@@ -185,29 +204,59 @@ impl Desk {
         !book.held && delivery.is_some_and(|delivery| !delivery.ended())
     }
 
-    /// Calls the channel; `None` where the group has no such channel any more. Lets go of the
-    /// permit where it takes long.
+    /// Calls the channel; `None` where the group has no such channel any more, or no account here
+    /// serves it. Lets go of the permit where it takes long.
     async fn call(
         &self,
         attempt: &Attempt,
         group: &Group,
         now: Millis,
         (slow, when_slow): (&Semaphore, impl FnOnce()),
-    ) -> Option<Attempted> {
+    ) -> Option<Sent> {
         let (alert, commune) = attempt.taken.book;
-        let address = group.address(&attempt.target.channel)?;
-        let id = delivery_id(alert, attempt.revision, &attempt.target);
-        let (group, channel) = (attempt.target.group.as_str(), attempt.target.channel.as_str());
-        let body = attempt.taken.ready.body.for_delivery(&id, group, commune.as_str(), channel);
-        let call = self.webhook.deliver(&address.url, &address.secret, &id, now.0 / 1_000, body);
-        tokio::pin!(call);
+        let Target { group: id, channel, .. } = &attempt.target;
+        let (facts, address) = group.channels().find(|(facts, _)| facts.id == *channel)?;
+        let (address, channel_type) = (address?, facts.channel_type.parse().ok()?);
+        let way = self.accounts.way(&facts.account, channel_type)?;
+        let ready = &attempt.taken.ready;
+        let delivery = delivery_id(alert, attempt.revision, &attempt.target);
+        let view = View {
+            told: ready.told(),
+            body: &ready.body,
+            delivery: Named {
+                id: &delivery,
+                group: id.as_str(),
+                commune: commune.as_str(),
+                channel: channel.as_str(),
+            },
+            photo: None,
+            task_url: None,
+        };
+        let message = match way.channel.render(&view) {
+            Ok(message) => message,
+            Err(NotRendered(why)) => {
+                return Some(Outcome::Permanent { code: Cow::Borrowed(why) }.into());
+            }
+        };
+        let intent = Intent {
+            delivery: &delivery,
+            alert,
+            kind: ready.kind,
+            revision: attempt.revision,
+            first_revision: attempt.first_revision,
+            attempt: attempt.number,
+            now,
+            expires_at: attempt.give_up_at,
+            is_urgent: ready.kind.life_threatening() || attempt.news.sets_right(),
+        };
+        let mut call = way.channel.send(&message, address, intent);
         tokio::select! {
-            attempted = &mut call => return Some(attempted),
+            sent = &mut call => return Some(sent),
             () = tokio::time::sleep(SLOW_AFTER) => {}
         }
         // The call goes on while a place among the slow ones is waited for.
         tokio::select! {
-            attempted = &mut call => Some(attempted),
+            sent = &mut call => Some(sent),
             _slow = slow.acquire() => {
                 when_slow();
                 Some(call.await)
@@ -246,7 +295,7 @@ impl Desk {
             never_left: false,
         };
         let ask = observation(book.0, *home, *plan, command, now, false);
-        let known = |_: &Delivery, _: &_| DeliveryKnown { now, not_reached: BTreeSet::new() };
+        let known = |_: &Delivery, _: &_| DeliveryKnown::at(now);
         if let Err(why) = self.deliveries.execute(ask, known).await {
             tracing::warn!(%why, "a delivery cannot be stopped yet");
         }
@@ -254,39 +303,35 @@ impl Desk {
     }
 }
 
-/// What is counted of attempts; looked up once, since there are thousands of attempts.
+/// What is counted of attempts.
 pub(crate) struct Measures {
-    delivered: Counter,
-    not_reached: Counter,
-    unknown: Counter,
-    gone: Counter,
     delivered_after: Histogram,
+    /// Looked up once, since there are thousands of attempts.
+    webhook_delivered: Counter,
 }
 
 impl Measures {
     pub(crate) fn new() -> Self {
-        // The one channel there is.
-        let attempts = |outcome: &'static str| metrics::counter!("keng_attempts_total", "outcome" => outcome, "channel" => "webhook");
         Self {
-            delivered: attempts("delivered"),
-            not_reached: attempts("not-reached"),
-            unknown: attempts("unknown"),
-            gone: attempts("gone"),
             delivered_after: metrics::histogram!("keng_stage_seconds", "stage" => "delivered"),
+            webhook_delivered: attempts("webhook", "delivered"),
         }
     }
 
-    fn attempted(&self, attempt: &Attempt, attempted: &Attempted, ended: Millis) {
-        let outcome = match attempted.outcome {
-            Outcome::Delivered => &self.delivered,
-            Outcome::NotReached => &self.not_reached,
-            Outcome::Unknown => &self.unknown,
-            Outcome::Gone => &self.gone,
-        };
-        outcome.increment(1);
-        if attempted.outcome == Outcome::Delivered {
+    fn attempted(&self, attempt: &Attempt, known: Known, ended: Millis) {
+        let channel = &*attempt.target.channel_type;
+        match (known, channel) {
+            (Known::Delivered, "webhook") => self.webhook_delivered.increment(1),
+            (known, channel) => attempts(channel, known.as_str()).increment(1),
+        }
+        if matches!(known, Known::Delivered | Known::Accepted | Known::HandedOver) {
             let since = Duration::from_millis(ended.since_ms(attempt.planned_at));
             self.delivered_after.record(since);
         }
     }
+}
+
+fn attempts(channel: &str, outcome: &'static str) -> Counter {
+    let channel = channel.to_owned();
+    metrics::counter!("keng_attempts_total", "outcome" => outcome, "channel" => channel)
 }

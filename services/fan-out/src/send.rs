@@ -24,8 +24,8 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
     FanOutOptions, READ,
+    accounts::Accounts,
     book::{Book, BookId, Books},
-    channels::webhook::Webhook,
     post::Measures,
     receive::Seen,
     sheets::{Ready, Sheets},
@@ -97,6 +97,7 @@ struct Due {
     revision: u64,
     news: News,
     number: u32,
+    first_revision: u64,
     planned_at: Millis,
     give_up_at: Millis,
 }
@@ -109,6 +110,8 @@ pub(crate) struct Attempt {
     pub(crate) news: News,
     /// 1 for the first.
     pub(crate) number: u32,
+    /// The first revision that the target was told.
+    pub(crate) first_revision: u64,
     pub(crate) planned_at: Millis,
     pub(crate) give_up_at: Millis,
 }
@@ -118,7 +121,7 @@ pub(crate) struct Desk {
     pub(crate) host: Host,
     pub(crate) books: Books,
     pub(crate) sheets: Sheets,
-    pub(crate) webhook: Webhook,
+    pub(crate) accounts: Accounts,
     pub(crate) receipts: mpsc::Sender<Seen>,
     /// The attempts under way.
     attempts: TaskTracker,
@@ -141,15 +144,15 @@ impl Desk {
     pub(crate) fn new(
         host: &Host,
         books: &Books,
-        webhook: Webhook,
+        accounts: Accounts,
         (receipts, attempts): (mpsc::Sender<Seen>, TaskTracker),
         options: &FanOutOptions,
     ) -> Self {
         Self {
             host: host.clone(),
             books: books.clone(),
-            sheets: Sheets::new(host, &options.verify_base),
-            webhook,
+            sheets: Sheets::new(host, &format!("{}/v1/verify", options.public_url)),
+            accounts,
             receipts,
             attempts,
             deliveries: Shell::new(Arc::clone(&host.log)),
@@ -295,7 +298,7 @@ impl Desk {
         let mut next: Option<Millis> = None;
         for (target, delivery) in book.open() {
             match delivery.due_at() {
-                Some(at) if at <= now => due.push(due_of(target, delivery)),
+                Some(at) if at <= now => due.push(due_of(book, target, delivery)),
                 Some(at) => next = Some(next.map_or(at, |next| next.min(at))),
                 None => {}
             }
@@ -411,12 +414,13 @@ impl Attempt {
     }
 }
 
-fn due_of(target: &Target, delivery: &LaneDelivery) -> Due {
+fn due_of(book: &Book, target: &Target, delivery: &LaneDelivery) -> Due {
     Due {
         target: target.clone(),
         revision: delivery.revision,
         news: delivery.news,
         number: delivery.attempts + 1,
+        first_revision: book.lanes.first_revision(target).unwrap_or(delivery.revision),
         planned_at: delivery.planned_at,
         give_up_at: delivery.give_up_at,
     }
@@ -430,6 +434,7 @@ impl Due {
             revision: self.revision,
             news: self.news,
             number: self.number,
+            first_revision: self.first_revision,
             planned_at: self.planned_at,
             give_up_at: self.give_up_at,
         }

@@ -14,14 +14,13 @@ use domain::{
 };
 use event_log::{Class, Key, Recorded};
 use prost::Message;
+use rendering::{Body, Sheet, Told, with_local};
 use wire::{
     Spoken,
     commit::events_of,
     seal,
     v1::{self, sealed_content},
 };
-
-use crate::render::{Body, Sheet, with_local};
 
 /// Bodies kept; beyond this all are let go, and read again when they are needed.
 const BODIES_MAX: usize = 512;
@@ -40,6 +39,14 @@ pub(crate) enum NoSheet {
 /// One alert's news, ready to be rendered.
 pub(crate) struct Ready {
     pub(crate) body: Body,
+    pub(crate) sheet: Sheet,
+    /// What the news is, and when it was recorded.
+    pub(crate) news: News,
+    pub(crate) at: Millis,
+    /// Who says it, as people call the commune.
+    pub(crate) from: String,
+    /// Where it can be checked.
+    pub(crate) verify_url: String,
     /// Where the alert's newest record stood: the directory must have come as far.
     pub(crate) position: u64,
     pub(crate) status: AlertStatus,
@@ -81,6 +88,14 @@ struct Standing {
     at: Millis,
     /// What communes have told their own groups so far.
     instructed: BTreeMap<CommuneCode, (Home, RecordId)>,
+}
+
+impl Ready {
+    /// What is told, for the channels that people read.
+    pub(crate) fn told(&self) -> Told<'_> {
+        let Self { sheet, news, at, from, verify_url, .. } = self;
+        Told { sheet, news: *news, at: *at, from, verify_url }
+    }
 }
 
 impl Sheets {
@@ -127,16 +142,28 @@ impl Sheets {
             let name = self.host.map.commune(of.commune).map_or("?", |commune| &*commune.name);
             text.instruction = with_local(&text.instruction, name, &said);
         }
-        let (status, kind) = (facts.status, facts.kind);
+        let (status, kind, from) = (facts.status, facts.kind, self.name_of(facts.home));
+        let verify_url = format!("{}/{code}", self.verify_base.trim_end_matches('/'));
         let sheet = Sheet { alert, code, revision, state, facts, text, sent };
         let body = Body::of_alert(news, at, &sheet, &self.verify_base);
-        let ready = Arc::new(Ready { body, position: history.position, status, kind, instructed });
+        let position = history.position;
+        let ready =
+            Ready { body, sheet, news, at, from, verify_url, position, status, kind, instructed };
+        let ready = Arc::new(ready);
         let mut kept = self.kept();
         if kept.len() >= BODIES_MAX {
             kept.clear();
         }
         kept.insert(which, Arc::clone(&ready));
         Ok(ready)
+    }
+
+    /// As `xã Hoằng Thịnh, tỉnh Thanh Hoá`.
+    fn name_of(&self, home: Home) -> String {
+        let Some(commune) = self.host.map.commune(home.commune) else {
+            return home.commune.to_string();
+        };
+        format!("{} {}, {}", commune.kind.as_str(), commune.name, commune.province_name)
     }
 
     fn kept(&self) -> std::sync::MutexGuard<'_, HashMap<Which, Arc<Ready>>> {

@@ -177,11 +177,13 @@ fn start(
         let options = FanOutOptions {
             // The demo's own sink is on loopback.
             allow_private_targets: settings.allow_private_targets || settings.kind == Kind::Demo,
-            verify_base: format!("{}/v1/verify", public_url(service, settings, http)),
+            public_url: public_url(service, settings, http),
+            channels: settings.channels.clone(),
+            folder: opened.data.path().join("accounts"),
             in_flight_max: FanOutOptions::IN_FLIGHT_MAX,
         };
         fan_out::start(&of(Service::FanOut), &options)
-            .map_err(|why| Failed::Trouble(why.into()))?;
+            .map_err(|why| open::wrong("--channels", &why.to_string()))?;
     }
     let start_audit = || audit::start(&of(Service::Audit), opened.data.path());
     let audit = match runs(Service::Audit).then(start_audit) {

@@ -60,6 +60,9 @@ pub struct ServerOptions {
     /// [default: the North–South railway, built in]
     #[arg(long, env = "KENG_CORRIDORS", value_name = "FILE")]
     pub corridors: Option<PathBuf>,
+    /// Tài khoản ở các nhà cung cấp / Accounts with providers of channels (TOML)
+    #[arg(long, env = "KENG_CHANNELS", value_name = "FILE")]
+    pub channels: Option<PathBuf>,
     /// Tệp cấu hình / Configuration file (TOML)
     #[arg(long, env = "KENG_CONFIG", value_name = "FILE")]
     pub config: Option<PathBuf>,
@@ -96,6 +99,7 @@ struct ConfigFile {
     groups: Option<PathBuf>,
     policy: Option<PathBuf>,
     corridors: Option<PathBuf>,
+    channels: Option<PathBuf>,
     allow_private_targets: Option<bool>,
     nats_replicas: Option<u8>,
     public_url: Option<WebUrl>,
@@ -165,6 +169,8 @@ pub struct Settings {
     pub policy: Option<PathBuf>,
     /// Stations and rides; `None` means those built in.
     pub corridors: Option<PathBuf>,
+    /// Accounts with providers; `None` means that only webhooks are set up.
+    pub channels: Option<PathBuf>,
     /// Webhooks may go to loopback and private addresses.
     pub allow_private_targets: bool,
     /// Servers that keep each stream.
@@ -220,6 +226,7 @@ impl ServerOptions {
             groups: self.groups.or(file.groups),
             policy: self.policy.or(file.policy),
             corridors: self.corridors.or(file.corridors),
+            channels: self.channels.or(file.channels),
             allow_private_targets: self
                 .allow_private_targets
                 .or(file.allow_private_targets)

@@ -33,6 +33,8 @@ pub enum Stands {
     UnderWay,
     /// It failed, and is tried again at this time.
     Waiting(Millis),
+    /// A person has it in hand, and has not said that it was posted.
+    InHand,
     /// It is over, and may have arrived.
     Unknown,
     /// It is over, and did not arrive.
@@ -46,8 +48,13 @@ impl Stands {
         match delivery.progress {
             Progress::Planned => Self::UnderWay,
             Progress::Waiting(at) => Self::Waiting(at),
-            // Whoever is confirmed is not on the list.
-            Progress::Delivered(_) => Self::Unknown,
+            Progress::HandedOver { .. } => Self::InHand,
+            // Where it was done whatever can be known to be done there, nobody is on the list.
+            Progress::Accepted(_)
+            | Progress::Posted(_)
+            | Progress::Delivered(_)
+            | Progress::Read(_)
+            | Progress::NeedsPerson => Self::Unknown,
             Progress::Failed if delivery.maybe_arrived => Self::Unknown,
             Progress::Failed => Self::NotReached,
             Progress::Stopped(reason) => Self::Stopped(reason),
@@ -61,6 +68,7 @@ impl Stands {
             Self::NotPlanned => "not-planned",
             Self::UnderWay => "under-way",
             Self::Waiting(_) => "retrying",
+            Self::InHand => "handed-over",
             Self::Unknown => "unknown",
             Self::NotReached => "not-reached",
             Self::Stopped(reason) => reason.as_str(),
@@ -93,7 +101,7 @@ impl Heard {
             }
             return;
         }
-        self.corrected |= matches!(delivery.progress, Progress::Delivered(_));
+        self.corrected |= delivery.has_succeeded();
         if self.correcting.is_none_or(|(revision, _)| revision < delivery.revision) {
             self.correcting = Some((delivery.revision, Stands::of(delivery)));
         }

@@ -60,6 +60,7 @@ fn receipt(
         took_ms: 1,
         status: 0,
         trouble: String::new(),
+        provider_id: String::new(),
         next_attempt_at: retry,
     }
 }
@@ -214,7 +215,7 @@ proptest! {
             if round > 0 {
                 revision += 1;
                 let spared: BTreeSet<_> =
-                    lanes.not_reached(Millis(10), ABOUT_TO_LEAVE_MS).cloned().collect();
+                    lanes.not_reached(Millis(10), ABOUT_TO_LEAVE_MS).map(|(t, _)| t.clone()).collect();
                 let to = (0..6).map(target).filter(|of| !spared.contains(of)).collect();
                 lanes.apply(&planned(revision, to), Millis(10));
             }

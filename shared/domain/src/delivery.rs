@@ -2,11 +2,16 @@
 //!
 //! What became of each attempt is in the receipts, which `lane` folds with the plans.
 
-use std::{cmp::Ordering, collections::BTreeSet, sync::Arc};
+use std::{
+    cmp::Ordering,
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use crate::{
     decider::{Decider, Refusal},
     ids::{AlertId, ChannelId, CommuneCode, GroupId, Home, Millis, RecordId},
+    schedule::FOLLOW_UP_MS_MAX,
     values::News,
 };
 
@@ -44,6 +49,36 @@ pub enum DeliveryCommand {
     CatchUp {
         /// The instance that would send.
         instance: String,
+    },
+    /// Make these attempts, on channels where each has a record of its own.
+    Begin {
+        /// The instance.
+        instance: String,
+        /// Which.
+        attempts: Vec<Begun>,
+    },
+    /// Tell the newest news over these too, since nothing else was confirmed in time.
+    FallBack {
+        /// The instance that would send.
+        instance: String,
+        /// The revision that was not confirmed.
+        revision: u64,
+        /// Over these.
+        targets: Vec<Target>,
+    },
+    /// A person has posted this by hand.
+    AttestPosted {
+        /// For whom.
+        target: Target,
+        /// Which revision.
+        revision: u64,
+    },
+    /// Try this again, which is over without success.
+    Requeue {
+        /// For whom.
+        target: Target,
+        /// Which revision.
+        revision: u64,
     },
     /// Send from now on.
     TakeLease {
@@ -88,6 +123,17 @@ pub struct Plan {
     pub audience: Audience,
     /// For [`Audience::Named`]: these. All others follow from the plans before.
     pub targets: Vec<Target>,
+}
+
+/// One attempt about to be made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Begun {
+    /// For whom.
+    pub target: Target,
+    /// Which revision.
+    pub revision: u64,
+    /// 1 for the first.
+    pub attempt: u32,
 }
 
 /// Who is told some news.
@@ -156,6 +202,24 @@ pub enum DeliveryEvent {
         /// Until when `plan.instance` may send.
         lease_until: Millis,
     },
+    /// These attempts are about to be made: nothing of them leaves before this is durable.
+    Begun(Vec<Begun>),
+    /// A person said that this was posted by hand.
+    PostAttested {
+        /// For whom.
+        target: Target,
+        /// Which revision.
+        revision: u64,
+    },
+    /// This is to be tried again.
+    Requeued {
+        /// For whom.
+        target: Target,
+        /// Which revision.
+        revision: u64,
+        /// No attempt after this.
+        give_up_at: Millis,
+    },
     /// Another instance sends.
     LeaseTaken {
         /// Which.
@@ -181,8 +245,17 @@ pub enum DeliveryEvent {
 pub struct DeliveryKnown {
     /// When it is decided.
     pub now: Millis,
-    /// Planned targets that have certainly not been reached, from the receipts.
-    pub not_reached: BTreeSet<Target>,
+    /// Planned targets that have certainly not been reached, from the receipts; and how many
+    /// attempts whoever says so knows to have been begun.
+    pub not_reached: BTreeMap<Target, u32>,
+}
+
+impl DeliveryKnown {
+    /// Nothing but the time.
+    #[must_use]
+    pub fn at(now: Millis) -> Self {
+        Self { now, not_reached: BTreeMap::new() }
+    }
 }
 
 /// Why something is not done.
@@ -191,11 +264,22 @@ pub enum NotDelivered {
     /// Another instance sends, and its lease has not run out.
     #[error("another instance holds the lease")]
     LeaseHeld,
+    /// Nothing was ever planned for this target, at this revision.
+    #[error("there is no such delivery")]
+    NoSuchDelivery,
+    /// Something newer took its place.
+    #[error("a later revision took its place")]
+    Superseded,
 }
 
 impl From<NotDelivered> for Refusal {
-    fn from(NotDelivered::LeaseHeld: NotDelivered) -> Self {
-        Self { code: "lease-held", field: "" }
+    fn from(not: NotDelivered) -> Self {
+        let code = match not {
+            NotDelivered::LeaseHeld => "lease-held",
+            NotDelivered::NoSuchDelivery => "not-found",
+            NotDelivered::Superseded => "superseded",
+        };
+        Self { code, field: "" }
     }
 }
 
@@ -224,6 +308,12 @@ pub struct Delivery {
     pub behind: BTreeSet<Target>,
     /// The revision up to which everything was stopped by a refusal; 0 for none.
     pub refused_up_to: u64,
+    /// The revision up to which everything was stopped for whatever reason; 0 for none.
+    pub stopped_up_to: u64,
+    /// How many attempts were begun, on channels where each has a record of its own.
+    pub begun: BTreeMap<Target, u32>,
+    /// What was posted by hand.
+    pub posted: BTreeSet<(Target, u64)>,
 }
 
 impl Delivery {
@@ -240,12 +330,18 @@ impl Delivery {
         };
         let mut targets: Vec<Target> = match audience {
             Audience::Named => plan.targets.clone(),
-            Audience::MayHaveBeenReached => {
-                self.targets.difference(&known.not_reached).cloned().collect()
-            }
-            Audience::NotReached => {
-                self.targets.intersection(&known.not_reached).cloned().collect()
-            }
+            Audience::MayHaveBeenReached => self
+                .targets
+                .iter()
+                .filter(|target| !self.is_not_reached(target, known))
+                .cloned()
+                .collect(),
+            Audience::NotReached => self
+                .targets
+                .iter()
+                .filter(|target| self.is_not_reached(target, known))
+                .cloned()
+                .collect(),
             Audience::Everybody => self.targets.iter().cloned().collect(),
         };
         if is_refused && !plan.news.sets_right() {
@@ -266,9 +362,90 @@ impl Delivery {
         if self.refused_up_to > 0 && !newest.news.sets_right() {
             return vec![];
         }
-        let targets: Vec<Target> = self.behind.difference(&known.not_reached).cloned().collect();
+        let may_have = |target: &&Target| !self.is_not_reached(target, known);
+        let targets: Vec<Target> = self.behind.iter().filter(may_have).cloned().collect();
         let chunks: Vec<&[Target]> = targets.chunks(TARGETS_PER_RECORD_MAX).collect();
         self.planned(newest, instance, &chunks, known.now)
+    }
+
+    /// Whether a target was certainly not reached. Who says so must know of every attempt that was
+    /// begun: between its look and this decision another may have been.
+    fn is_not_reached(&self, target: &Target, known: &DeliveryKnown) -> bool {
+        let begun = self.begun.get(target).copied().unwrap_or(0);
+        known.not_reached.get(target).is_some_and(|seen| *seen >= begun)
+    }
+
+    /// Only what is newest begins, and nothing that was stopped.
+    fn begin(
+        &self,
+        instance: &str,
+        attempts: &[Begun],
+        now: Millis,
+    ) -> Result<Vec<DeliveryEvent>, NotDelivered> {
+        let is_ours = |lease: &Lease| lease.instance == instance && lease.until > now;
+        if !self.lease.as_ref().is_some_and(is_ours) {
+            return Err(NotDelivered::LeaseHeld);
+        }
+        let may = |begun: &&Begun| {
+            begun.revision == self.revision
+                && begun.revision > self.stopped_up_to
+                && self.targets.contains(&begun.target)
+        };
+        let begun: Vec<Begun> = attempts.iter().filter(may).cloned().collect();
+        let parts = begun.chunks(TARGETS_PER_RECORD_MAX);
+        Ok(parts.map(|part| DeliveryEvent::Begun(part.to_vec())).collect())
+    }
+
+    /// Another way is tried for what is newest, once.
+    fn fall_back(
+        &self,
+        (instance, revision): (&str, u64),
+        targets: &[Target],
+        now: Millis,
+    ) -> Vec<DeliveryEvent> {
+        let Some(newest) = self.newest.as_ref().filter(|newest| newest.revision == revision) else {
+            return vec![];
+        };
+        let is_stopped =
+            self.stopped_up_to >= revision || (self.refused_up_to > 0 && !newest.news.sets_right());
+        let new: Vec<Target> =
+            targets.iter().filter(|target| !self.targets.contains(target)).cloned().collect();
+        if is_stopped || new.is_empty() {
+            return vec![];
+        }
+        let chunks: Vec<&[Target]> = new.chunks(TARGETS_PER_RECORD_MAX).collect();
+        self.planned(newest, instance, &chunks, now)
+    }
+
+    fn attest(&self, target: &Target, revision: u64) -> Result<Vec<DeliveryEvent>, NotDelivered> {
+        if !self.targets.contains(target) || revision > self.revision {
+            return Err(NotDelivered::NoSuchDelivery);
+        }
+        if self.posted.contains(&(target.clone(), revision)) {
+            return Ok(vec![]);
+        }
+        Ok(vec![DeliveryEvent::PostAttested { target: target.clone(), revision }])
+    }
+
+    /// Only what is newest is tried again. Of an alert that has expired meanwhile the plan's own
+    /// end holds; a correction gets another week.
+    fn requeue(
+        &self,
+        target: &Target,
+        revision: u64,
+        now: Millis,
+    ) -> Result<Vec<DeliveryEvent>, NotDelivered> {
+        let Some(newest) = self.newest.as_ref().filter(|_| self.targets.contains(target)) else {
+            return Err(NotDelivered::NoSuchDelivery);
+        };
+        if revision != self.revision {
+            return Err(NotDelivered::Superseded);
+        }
+        let give_up_at = match newest.news.sets_right() {
+            true => now.plus_ms(FOLLOW_UP_MS_MAX),
+            false => newest.give_up_at,
+        };
+        Ok(vec![DeliveryEvent::Requeued { target: target.clone(), revision, give_up_at }])
     }
 
     /// A record for each of these parts of a plan. Who holds the lease keeps it.
@@ -328,6 +505,16 @@ impl Decider for Delivery {
         match command {
             DeliveryCommand::Plan(plan) => Ok(self.plan(plan, known)),
             DeliveryCommand::CatchUp { instance } => Ok(self.catch_up(instance, known)),
+            DeliveryCommand::Begin { instance, attempts } => {
+                self.begin(instance, attempts, known.now)
+            }
+            DeliveryCommand::FallBack { instance, revision, targets } => {
+                Ok(self.fall_back((instance, *revision), targets, known.now))
+            }
+            DeliveryCommand::AttestPosted { target, revision } => self.attest(target, *revision),
+            DeliveryCommand::Requeue { target, revision } => {
+                self.requeue(target, *revision, known.now)
+            }
             DeliveryCommand::TakeLease { instance } => match &self.lease {
                 Some(lease) if lease.instance != *instance && lease.until > known.now => {
                     Err(NotDelivered::LeaseHeld)
@@ -370,173 +557,28 @@ impl Decider for Delivery {
             DeliveryEvent::LeaseTaken { instance, lease_until } => {
                 self.lease = Some(Lease { instance: instance.clone(), until: *lease_until });
             }
-            DeliveryEvent::Stopped { reason: StopReason::Refused, revision, .. } => {
-                self.refused_up_to = self.refused_up_to.max(*revision);
+            DeliveryEvent::Begun(attempts) => {
+                for begun in attempts {
+                    *self.begun.entry(begun.target.clone()).or_default() += 1;
+                }
             }
-            DeliveryEvent::Stopped { .. } => {}
+            DeliveryEvent::PostAttested { target, revision } => {
+                self.posted.insert((target.clone(), *revision));
+            }
+            DeliveryEvent::Requeued { .. } => {}
+            DeliveryEvent::Stopped { reason, revision, targets, .. } => {
+                if *reason == StopReason::Refused {
+                    self.refused_up_to = self.refused_up_to.max(*revision);
+                }
+                if targets.is_empty() {
+                    self.stopped_up_to = self.stopped_up_to.max(*revision);
+                }
+            }
         }
         self
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn target(n: usize) -> Target {
-        Target {
-            group: format!("g-{n}").parse().unwrap(),
-            channel: "webhook-1".parse().unwrap(),
-            channel_type: "webhook".into(),
-        }
-    }
-
-    fn plan(revision: u64, news: News, targets: usize) -> DeliveryCommand {
-        let alert = AlertId::raised_by(RecordId::of_purpose("a"));
-        DeliveryCommand::Plan(Plan {
-            alert,
-            alert_home: Home::NATION,
-            commune: "25126".parse().unwrap(),
-            revision,
-            news,
-            cause: RecordId::of_purpose("c"),
-            instance: "one".into(),
-            give_up_at: Millis(1_000),
-            not_before: None,
-            audience: match news {
-                News::Issued => Audience::Named,
-                _ => Audience::MayHaveBeenReached,
-            },
-            targets: (0..targets).map(target).collect(),
-        })
-    }
-
-    fn known(now: i64, not_reached: &[usize]) -> DeliveryKnown {
-        let not_reached = not_reached.iter().copied().map(target).collect();
-        DeliveryKnown { now: Millis(now), not_reached }
-    }
-
-    fn given(commands: &[DeliveryCommand]) -> Delivery {
-        commands.iter().fold(Delivery::default(), |delivery, command| {
-            let events = delivery.decide(command, &known(0, &[])).unwrap();
-            events.iter().fold(delivery, Delivery::evolve)
-        })
-    }
-
-    fn told(events: &[DeliveryEvent]) -> Vec<usize> {
-        let size = |event: &DeliveryEvent| match event {
-            DeliveryEvent::Planned { plan, .. } => plan.targets.len(),
-            _ => panic!("no plan: {event:?}"),
-        };
-        events.iter().map(size).collect()
-    }
-
-    #[test]
-    fn a_plan_is_cut_into_records_and_made_once() {
-        let fresh = Delivery::default();
-        let events = fresh.decide(&plan(1, News::Issued, 300), &known(0, &[])).unwrap();
-        assert_eq!(told(&events), [128, 128, 44]);
-        let planned = events.iter().fold(fresh, Delivery::evolve);
-        assert_eq!(planned.decide(&plan(1, News::Issued, 300), &known(0, &[])), Ok(vec![]));
-    }
-
-    #[test]
-    fn a_cancel_goes_to_those_who_may_have_been_reached() {
-        let delivery = given(&[plan(1, News::Issued, 5)]);
-        let events = delivery.decide(&plan(2, News::Cancelled, 0), &known(0, &[1, 3])).unwrap();
-        assert_eq!(told(&events), [3]);
-    }
-
-    #[test]
-    fn a_cancel_that_was_planned_first_keeps_the_alert_from_leaving_after_it() {
-        let delivery = given(&[plan(2, News::Cancelled, 0)]);
-        assert_eq!(delivery.decide(&plan(1, News::Issued, 5), &known(0, &[])), Ok(vec![]));
-    }
-
-    #[test]
-    fn a_refusal_stops_what_has_not_left_but_not_the_cancel() {
-        let refuse = DeliveryCommand::Stop {
-            reason: StopReason::Refused,
-            revision: 1,
-            targets: vec![],
-            never_left: false,
-        };
-        let before = given(std::slice::from_ref(&refuse));
-        let events = before.decide(&plan(1, News::Issued, 5), &known(0, &[])).unwrap();
-        assert_eq!(told(&events), [0]);
-        let after = given(&[plan(1, News::Issued, 5), refuse]);
-        let events = after.decide(&plan(2, News::Cancelled, 0), &known(0, &[])).unwrap();
-        assert_eq!(told(&events), [5]);
-    }
-
-    #[test]
-    fn only_the_holder_sends_until_the_lease_has_run_out() {
-        let take = DeliveryCommand::TakeLease { instance: "two".into() };
-        let delivery = given(&[plan(1, News::Issued, 1)]);
-        assert_eq!(delivery.decide(&take, &known(1, &[])), Err(NotDelivered::LeaseHeld));
-        assert_eq!(delivery.decide(&take, &known(LEASE_MS, &[])).unwrap().len(), 1);
-        // The holder that restarts goes on at once.
-        let again = DeliveryCommand::TakeLease { instance: "one".into() };
-        assert_eq!(delivery.decide(&again, &known(1, &[])).unwrap().len(), 1);
-    }
-
-    #[test]
-    fn a_later_plan_leaves_the_lease_where_it_is() {
-        let delivery = given(&[plan(1, News::Issued, 1)]);
-        let DeliveryCommand::Plan(mut other) = plan(2, News::Cancelled, 0) else { panic!() };
-        other.instance = "two".into();
-        let events = delivery.decide(&DeliveryCommand::Plan(other), &known(5, &[])).unwrap();
-        let DeliveryEvent::Planned { plan, lease_until } = &events[0] else { panic!() };
-        assert_eq!((plan.instance.as_str(), *lease_until), ("one", Millis(LEASE_MS)));
-    }
-
-    /// A plan for revision 1 that was lost, and is back behind the end as revision 2.
-    fn behind_the_end() -> Delivery {
-        let issued = Delivery::default().decide(&plan(1, News::Issued, 5), &known(0, &[])).unwrap();
-        let ended = given(&[plan(2, News::Cancelled, 0)]);
-        issued.iter().fold(ended, Delivery::evolve)
-    }
-
-    #[test]
-    fn who_was_told_by_a_plan_that_was_lost_hears_of_the_end_when_it_is_back() {
-        let catch_up = DeliveryCommand::CatchUp { instance: "one".into() };
-        let delivery = behind_the_end();
-        let events = delivery.decide(&catch_up, &known(9, &[1])).unwrap();
-        let DeliveryEvent::Planned { plan: told, .. } = &events[0] else { panic!() };
-        assert_eq!((told.revision, told.news), (2, News::Cancelled));
-        assert_eq!(told.targets, [target(0), target(2), target(3), target(4)]);
-        // Once, and who was certainly not reached hears of nothing.
-        let after = events.iter().fold(delivery, Delivery::evolve);
-        assert_eq!(after.decide(&catch_up, &known(9, &[1])), Ok(vec![]));
-        // Where no plan was lost there is nobody to tell.
-        let whole = given(&[plan(1, News::Issued, 5), plan(2, News::Cancelled, 0)]);
-        assert_eq!(whole.decide(&catch_up, &known(9, &[])), Ok(vec![]));
-    }
-
-    #[test]
-    fn news_that_follows_a_plan_that_is_back_is_for_everybody() {
-        let delivery = behind_the_end();
-        let events = delivery.decide(&plan(3, News::Corrected, 0), &known(9, &[])).unwrap();
-        assert_eq!(told(&events), [5]);
-        let after = events.iter().fold(delivery, Delivery::evolve);
-        let catch_up = DeliveryCommand::CatchUp { instance: "one".into() };
-        assert_eq!(after.decide(&catch_up, &known(9, &[])), Ok(vec![]));
-    }
-
-    #[test]
-    fn after_a_refusal_a_plan_that_is_back_brings_the_end_alone() {
-        let refuse = DeliveryCommand::Stop {
-            reason: StopReason::Refused,
-            revision: 2,
-            targets: vec![],
-            never_left: false,
-        };
-        let issued = Delivery::default().decide(&plan(1, News::Issued, 2), &known(0, &[])).unwrap();
-        let catch_up = DeliveryCommand::CatchUp { instance: "one".into() };
-        for (news, planned) in [(News::Updated, vec![]), (News::Resolved, vec![2])] {
-            let before = given(&[refuse.clone(), plan(2, news, 0)]);
-            let delivery = issued.iter().fold(before, Delivery::evolve);
-            assert_eq!(told(&delivery.decide(&catch_up, &known(9, &[])).unwrap()), planned);
-        }
-    }
-}
+#[path = "delivery_tests.rs"]
+mod tests;

@@ -41,6 +41,10 @@ pub struct ChannelFacts {
     pub channel_type: String,
     /// When it is used.
     pub used: ChannelUse,
+    /// The operator's account with the provider, by its name; empty where none is needed.
+    pub account: String,
+    /// For a poster: the type of channel by which the poster gets the task; empty otherwise.
+    pub via: String,
 }
 
 /// When a channel of a group is used.

@@ -4,6 +4,7 @@
 //! arguments. Everything here can be tried in a table of given / when / then.
 
 pub mod alert;
+pub mod channel;
 pub mod corrections;
 pub mod criteria;
 pub mod dated;

@@ -22,13 +22,15 @@ macro_rules! words {
         }
 
         impl std::str::FromStr for $name {
-            type Err = UnknownWord;
-            fn from_str(text: &str) -> Result<Self, UnknownWord> {
-                match text { $($word => Ok(Self::$variant),)+ _ => Err(UnknownWord) }
+            type Err = $crate::values::UnknownWord;
+            fn from_str(text: &str) -> Result<Self, $crate::values::UnknownWord> {
+                match text { $($word => Ok(Self::$variant),)+ _ => Err($crate::values::UnknownWord) }
             }
         }
     };
 }
+
+pub(crate) use words;
 
 /// A word that is none of the known ones.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]

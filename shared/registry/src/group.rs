@@ -34,6 +34,7 @@ impl Group {
             let address = Address {
                 url: channel.url.as_str().into(),
                 secret: channel.secret.as_str().into(),
+                to: channel.to.as_str().into(),
             };
             Some((channel.id.parse().ok()?, address))
         });
@@ -62,12 +63,15 @@ impl Group {
 }
 
 /// Where a channel leads. It is sealed, and does not show in debug output or logs.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq, Default)]
 pub struct Address {
-    /// The URL, `http` or `https`.
+    /// The URL, `http` or `https`, of a webhook or a push subscription; empty otherwise.
     pub url: Box<str>,
-    /// The secret that signs, as `whsec_…`.
+    /// The secret that signs, as `whsec_…`; of a push subscription, its `auth`.
     pub secret: Box<str>,
+    /// Who or what it is, as the provider names it: a user, a chat, a number, a mailbox, a device;
+    /// of a push subscription, its `p256dh`.
+    pub to: Box<str>,
 }
 
 impl fmt::Debug for Address {

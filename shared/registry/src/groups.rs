@@ -7,10 +7,9 @@ use std::{
     path::Path,
 };
 
-use base64::{Engine, prelude::BASE64_STANDARD};
 use domain::{
     directory::{ChannelFacts, ChannelUse, GroupFacts},
-    ids::{ChannelId, GroupId, Home, NotAnId, ProvinceCode},
+    ids::{GroupId, Home, NotAnId, ProvinceCode},
     text::{Shape, plain},
     values::GroupKind,
 };
@@ -21,8 +20,9 @@ use wire::{
 };
 
 use crate::{
+    channels::{ChannelEntry, ChannelLine, Place, channel},
     fault::{Collector, Faults, ReadError, none_of, not_text, read},
-    group::{Address, content_sha256},
+    group::content_sha256,
     lines::{OnlyObject, numbered, parse, present},
     map::{Map, not_in_map},
     map_line::{not_a_commune, not_a_province},
@@ -34,16 +34,10 @@ pub const NAME_CHARS_MAX: usize = 160;
 pub const GROUPS_BYTES_MAX: u64 = 64 << 20;
 /// The most groups in one file.
 pub const GROUPS_MAX: usize = 100_000;
-/// The most channels of a group; with [`URL_BYTES_MAX`] a group fits into one record.
+/// The most channels of a group; with `channels::URL_BYTES_MAX` a group fits into one record.
 pub const CHANNELS_MAX: usize = 16;
 /// The most members of a group.
 pub const MEMBERS_MAX: u32 = 1_000_000;
-/// The longest URL.
-pub const URL_BYTES_MAX: usize = 2_000;
-/// The longest that a fallback may wait: a day.
-pub const AFTER_S_MAX: u32 = 86_400;
-/// The sizes of a secret that Standard Webhooks allows.
-const SECRET_BYTES: std::ops::RangeInclusive<usize> = 24..=64;
 
 /// A group as a file names it, free of faults.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -64,36 +58,6 @@ pub struct GroupEntry {
     pub channels: Vec<ChannelEntry>,
 }
 
-/// A channel as a file names it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ChannelEntry {
-    /// The id; `<type>-<n>`, n from 1, where the file does not say.
-    pub id: ChannelId,
-    /// The type.
-    pub channel_type: ChannelType,
-    /// When it is used.
-    pub used: ChannelUse,
-    /// Where it leads.
-    pub address: Address,
-}
-
-/// The types of channel that can be configured.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ChannelType {
-    /// A POST signed by Standard Webhooks.
-    Webhook,
-}
-
-impl ChannelType {
-    /// The word in files and records.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Webhook => "webhook",
-        }
-    }
-}
-
 impl GroupEntry {
     /// The open part of the record.
     #[must_use]
@@ -106,6 +70,8 @@ impl GroupEntry {
             id: channel.id.clone(),
             channel_type: channel.channel_type.as_str().to_owned(),
             used: channel.used,
+            account: channel.account.clone(),
+            via: channel.via.map_or_else(String::new, |via| via.as_str().to_owned()),
         };
         GroupFacts {
             id: self.id.clone(),
@@ -124,6 +90,7 @@ impl GroupEntry {
             id: channel.id.to_string(),
             url: channel.address.url.to_string(),
             secret: channel.address.secret.to_string(),
+            to: channel.address.to.to_string(),
         };
         GroupText { name: self.name.clone(), channels: self.channels.iter().map(address).collect() }
     }
@@ -150,23 +117,6 @@ struct GroupLine {
     #[serde(default)]
     exercises: bool,
     channels: Vec<OnlyObject<ChannelLine>>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct ChannelLine {
-    #[serde(default, deserialize_with = "present")]
-    id: Option<String>,
-    #[serde(rename = "type")]
-    channel_type: String,
-    #[serde(default, rename = "use", deserialize_with = "present")]
-    used: Option<String>,
-    #[serde(default, deserialize_with = "present")]
-    after_s: Option<u32>,
-    #[serde(default, deserialize_with = "present")]
-    url: Option<String>,
-    #[serde(default, deserialize_with = "present")]
-    secret: Option<String>,
 }
 
 /// Reads a groups file.
@@ -264,7 +214,9 @@ impl Reading<'_> {
             let ordinal = types.entry(line.channel_type.clone()).or_default();
             *ordinal += 1;
             let default_id = format!("{}-{ordinal}", line.channel_type);
-            let Some(channel) = self.channel(place, line, &default_id) else { continue };
+            let at = Place { number: self.number, place };
+            let read = channel(at, line, &default_id, self.faults);
+            let Some(channel) = read else { continue };
             if !ids.insert(channel.id.clone()) {
                 let id = &channel.id;
                 let reason =
@@ -280,25 +232,6 @@ impl Reading<'_> {
             self.faults.add(self.number, "channels", reason);
         }
         channels
-    }
-
-    fn channel(
-        &mut self,
-        place: usize,
-        line: ChannelLine,
-        default_id: &str,
-    ) -> Option<ChannelEntry> {
-        let field = |name: &str| format!("channels[{place}].{name}");
-        let channel_type = self.note(&field("type"), channel_type(&line.channel_type))?;
-        let id =
-            line.id.as_deref().unwrap_or(default_id).parse::<ChannelId>().map_err(not_a_channel);
-        let id = self.note(&field("id"), id);
-        let used = used(line.used.as_deref(), line.after_s);
-        let used = used.map_err(|(name, reason)| self.faults.add(self.number, field(name), reason));
-        let url = self.note(&field("url"), url(line.url.as_deref()));
-        let secret = self.note(&field("secret"), secret(line.secret.as_deref()));
-        let address = Address { url: url?.into(), secret: secret?.into() };
-        Some(ChannelEntry { id: id?, channel_type, used: used.ok()?, address })
     }
 }
 
@@ -337,104 +270,11 @@ fn not_a_group(not: NotAnId) -> String {
     format!("không phải mã nhóm: 1 đến 64 ký tự A-Z a-z 0-9 - _ : / {not}")
 }
 
-fn not_a_channel(not: NotAnId) -> String {
-    format!("không phải mã kênh: 1 đến 32 ký tự A-Z a-z 0-9 - _ : / {not}")
-}
-
-fn more_than(most: impl std::fmt::Display) -> String {
+pub(crate) fn more_than(most: impl std::fmt::Display) -> String {
     format!("nhiều hơn {most} / are more than {most}")
 }
 
 fn kinds() -> String {
     let words: Vec<_> = GroupKind::ALL.iter().map(|kind| kind.as_str()).collect();
     none_of(&words.join(", "))
-}
-
-fn channel_type(text: &str) -> Result<ChannelType, String> {
-    match text {
-        "webhook" => Ok(ChannelType::Webhook),
-        _ => Err(none_of("webhook")),
-    }
-}
-
-fn used(used: Option<&str>, after_s: Option<u32>) -> Result<ChannelUse, (&'static str, String)> {
-    match (used, after_s) {
-        (None | Some("always"), None) => Ok(ChannelUse::Always),
-        (None | Some("always"), Some(_)) => {
-            Err(("after_s", "chỉ đi với use `fallback` / goes with use `fallback` only".to_owned()))
-        }
-        (Some("fallback"), Some(after_s)) if (1..=AFTER_S_MAX).contains(&after_s) => {
-            Ok(ChannelUse::Fallback { after_s })
-        }
-        (Some("fallback"), Some(_)) => {
-            let most = AFTER_S_MAX;
-            let reason = format!("phải từ 1 đến {most} / is not between 1 and {most}");
-            Err(("after_s", reason))
-        }
-        (Some("fallback"), None) => {
-            let reason = "thiếu trường này, use `fallback` cần có / \
-                          missing field `after_s`: use `fallback` needs it";
-            Err(("after_s", reason.to_owned()))
-        }
-        (Some(_), _) => Err(("use", none_of("always, fallback"))),
-    }
-}
-
-/// The text of a reason must not repeat the URL: it may hold a capability.
-fn url(url: Option<&str>) -> Result<&str, String> {
-    let url =
-        url.ok_or("thiếu trường này, webhook cần có / missing field `url`: a webhook needs one")?;
-    let rest = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://"));
-    let rest = rest.ok_or(
-        "không bắt đầu bằng http:// hay https:// / does not begin with http:// or https://",
-    )?;
-    if url.len() > URL_BYTES_MAX {
-        return Err(format!("dài hơn {URL_BYTES_MAX} byte / is longer than {URL_BYTES_MAX} bytes"));
-    }
-    if !url.bytes().all(|byte| byte.is_ascii_graphic()) {
-        return Err("có ký tự không phải ASCII in được / \
-                    has a character that is not printable ASCII"
-            .to_owned());
-    }
-    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
-    if authority.contains('@') {
-        return Err("có tên người dùng; webhook được ký bằng secret / \
-                    has a user in it; webhooks are signed with the secret"
-            .to_owned());
-    }
-    // A literal IPv6 address has colons of its own, inside brackets.
-    let (host, port) = match authority.strip_prefix('[') {
-        Some(literal) => literal.split_once(']').unwrap_or_default(),
-        None => authority.split_at(authority.find(':').unwrap_or(authority.len())),
-    };
-    if host.is_empty() || host.contains('\\') {
-        return Err("không có tên máy / names no host".to_owned());
-    }
-    let port_fits = match port.strip_prefix(':') {
-        Some(digits) => digits.parse::<u16>().is_ok_and(|port| port > 0),
-        None => port.is_empty(),
-    };
-    if port_fits {
-        Ok(url)
-    } else {
-        Err("có cổng không hợp lệ / has a port that is none".to_owned())
-    }
-}
-
-fn secret(secret: Option<&str>) -> Result<&str, String> {
-    let secret = secret
-        .ok_or("thiếu trường này, webhook cần có / missing field `secret`: a webhook needs one")?;
-    let text = secret
-        .strip_prefix("whsec_")
-        .ok_or("không bắt đầu bằng whsec_ / does not begin with whsec_")?;
-    let bytes = BASE64_STANDARD
-        .decode(text)
-        .map_err(|_| "không phải whsec_ và base64 / is not whsec_ and base64")?;
-    if !SECRET_BYTES.contains(&bytes.len()) {
-        let count = bytes.len();
-        return Err(format!(
-            "có {count} byte, phải từ 24 đến 64 / has {count} bytes and not 24 to 64"
-        ));
-    }
-    Ok(secret)
 }

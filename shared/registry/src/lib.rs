@@ -5,6 +5,7 @@
 
 pub mod borders;
 pub mod boundaries;
+pub mod channels;
 pub mod clerk;
 pub mod corridors;
 pub mod directory;
@@ -27,11 +28,12 @@ mod map_header;
 mod map_line;
 mod map_outline;
 
+pub use channels::ChannelEntry;
 pub use clerk::{Clerk, ClerkError};
 pub use directory::{Directory, Unreadable};
 pub use fault::{Fault, Faults, ReadError};
 pub use group::{Address, Group};
-pub use groups::{ChannelEntry, ChannelType, GroupEntry};
+pub use groups::GroupEntry;
 pub use import::plan_groups;
 pub use map::{Commune, CommuneKind, Map};
 pub use officers::Officers;

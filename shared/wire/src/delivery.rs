@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use domain::{
-    delivery::{Audience, Delivery, DeliveryCommand, DeliveryEvent, Plan, Target},
+    delivery::{Audience, Begun, Delivery, DeliveryCommand, DeliveryEvent, Plan, Target},
     ids::Millis,
     lane::Receipt,
     receipts::Receipts,
@@ -12,7 +12,7 @@ use domain::{
 use crate::{
     NotDecodable, Spoken,
     spoken::{alert_id, home_recalled, home_said, id_bytes, millis_or_none, record_id},
-    v1::{self, event::Event},
+    v1::{self, command::Body, event::Event},
     values::{news_recalled, news_said, outcome_recalled, outcome_said},
 };
 
@@ -52,6 +52,23 @@ pub(crate) fn targets_recalled(targets: &[v1::Target]) -> Result<Vec<Target>, No
     Ok(recalled)
 }
 
+fn one_target(target: Option<&v1::Target>) -> Result<Target, NotDecodable> {
+    target_recalled(target.ok_or(NotDecodable("a target"))?, None)
+}
+
+fn begun_recalled(begun: &v1::AttemptsBegun) -> Result<Vec<Begun>, NotDecodable> {
+    let mut recalled: Vec<Begun> = Vec::with_capacity(begun.attempts.len());
+    for attempt in &begun.attempts {
+        let target = attempt.target.as_ref().ok_or(NotDecodable("a target"))?;
+        recalled.push(Begun {
+            target: target_recalled(target, recalled.last().map(|before| &before.target))?,
+            revision: attempt.revision,
+            attempt: attempt.attempt,
+        });
+    }
+    Ok(recalled)
+}
+
 /// A receipt on the wire.
 #[must_use]
 pub fn receipt_said(receipt: &Receipt) -> v1::Receipt {
@@ -65,6 +82,7 @@ pub fn receipt_said(receipt: &Receipt) -> v1::Receipt {
         status: receipt.status,
         trouble: receipt.trouble.clone(),
         next_attempt_at_ms: receipt.next_attempt_at.map_or(0, |at| at.0),
+        provider_id: receipt.provider_id.clone(),
     }
 }
 
@@ -91,13 +109,24 @@ fn receipt_behind(
         status: receipt.status,
         trouble: receipt.trouble.clone(),
         next_attempt_at: millis_or_none(receipt.next_attempt_at_ms),
+        provider_id: receipt.provider_id.clone(),
     })
 }
 
 impl Spoken for Delivery {
-    /// Nobody gives a delivery commands through the log: fan-out observes and plans.
-    fn hear(_: &v1::Command) -> Result<DeliveryCommand, NotDecodable> {
-        Err(NotDecodable("a command to a delivery"))
+    /// People attest and have tried again; all else fan-out observes and plans.
+    fn hear(command: &v1::Command) -> Result<DeliveryCommand, NotDecodable> {
+        match &command.body {
+            Some(Body::AttestPosted(asked)) => Ok(DeliveryCommand::AttestPosted {
+                target: one_target(asked.target.as_ref())?,
+                revision: asked.revision,
+            }),
+            Some(Body::RequeueDelivery(asked)) => Ok(DeliveryCommand::Requeue {
+                target: one_target(asked.target.as_ref())?,
+                revision: asked.revision,
+            }),
+            _ => Err(NotDecodable("a command to a delivery")),
+        }
     }
 
     fn say(event: &DeliveryEvent) -> Event {
@@ -115,6 +144,26 @@ impl Spoken for Delivery {
                     give_up_at_ms: plan.give_up_at.0,
                     not_before_ms: plan.not_before.map_or(0, |at| at.0),
                     targets: plan.targets.iter().map(target_said).collect(),
+                })
+            }
+            DeliveryEvent::Begun(attempts) => {
+                let begun = |begun: &Begun| v1::AttemptBegun {
+                    target: Some(target_said(&begun.target)),
+                    revision: begun.revision,
+                    attempt: begun.attempt,
+                };
+                let attempts = attempts.iter().map(begun).collect();
+                Event::AttemptsBegun(v1::AttemptsBegun { attempts })
+            }
+            DeliveryEvent::PostAttested { target, revision } => {
+                let (target, revision) = (Some(target_said(target)), *revision);
+                Event::PostAttested(v1::PostAttested { target, revision })
+            }
+            DeliveryEvent::Requeued { target, revision, give_up_at } => {
+                Event::DeliveryRequeued(v1::DeliveryRequeued {
+                    target: Some(target_said(target)),
+                    revision: *revision,
+                    give_up_at_ms: give_up_at.0,
                 })
             }
             DeliveryEvent::LeaseTaken { instance, lease_until } => {
@@ -153,6 +202,16 @@ impl Spoken for Delivery {
                     lease_until: Millis(planned.lease_until_ms),
                 }
             }
+            Event::AttemptsBegun(begun) => DeliveryEvent::Begun(begun_recalled(begun)?),
+            Event::PostAttested(attested) => DeliveryEvent::PostAttested {
+                target: one_target(attested.target.as_ref())?,
+                revision: attested.revision,
+            },
+            Event::DeliveryRequeued(requeued) => DeliveryEvent::Requeued {
+                target: one_target(requeued.target.as_ref())?,
+                revision: requeued.revision,
+                give_up_at: Millis(requeued.give_up_at_ms),
+            },
             Event::LeaseTaken(taken) => DeliveryEvent::LeaseTaken {
                 instance: taken.instance.clone(),
                 lease_until: Millis(taken.lease_until_ms),

@@ -44,6 +44,8 @@ fn channel_said(channel: &ChannelFacts) -> v1::ChannelFacts {
         r#type: channel.channel_type.clone(),
         r#use: i32::from(used),
         after_s,
+        account: channel.account.clone(),
+        via: channel.via.clone(),
     }
 }
 
@@ -72,6 +74,8 @@ fn channel_recalled(channel: &v1::ChannelFacts) -> Result<ChannelFacts, NotDecod
             Ok(v1::ChannelUse::Fallback) => ChannelUse::Fallback { after_s: channel.after_s },
             _ => return Err(NotDecodable("a channel's use")),
         },
+        account: channel.account.clone(),
+        via: channel.via.clone(),
     })
 }
 

@@ -41,7 +41,7 @@ said!(GroupKind, GroupKind, group_kind_said, group_kind_recalled, "a group's kin
 said!(News, News, news_said, news_recalled, "news":
     Issued, Updated, Corrected, Cancelled, Resolved, Expired);
 said!(Outcome, Outcome, outcome_said, outcome_recalled, "an outcome":
-    Delivered, NotReached, Unknown, Gone);
+    Delivered, NotReached, Unknown, Gone, Accepted, HandedOver, Read, Refused, NeedsPerson);
 said!(ReachReason, ReachReason, reason_said, reason_recalled, "a reason":
     Own, Border, Ring, Named, Province, Distance, Corridor, Onward);
 said!(Role, Role, role_said, role_recalled, "a role":

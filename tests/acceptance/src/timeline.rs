@@ -416,7 +416,9 @@ pub(crate) fn host(
 pub(crate) fn fan_out_options() -> FanOutOptions {
     FanOutOptions {
         allow_private_targets: true,
-        verify_base: "https://keng.example.vn/v1/verify".to_owned(),
+        public_url: "https://keng.example.vn".to_owned(),
+        channels: None,
+        folder: std::env::temp_dir(),
         in_flight_max: FanOutOptions::IN_FLIGHT_MAX,
     }
 }

@@ -97,7 +97,9 @@ pub async fn serve(serving: &Serving<'_>) -> Result<()> {
     alerting::start(&host);
     let fan_out = FanOutOptions {
         allow_private_targets: true,
-        verify_base: format!("{http}/v1/verify"),
+        public_url: http.to_string(),
+        channels: None,
+        folder: std::env::temp_dir(),
         in_flight_max: serving.in_flight,
     };
     fan_out::start(&host, &fan_out)?;

@@ -212,7 +212,9 @@ impl Town {
         alerting::start(&host);
         let options = FanOutOptions {
             allow_private_targets: true,
-            verify_base: "https://keng.example.vn/v1/verify".to_owned(),
+            public_url: "https://keng.example.vn".to_owned(),
+            channels: None,
+            folder: std::env::temp_dir(),
             in_flight_max: FanOutOptions::IN_FLIGHT_MAX,
         };
         fan_out::start(&host, &options)?;

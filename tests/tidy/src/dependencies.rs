@@ -13,12 +13,12 @@ const ORDER: [&[&str]; 10] = [
     &["domain", "merkle", "journal"],
     &["wire"],
     &["event-log"],
-    &["registry", "history"],
+    &["registry", "history", "rendering"],
     &["event-log-embedded", "event-log-nats", "local-state"],
     &["chassis"],
     &["intake", "alerting", "fan-out", "audit"],
     &["keng"],
-    &["support"],
+    &["support", "stand-ins"],
     &["acceptance", "simulation", "system", "browser", "golden", "bench", "tidy", "xtask"],
 ];
 

@@ -25,6 +25,17 @@ pub enum NotCalled {
     Blocked,
 }
 
+impl NotCalled {
+    /// The stable code.
+    #[must_use]
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::NotAnAddress => "address",
+            Self::Blocked => "blocked",
+        }
+    }
+}
+
 /// The guard at the way out; a resolver for reqwest, and a check of URLs before it.
 #[derive(Debug, Clone, Copy)]
 pub struct Guard {

@@ -1,6 +1,6 @@
 //! The channel against a real server on loopback, and against none.
 
-use std::{net::SocketAddr, sync::Arc};
+use std::{io, net::SocketAddr, sync::Arc, time::Instant};
 
 use axum::{
     Router,
@@ -19,6 +19,7 @@ use tokio::{
 };
 
 use super::*;
+use domain::lane::Outcome as Known;
 
 const SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 const NOW_S: i64 = 1_795_257_600;
@@ -88,14 +89,24 @@ fn webhook(attempt_ms: u64) -> Webhook {
     Webhook::new(&WebhookOptions { allow_private_targets: true, attempt_ms }).unwrap()
 }
 
-async fn call(webhook: &Webhook, url: &str) -> Attempted {
-    let body = Bytes::from_static("{\"xã\":1}".as_bytes());
-    webhook.deliver(url, SECRET, "a:1:g:c", NOW_S, body).await
+async fn deliver(webhook: &Webhook, url: &str, secret: &str, now_s: i64, body: Bytes) -> Sent {
+    let message = Rendered { body, ..Rendered::default() };
+    let to = Address { url: url.into(), secret: secret.into(), to: "".into() };
+    webhook.send(&message, &to, crate::channels::testing::intent("a:1:g:c", now_s)).await
 }
 
-async fn called(url: &str) -> (Outcome, u32, &'static str) {
-    let attempted = call(&webhook(10_000), url).await;
-    (attempted.outcome, attempted.status, attempted.trouble)
+async fn call(webhook: &Webhook, url: &str) -> Sent {
+    let body = Bytes::from_static("{\"xã\":1}".as_bytes());
+    deliver(webhook, url, SECRET, NOW_S, body).await
+}
+
+async fn called(url: &str) -> (Known, u32, String) {
+    let sent = call(&webhook(10_000), url).await;
+    (sent.outcome.known(), sent.status, sent.outcome.trouble().to_owned())
+}
+
+fn known(known: Known, status: u32, trouble: &str) -> (Known, u32, String) {
+    (known, status, trouble.to_owned())
 }
 
 /// RFC 2104 by the book, so that the signature is not checked by what made it.
@@ -124,10 +135,9 @@ async fn what_arrives_is_signed() {
     let mut target = StandIn::start().await;
     let now_s = jiff::Timestamp::now().as_second();
     let body = Bytes::from_static("{\"xã\":1}".as_bytes());
-    let attempted = webhook(10_000)
-        .deliver(&target.url("/status/204"), SECRET, "a:1:g:c", now_s, body.clone())
-        .await;
-    assert_eq!((attempted.outcome, attempted.status), (Outcome::Delivered, 204));
+    let url = target.url("/status/204");
+    let sent = deliver(&webhook(10_000), &url, SECRET, now_s, body.clone()).await;
+    assert_eq!(sent, Sent::with(Outcome::Delivered, 204_u32));
     let call = target.calls.recv().await.unwrap();
     assert_eq!(call.body, body);
     assert_eq!(header(&call, "content-type"), "application/json");
@@ -146,7 +156,7 @@ async fn a_retry_has_the_same_id_and_body_on_a_warm_connection() {
     let body = Bytes::from_static(b"{}");
     for timestamp_s in [NOW_S, NOW_S + 2] {
         let url = target.url("/status/500");
-        webhook.deliver(&url, SECRET, "a:1:g:c", timestamp_s, body.clone()).await;
+        deliver(&webhook, &url, SECRET, timestamp_s, body.clone()).await;
     }
     let (first, second) = (target.calls.recv().await.unwrap(), target.calls.recv().await.unwrap());
     assert_eq!(header(&first, "webhook-id"), "a:1:g:c");
@@ -161,15 +171,15 @@ async fn a_retry_has_the_same_id_and_body_on_a_warm_connection() {
 async fn a_status_says_what_is_known() {
     let target = StandIn::start().await;
     for (path, expected) in [
-        ("/status/200", (Outcome::Delivered, 200, "")),
-        ("/status/202", (Outcome::Delivered, 202, "")),
-        ("/status/404", (Outcome::Gone, 404, "status")),
-        ("/status/410", (Outcome::Gone, 410, "status")),
-        ("/status/400", (Outcome::Unknown, 400, "status")),
-        ("/status/429", (Outcome::Unknown, 429, "status")),
-        ("/status/500", (Outcome::Unknown, 500, "status")),
-        ("/status/503", (Outcome::Unknown, 503, "status")),
-        ("/redirect", (Outcome::Unknown, 302, "status")),
+        ("/status/200", known(Known::Delivered, 200, "")),
+        ("/status/202", known(Known::Delivered, 202, "")),
+        ("/status/404", known(Known::Gone, 404, "status")),
+        ("/status/410", known(Known::Gone, 410, "status")),
+        ("/status/400", known(Known::Unknown, 400, "status")),
+        ("/status/429", known(Known::Unknown, 429, "status")),
+        ("/status/500", known(Known::Unknown, 500, "status")),
+        ("/status/503", known(Known::Unknown, 503, "status")),
+        ("/redirect", known(Known::Unknown, 302, "status")),
     ] {
         assert_eq!(called(&target.url(path)).await, expected, "{path}");
     }
@@ -186,16 +196,17 @@ async fn a_redirect_is_not_followed() {
 #[tokio::test]
 async fn an_answer_without_an_end_is_dropped_and_counts_by_its_status() {
     let target = StandIn::start().await;
-    assert_eq!(called(&target.url("/endless")).await, (Outcome::Delivered, 200, ""));
-    assert_eq!(called(&target.url("/drip")).await, (Outcome::Delivered, 200, ""));
+    assert_eq!(called(&target.url("/endless")).await, known(Known::Delivered, 200, ""));
+    assert_eq!(called(&target.url("/drip")).await, known(Known::Delivered, 200, ""));
 }
 
 #[tokio::test]
 async fn who_does_not_answer_in_time_may_have_been_reached() {
     let target = StandIn::start().await;
-    let attempted = call(&webhook(200), &target.url("/slow")).await;
-    assert_eq!((attempted.outcome, attempted.trouble), (Outcome::Unknown, "timeout"));
-    assert!(attempted.took_ms >= 200);
+    let begun = Instant::now();
+    let sent = call(&webhook(200), &target.url("/slow")).await;
+    assert_eq!(sent.outcome, Outcome::Unknown { after_s: None, why: "timeout" });
+    assert!(begun.elapsed().as_millis() >= 200);
 }
 
 #[tokio::test]
@@ -206,7 +217,7 @@ async fn who_breaks_off_may_have_been_reached() {
         let (mut connection, _) = listener.accept().await.unwrap();
         assert!(connection.read(&mut [0; 64]).await.unwrap() > 0);
     });
-    assert_eq!(called(&format!("http://{address}/")).await, (Outcome::Unknown, 0, "reset"));
+    assert_eq!(called(&format!("http://{address}/")).await, known(Known::Unknown, 0, "reset"));
     breaking.await.unwrap();
 }
 
@@ -215,10 +226,10 @@ async fn where_nobody_listens_nobody_is_reached() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     drop(listener);
-    assert_eq!(called(&format!("http://{address}/")).await, (Outcome::NotReached, 0, "connect"));
+    assert_eq!(called(&format!("http://{address}/")).await, known(Known::NotReached, 0, "connect"));
     // A label has 63 characters at most: such a name is refused before anybody is asked.
     let nowhere = format!("http://{}/", "a".repeat(64));
-    assert_eq!(called(&nowhere).await, (Outcome::NotReached, 0, "dns"));
+    assert_eq!(called(&nowhere).await, known(Known::NotReached, 0, "dns"));
 }
 
 #[tokio::test]
@@ -231,7 +242,7 @@ async fn where_tls_fails_nobody_is_reached() {
         // Held open until the client goes.
         while connection.read(&mut [0; 1024]).await.is_ok_and(|read| read > 0) {}
     });
-    assert_eq!(called(&format!("https://{address}/")).await, (Outcome::NotReached, 0, "tls"));
+    assert_eq!(called(&format!("https://{address}/")).await, known(Known::NotReached, 0, "tls"));
     babbling.await.unwrap();
 }
 
@@ -239,9 +250,10 @@ async fn where_tls_fails_nobody_is_reached() {
 async fn a_handshake_without_an_end_reaches_nobody() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
+    let begun = Instant::now();
     let attempted = call(&webhook(400), &format!("https://{address}/")).await;
-    assert_eq!((attempted.outcome, attempted.trouble), (Outcome::NotReached, "connect"));
-    assert!(attempted.took_ms < 400);
+    assert_eq!(attempted.outcome, Outcome::Retry { after_s: None, why: "connect" });
+    assert!(begun.elapsed().as_millis() < 400);
 }
 
 #[tokio::test]
@@ -257,8 +269,8 @@ async fn what_is_not_to_be_called_is_not_called() {
         ("gopher://localhost/".to_owned(), "address"),
     ] {
         let attempted = call(&strict, &url).await;
-        let expected = (Outcome::NotReached, trouble);
-        assert_eq!((attempted.outcome, attempted.trouble), expected, "{url}");
+        let expected = Outcome::Retry { after_s: None, why: trouble };
+        assert_eq!(attempted.outcome, expected, "{url}");
     }
     assert!(target.calls.try_recv().is_err());
 }
@@ -270,8 +282,8 @@ async fn without_a_secret_nothing_leaves() {
         ["", "whsec_", "whsec_AAAA", &SECRET[6..], "whsec_********************************"]
     {
         let url = target.url("/status/200");
-        let attempted = webhook(10_000).deliver(&url, secret, "id", NOW_S, Bytes::new()).await;
-        assert_eq!((attempted.outcome, attempted.trouble), (Outcome::NotReached, "secret"));
+        let sent = deliver(&webhook(10_000), &url, secret, NOW_S, Bytes::new()).await;
+        assert_eq!(sent.outcome, Outcome::Retry { after_s: None, why: "secret" });
     }
     assert!(target.calls.try_recv().is_err());
 }
@@ -280,9 +292,9 @@ async fn without_a_secret_nothing_leaves() {
 async fn who_asks_for_time_is_given_it() {
     let target = StandIn::start().await;
     let attempted = call(&webhook(10_000), &target.url("/later/120")).await;
-    assert_eq!((attempted.outcome, attempted.retry_after_s), (Outcome::Unknown, Some(120)));
+    assert_eq!(attempted.outcome, Outcome::Unknown { after_s: Some(120), why: "status" });
     let attempted = call(&webhook(10_000), &target.url("/status/503")).await;
-    assert_eq!(attempted.retry_after_s, None);
+    assert_eq!(attempted.outcome, Outcome::Unknown { after_s: None, why: "status" });
 }
 
 #[test]

@@ -11,7 +11,7 @@ use wire::v1::PhotoRef;
 
 use super::*;
 
-fn full() -> Sheet {
+pub(crate) fn full() -> Sheet {
     let alert = AlertId::raised_by(RecordId::of_purpose("a"));
     Sheet {
         alert,

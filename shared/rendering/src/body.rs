@@ -107,13 +107,13 @@ fn alert(news: News, sheet: &Sheet, verify_base: &str) -> Object {
 }
 
 /// R5: who reads no more than the headline must still see that it is not real, or is over.
-fn marked(status: AlertStatus, news: News, headline: &str) -> String {
+pub(crate) fn marked(status: AlertStatus, news: News, headline: &str) -> String {
     let marks = [follow_up::mark(news), watermark(status)];
     marks.into_iter().flatten().fold(headline.to_owned(), |line, mark| mark.on(&line))
 }
 
 /// What an alert of this kind must carry comes first (R20), then what its news asks for.
-fn instruction(kind: AlertKind, news: News, given: &str) -> String {
+pub(crate) fn instruction(kind: AlertKind, news: News, given: &str) -> String {
     let given =
         Some(given).filter(|given| !given.is_empty() && follow_up::keeps_instructions(news));
     let prepared = [mandatory_text(kind, None), follow_up::words(news)];
@@ -123,7 +123,8 @@ fn instruction(kind: AlertKind, news: News, given: &str) -> String {
 
 /// What a commune adds for its own groups comes last, with its name: whoever shows the text as it
 /// stands shows whose word it is.
-pub(crate) fn with_local(instruction: &str, commune: &str, local: &str) -> String {
+#[must_use]
+pub fn with_local(instruction: &str, commune: &str, local: &str) -> String {
     let line = if instruction.is_empty() { "" } else { "\n" };
     format!("{instruction}{line}{commune}: {local}")
 }
@@ -206,5 +207,5 @@ impl Object {
 }
 
 #[cfg(test)]
-#[path = "render_tests.rs"]
-mod tests;
+#[path = "body_tests.rs"]
+pub(crate) mod tests;
