@@ -112,6 +112,12 @@ impl Deciding {
             Some(Body::ProposeMatch(_) | Body::ConfirmMatch(_) | Body::DismissMatch(_)) => {
                 self.decide_match(recorded, &command, now).await
             }
+            Some(
+                Body::MakeLinkKey(_)
+                | Body::SwitchChannel(_)
+                | Body::AttestPosted(_)
+                | Body::RequeueDelivery(_),
+            ) => Err(held(recorded)("not yet")),
             None => Err(held(recorded)("a command that this program does not know")),
         }
     }

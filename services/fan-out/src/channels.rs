@@ -256,6 +256,17 @@ impl Outcome {
         }
     }
 
+    /// The provider's name for the message, where it gave one.
+    #[must_use]
+    pub fn provider_id(&self) -> Option<&str> {
+        match self {
+            Self::Accepted { provider_id }
+            | Self::Duplicate { provider_id }
+            | Self::HandedOver { provider_id } => provider_id.as_deref(),
+            _ => None,
+        }
+    }
+
     /// The stable code of what went wrong; empty where nothing did.
     #[must_use]
     pub fn trouble(&self) -> &str {

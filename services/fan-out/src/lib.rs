@@ -3,13 +3,21 @@
 //! It records each intent before it acts, and never claims more than it knows. It decides
 //! nothing about alerts.
 
+mod begin;
 mod behind;
 mod book;
+mod breaker;
+mod fallback;
 mod lease;
+mod leave;
+mod outlets;
 mod plan;
+mod pool;
 mod post;
+mod rates;
 mod receive;
 mod send;
+mod settle;
 mod sheets;
 mod turn;
 
@@ -72,7 +80,9 @@ pub fn start(host: &Host, options: &FanOutOptions) -> Result<(), BadAccounts> {
     let books = book::Books::default();
     let attempts = TaskTracker::new();
     let (receipts, batching) = receive::batching(host, &attempts);
-    let desk = send::Desk::new(host, &books, accounts, (receipts, attempts), options);
+    let (beginning, begins) = begin::begins(host);
+    let ways_out = (receipts, beginning, attempts);
+    let desk = send::Desk::new(host, &books, &accounts, ways_out, options);
     let desk = Arc::new(desk);
 
     for class in [Class::Delivery, Class::Receipt] {
@@ -81,6 +91,7 @@ pub fn start(host: &Host, options: &FanOutOptions) -> Result<(), BadAccounts> {
         host.drain.spawn("fan-out-books", run);
     }
     host.drain.spawn("fan-out-receipts", batching.run());
+    host.drain.spawn("fan-out-begins", begins.run());
     host.drain.spawn("fan-out-retries", Arc::clone(&desk).run());
 
     let planning = Arc::new(plan::Planning::new(host, &books));

@@ -12,8 +12,8 @@ use domain::{
         Audience, Delivery, DeliveryCommand, DeliveryKnown, Plan, StopReason,
         TARGETS_PER_RECORD_MAX, Target, may_be_told,
     },
-    directory::ChannelUse,
-    ids::{AlertId, EntityName, Home, Millis, RecordId},
+    directory::{ChannelFacts, ChannelUse},
+    ids::{AlertId, EntityName, GroupId, Home, Millis, RecordId},
     lane::ABOUT_TO_LEAVE_MS,
     reach::{CommuneReached, ReachReason, ReachRequest},
     relay::Answer,
@@ -476,13 +476,17 @@ pub(crate) fn observation(
 /// The channels of a group that are always used.
 fn always(group: &Group) -> impl Iterator<Item = Target> {
     let id = group.facts.id.clone();
-    group.facts.channels.iter().filter(|channel| channel.used == ChannelUse::Always).map(
-        move |channel| Target {
-            group: id.clone(),
-            channel: channel.id.clone(),
-            channel_type: channel.channel_type.as_str().into(),
-        },
-    )
+    let always = group.facts.channels.iter().filter(|channel| channel.used == ChannelUse::Always);
+    always.map(move |channel| target_of(&id, channel))
+}
+
+/// A channel of a group, as a target.
+pub(crate) fn target_of(group: &GroupId, channel: &ChannelFacts) -> Target {
+    Target {
+        group: group.clone(),
+        channel: channel.id.clone(),
+        channel_type: channel.channel_type.as_str().into(),
+    }
 }
 
 impl React for Planning {

@@ -7,23 +7,29 @@ use std::{
 };
 
 use domain::{
+    channel::ChannelType,
     delivery::{
-        Delivery, DeliveryCommand, DeliveryKnown, StopReason, Target, delivery_id, may_be_told,
+        Begun, Delivery, DeliveryCommand, DeliveryKnown, StopReason, Target, delivery_id,
+        may_be_told,
     },
     ids::{EntityName, Millis},
     lane::{Outcome as Known, Receipt},
-    schedule::next_attempt,
+    schedule::{next_attempt, remind_at, settle_ms},
 };
 use event_log::{Class, Key, shell::Folded};
 use metrics::{Counter, Histogram};
 use registry::Group;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::oneshot;
 
 use crate::{
-    channels::{Intent, Named, NotRendered, Outcome, Sent, View},
+    begin::Beginning,
+    breaker::chance,
+    channels::{Intent, Named, NotRendered, Outcome, Rendered, Repeats, Sent, View},
+    outlets::Outlet,
     plan::observation,
     receive::Seen,
-    send::{Attempt, Desk, Taken},
+    send::{Attempt, Desk, Stands, Taken},
+    settle::Settled,
 };
 
 /// An attempt that takes longer no longer counts among those in flight, so that slow targets
@@ -36,87 +42,168 @@ const AT_ONCE_MS: i64 = 1_000;
 const DIRECTORY_PATIENCE: Duration = Duration::from_secs(5);
 
 impl Desk {
-    /// Makes one attempt, and hands over its receipt. Gives the permit back, where it did not
-    /// have to be let go of for being slow.
+    /// Makes one attempt, and hands over its receipt. Calls `when_slow` where it takes long.
     pub(crate) async fn attempt(
-        &self,
+        self: &Arc<Self>,
+        outlet: &Arc<Outlet>,
         attempt: Attempt,
-        permit: OwnedSemaphorePermit,
-        slow: &Semaphore,
         when_slow: impl FnOnce(),
-    ) -> Option<OwnedSemaphorePermit> {
+    ) {
         let now = self.host.clock.now();
         let group = match self.last_look(&attempt, now).await {
             Ok(Some(group)) => group,
-            Ok(None) => {
-                self.leave_be(&attempt);
-                return Some(permit);
-            }
-            Err(reason) => {
-                self.stop(&attempt, reason).await;
-                return Some(permit);
-            }
+            Ok(None) => return self.leave_be(&attempt),
+            Err(reason) => return self.stop(&attempt, reason).await,
         };
-        let mut permit = Some(permit);
-        let when_slow = || {
-            permit = None;
-            when_slow();
-        };
-        let began = Instant::now();
-        let sent = self.call(&attempt, &group, now, (slow, when_slow)).await;
-        match sent {
-            Some(sent) => self.attempted(attempt, &sent, began).await,
-            None => self.stop(&attempt, StopReason::NoSuchTarget).await,
+        if attempt.stands == Stands::Interrupted {
+            return self.interrupted(outlet, attempt).await;
         }
-        permit
+        let Some(address) = group.address(&attempt.target.channel) else {
+            return self.leave_be(&attempt);
+        };
+        let delivery = delivery_id(attempt.taken.book.0, attempt.revision, &attempt.target);
+        let message = match self.message(outlet, &attempt, &delivery) {
+            Ok(message) => message,
+            Err(NotRendered(why)) => {
+                let sent = Outcome::Permanent { code: Cow::Borrowed(why) }.into();
+                return self.attempted(outlet, attempt, &sent, Instant::now()).await;
+            }
+        };
+        let intent = intent(&attempt, &delivery, now);
+        if attempt.stands == Stands::Unknown {
+            let to = (&message, address, intent);
+            match self.settle(outlet, &attempt, to).await {
+                Settled::Repeat => {}
+                Settled::As(outcome) => return self.settled(attempt, outcome).await,
+            }
+        }
+        if !self.begin(&attempt).await {
+            return self.leave_be(&attempt);
+        }
+        let began = Instant::now();
+        let mut call = outlet.way.channel.send(&message, address, intent);
+        let sent = tokio::select! {
+            sent = &mut call => sent,
+            () = tokio::time::sleep(SLOW_AFTER) => {
+                // The call goes on while a place among the slow ones is waited for.
+                let slow = &outlet.pool(attempt.rank()).slow;
+                tokio::select! {
+                    sent = &mut call => sent,
+                    _slow = slow.acquire() => {
+                        when_slow();
+                        call.await
+                    }
+                }
+            }
+        };
+        self.attempted(outlet, attempt, &sent, began).await;
     }
 
-    /// Hands over what was seen of an attempt.
-    async fn attempted(&self, attempt: Attempt, sent: &Sent, began: Instant) {
-        let ended = self.host.clock.now();
-        let known = sent.outcome.known();
-        let next = match &sent.outcome {
-            Outcome::Retry { after_s, .. } | Outcome::Unknown { after_s, .. } => {
-                next_attempt(attempt.number, ended, *after_s, attempt.give_up_at)
-            }
-            Outcome::Defer { until, .. } => Some(*until).filter(|at| *at < attempt.give_up_at),
-            Outcome::ChannelDown { .. } => {
-                next_attempt(attempt.number, ended, None, attempt.give_up_at)
-            }
-            _ => None,
-        };
-        // Who was killed in the middle of an attempt left no receipt: that this one did not arrive
-        // does not say that none did.
-        let outcome = match known {
-            Known::NotReached if attempt.revision <= attempt.taken.inherited => Known::Unknown,
-            known => known,
-        };
-        self.measures.attempted(&attempt, known, ended);
-        let provider_id = match &sent.outcome {
-            Outcome::Accepted { provider_id }
-            | Outcome::Duplicate { provider_id }
-            | Outcome::HandedOver { provider_id } => provider_id.clone().unwrap_or_default(),
-            _ => String::new(),
-        };
-        let seen = Seen {
+    /// What is said, as this channel says it.
+    fn message(
+        &self,
+        outlet: &Outlet,
+        attempt: &Attempt,
+        delivery: &str,
+    ) -> Result<Rendered, NotRendered> {
+        let (ready, target) = (&attempt.taken.ready, &attempt.target);
+        let (_, commune) = attempt.taken.book;
+        outlet.way.channel.render(&View {
+            told: ready.told(),
+            body: &ready.body,
+            delivery: Named {
+                id: delivery,
+                group: target.group.as_str(),
+                commune: commune.as_str(),
+                channel: target.channel.as_str(),
+            },
+            photo: None,
+            task_url: None,
+        })
+    }
+
+    /// Whether the attempt may be made: where the plan is not its record, it has one of its own,
+    /// and that is durable.
+    async fn begin(&self, attempt: &Attempt) -> bool {
+        if plan_begins(&attempt.target) {
+            return true;
+        }
+        let (may, told) = oneshot::channel();
+        let beginning = Beginning {
             book: attempt.taken.book,
             home: attempt.taken.home,
             plan: attempt.taken.plan,
-            receipt: Receipt {
-                target: attempt.target,
+            begun: Begun {
+                target: attempt.target.clone(),
                 revision: attempt.revision,
                 attempt: attempt.number,
-                outcome,
-                at: ended,
-                took_ms: u32::try_from(began.elapsed().as_millis()).unwrap_or(u32::MAX),
-                status: sent.status,
-                trouble: sent.outcome.trouble().to_owned(),
-                next_attempt_at: next,
-                provider_id,
             },
+            may,
         };
+        // Where the process drains nothing more is begun.
+        self.beginning.send(beginning).await.is_ok() && told.await.unwrap_or(false)
+    }
+
+    /// Hands over what was seen of an attempt.
+    async fn attempted(
+        self: &Arc<Self>,
+        outlet: &Arc<Outlet>,
+        attempt: Attempt,
+        sent: &Sent,
+        began: Instant,
+    ) {
+        let ended = self.host.clock.now();
+        let repeats = outlet.way.channel.caps().repeats;
+        let next = next_of(&attempt, &sent.outcome, repeats, ended);
+        // Who was killed in the middle of an attempt left no receipt: that this one did not arrive
+        // does not say that none did. Where attempts have records of their own, that is known.
+        let inherited = attempt.revision <= attempt.taken.inherited && plan_begins(&attempt.target);
+        let outcome = match sent.outcome.known() {
+            Known::NotReached if inherited => Known::Unknown,
+            known => known,
+        };
+        self.measures.attempted(&attempt, outcome, ended);
+        self.heed(outlet, &sent.outcome);
+        let receipt = Receipt {
+            target: attempt.target.clone(),
+            revision: attempt.revision,
+            attempt: attempt.number,
+            outcome,
+            at: ended,
+            took_ms: u32::try_from(began.elapsed().as_millis()).unwrap_or(u32::MAX),
+            status: sent.status,
+            trouble: sent.outcome.trouble().to_owned(),
+            next_attempt_at: next,
+            provider_id: sent.outcome.provider_id().unwrap_or_default().to_owned(),
+        };
+        self.hand_over(&attempt.taken, receipt).await;
+    }
+
+    /// Hands a receipt over, to be recorded.
+    pub(crate) async fn hand_over(&self, taken: &Taken, receipt: Receipt) {
+        let Taken { book, home, plan, .. } = *taken;
         // The receiver lives as long as the process; it records before it ends.
-        let _ = self.receipts.send(seen).await;
+        let _ = self.receipts.send(Seen { book, home, plan, receipt }).await;
+    }
+
+    /// This process has no account for a target's channel: the operator must act, and another
+    /// process may have one.
+    pub(crate) async fn no_account(&self, attempt: Attempt) {
+        let now = self.host.clock.now();
+        let receipt = Receipt {
+            target: attempt.target.clone(),
+            revision: attempt.revision,
+            attempt: attempt.number,
+            outcome: Known::NotReached,
+            at: now,
+            took_ms: 0,
+            status: 0,
+            trouble: "no-account".to_owned(),
+            next_attempt_at: next_attempt(attempt.number, now, None, attempt.give_up_at),
+            provider_id: String::new(),
+        };
+        metrics::counter!("keng_accounts_missing_total").increment(1);
+        self.hand_over(&attempt.taken, receipt).await;
     }
 
     /// The last look: what leaves must still be meant to, and this instance must hold the lease.
@@ -168,7 +255,9 @@ impl Desk {
         // asked, so that an instance that is cut off, behind, or wrong about the time tells nobody
         // what others have called back meanwhile.
         let age_ms = now.0.saturating_sub(attempt.planned_at.0);
-        let at_once = attempt.number == 1 && (0..AT_ONCE_MS).contains(&age_ms);
+        // Where an attempt has a record of its own, that is decided on the newest plan anyway.
+        let at_once = (attempt.number == 1 && (0..AT_ONCE_MS).contains(&age_ms))
+            || !plan_begins(&attempt.target);
         if !at_once && self.newest_planned(attempt).await != Some(attempt.revision) {
             return Ok(None);
         }
@@ -202,66 +291,6 @@ impl Desk {
         let Some(book) = books.get(&attempt.taken.book) else { return false };
         let delivery = book.lanes.get(&attempt.target, attempt.revision);
         !book.held && delivery.is_some_and(|delivery| !delivery.ended())
-    }
-
-    /// Calls the channel; `None` where the group has no such channel any more, or no account here
-    /// serves it. Lets go of the permit where it takes long.
-    async fn call(
-        &self,
-        attempt: &Attempt,
-        group: &Group,
-        now: Millis,
-        (slow, when_slow): (&Semaphore, impl FnOnce()),
-    ) -> Option<Sent> {
-        let (alert, commune) = attempt.taken.book;
-        let Target { group: id, channel, .. } = &attempt.target;
-        let (facts, address) = group.channels().find(|(facts, _)| facts.id == *channel)?;
-        let (address, channel_type) = (address?, facts.channel_type.parse().ok()?);
-        let way = self.accounts.way(&facts.account, channel_type)?;
-        let ready = &attempt.taken.ready;
-        let delivery = delivery_id(alert, attempt.revision, &attempt.target);
-        let view = View {
-            told: ready.told(),
-            body: &ready.body,
-            delivery: Named {
-                id: &delivery,
-                group: id.as_str(),
-                commune: commune.as_str(),
-                channel: channel.as_str(),
-            },
-            photo: None,
-            task_url: None,
-        };
-        let message = match way.channel.render(&view) {
-            Ok(message) => message,
-            Err(NotRendered(why)) => {
-                return Some(Outcome::Permanent { code: Cow::Borrowed(why) }.into());
-            }
-        };
-        let intent = Intent {
-            delivery: &delivery,
-            alert,
-            kind: ready.kind,
-            revision: attempt.revision,
-            first_revision: attempt.first_revision,
-            attempt: attempt.number,
-            now,
-            expires_at: attempt.give_up_at,
-            is_urgent: ready.kind.life_threatening() || attempt.news.sets_right(),
-        };
-        let mut call = way.channel.send(&message, address, intent);
-        tokio::select! {
-            sent = &mut call => return Some(sent),
-            () = tokio::time::sleep(SLOW_AFTER) => {}
-        }
-        // The call goes on while a place among the slow ones is waited for.
-        tokio::select! {
-            sent = &mut call => Some(sent),
-            _slow = slow.acquire() => {
-                when_slow();
-                Some(call.await)
-            }
-        }
     }
 
     /// Not now: another look comes in a while.
@@ -301,6 +330,58 @@ impl Desk {
         }
         self.leave_be(attempt);
     }
+}
+
+fn intent<'a>(attempt: &Attempt, delivery: &'a str, now: Millis) -> Intent<'a> {
+    let (ready, (alert, _)) = (&attempt.taken.ready, attempt.taken.book);
+    Intent {
+        delivery,
+        alert,
+        kind: ready.kind,
+        revision: attempt.revision,
+        first_revision: attempt.first_revision,
+        attempt: attempt.number,
+        now,
+        expires_at: attempt.give_up_at,
+        is_urgent: ready.kind.life_threatening() || attempt.news.sets_right(),
+    }
+}
+
+/// When the next attempt is due: by the schedule, or as the provider wants. Where a repeat would
+/// show twice, not before whoever can tell had time to.
+fn next_of(
+    attempt: &Attempt,
+    outcome: &Outcome,
+    repeats: Repeats,
+    ended: Millis,
+) -> Option<Millis> {
+    let usual = |after_s| next_attempt(attempt.number, ended, after_s, attempt.give_up_at);
+    let in_time = |at: Millis| Some(at).filter(|at| *at < attempt.give_up_at);
+    match outcome {
+        Outcome::Retry { after_s, .. } => usual(*after_s),
+        Outcome::Unknown { after_s, .. } => match repeats {
+            Repeats::Harmless => usual(*after_s),
+            Repeats::ShownTwice => {
+                let settled = ended.plus_ms(settle_ms(chance()));
+                usual(*after_s).map(|at| at.max(settled)).or(Some(settled)).and_then(in_time)
+            }
+        },
+        Outcome::Defer { until, .. } => in_time(*until),
+        Outcome::ChannelDown { .. } => usual(None),
+        Outcome::HandedOver { .. } => {
+            remind_at(attempt.number, attempt.taken.ready.kind, ended).and_then(in_time)
+        }
+        Outcome::Delivered
+        | Outcome::Accepted { .. }
+        | Outcome::Duplicate { .. }
+        | Outcome::TargetGone { .. }
+        | Outcome::Permanent { .. } => None,
+    }
+}
+
+/// Whether the plan is the record of the first attempt at this target.
+fn plan_begins(target: &Target) -> bool {
+    target.channel_type.parse().map_or(true, ChannelType::plan_begins)
 }
 
 /// What is counted of attempts.

@@ -7,69 +7,37 @@ use std::{
     collections::{BTreeMap, HashMap},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
-    vec,
 };
 
 use chassis::Host;
 use domain::{
+    channel::ChannelType,
     delivery::{Delivery, Target},
     guard::{Precedence, precedence},
     ids::{Home, Millis, RecordId},
-    lane::LaneDelivery,
+    lane::{LaneDelivery, Outcome, Progress},
     values::{AlertStatus, News},
 };
 use event_log::{At, Class, Durable, shell::Shell};
-use tokio::sync::{Notify, Semaphore, mpsc};
+use tokio::sync::{Notify, mpsc};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
     FanOutOptions, READ,
-    accounts::Accounts,
+    accounts::{Accounts, NO_ACCOUNT},
+    begin::Beginning,
     book::{Book, BookId, Books},
+    outlets::{Outlet, Outlets},
     post::Measures,
     receive::Seen,
     sheets::{Ready, Sheets},
 };
 
-/// Attempts that one sender makes before another book has its turn.
-const ATTEMPTS_AT_ONCE_MAX: usize = 8;
 /// How often the leases of what is under way are looked at.
 const LOOK_AT_LEASES: Duration = Duration::from_secs(2);
 const DURABLE_PATIENCE: Duration = Duration::from_secs(10);
 /// What cannot be sent for want of words or an address is looked at again so often.
 const WANTING_MS: i64 = 5_000;
-/// Slow attempts, which no longer count among those in flight.
-const SLOW_MAX: usize = 4_096;
-/// Slow retries.
-const SLOW_RETRIES_MAX: usize = 1_024;
-
-/// Whose first attempts have places of their own.
-const PRECEDENCES: [Precedence; 5] = [
-    Precedence::SuspectCorrected,
-    Precedence::Corrected,
-    Precedence::LifeThreatening,
-    Precedence::Urgent,
-    Precedence::Other,
-];
-
-/// Attempts that several senders make, and the places that they take.
-type Queue = Arc<(Mutex<vec::IntoIter<Attempt>>, Arc<Places>)>;
-
-/// How many attempts may be under way at once.
-struct Places {
-    in_flight: Arc<Semaphore>,
-    in_flight_max: usize,
-    /// Slow ones, which no longer count among those in flight.
-    slow: Semaphore,
-}
-
-impl Places {
-    fn new(in_flight_max: usize, slow_max: usize) -> Arc<Self> {
-        let in_flight = Arc::new(Semaphore::new(in_flight_max));
-        Arc::new(Self { in_flight, in_flight_max, slow: Semaphore::new(slow_max) })
-    }
-}
-
 /// A book to be looked at, once this record is durable.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Job {
@@ -81,6 +49,8 @@ pub(crate) struct Job {
 pub(crate) struct Taken {
     pub(crate) book: BookId,
     pub(crate) home: Home,
+    /// Where the alert is at home: whose turn a message uses.
+    pub(crate) alert_home: Home,
     /// What receipts are caused by.
     pub(crate) plan: RecordId,
     /// How the book stood.
@@ -98,8 +68,22 @@ struct Due {
     news: News,
     number: u32,
     first_revision: u64,
+    stands: Stands,
     planned_at: Millis,
     give_up_at: Millis,
+}
+
+/// What is known of the attempts before this one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Stands {
+    /// Each has an end that is known well enough to go on.
+    Settled,
+    /// The last may have arrived: before a repeat that would show twice somebody must look.
+    Unknown,
+    /// The last was begun, and whoever made it left no word of its end.
+    Interrupted,
+    /// A person has it in hand, and is reminded.
+    HandedOver,
 }
 
 /// One attempt about to be made.
@@ -112,6 +96,7 @@ pub(crate) struct Attempt {
     pub(crate) number: u32,
     /// The first revision that the target was told.
     pub(crate) first_revision: u64,
+    pub(crate) stands: Stands,
     pub(crate) planned_at: Millis,
     pub(crate) give_up_at: Millis,
 }
@@ -121,20 +106,21 @@ pub(crate) struct Desk {
     pub(crate) host: Host,
     pub(crate) books: Books,
     pub(crate) sheets: Sheets,
-    pub(crate) accounts: Accounts,
+    pub(crate) outlets: Outlets,
     pub(crate) receipts: mpsc::Sender<Seen>,
+    /// Hands over attempts that need a record of their own before they are made.
+    pub(crate) beginning: mpsc::Sender<Beginning>,
     /// The attempts under way.
-    attempts: TaskTracker,
+    pub(crate) attempts: TaskTracker,
     pub(crate) deliveries: Shell<Delivery>,
-    /// Places for what is told for the first time, by its precedence.
-    first: BTreeMap<Precedence, Arc<Places>>,
-    retries: Arc<Places>,
     pub(crate) measures: Measures,
     /// For each book that is about to be looked at: the last record that must be durable first.
     awaited: Mutex<HashMap<(BookId, Class), At>>,
     /// Books to be looked at again at a time.
     due: Mutex<BTreeMap<(Millis, BookId), ()>>,
     due_changed: Notify,
+    /// Wakes whoever waits for a time by a clock that was set back since.
+    pub(crate) clock_set_back: Notify,
     /// One renewal of a lease at a time.
     pub(crate) leasing: tokio::sync::Mutex<()>,
     pub(crate) stop: CancellationToken,
@@ -144,26 +130,25 @@ impl Desk {
     pub(crate) fn new(
         host: &Host,
         books: &Books,
-        accounts: Accounts,
-        (receipts, attempts): (mpsc::Sender<Seen>, TaskTracker),
+        accounts: &Accounts,
+        ways_out: (mpsc::Sender<Seen>, mpsc::Sender<Beginning>, TaskTracker),
         options: &FanOutOptions,
     ) -> Self {
+        let (receipts, beginning, attempts) = ways_out;
         Self {
             host: host.clone(),
             books: books.clone(),
             sheets: Sheets::new(host, &format!("{}/v1/verify", options.public_url)),
-            accounts,
+            outlets: Outlets::new(accounts, options.in_flight_max, &host.clock),
             receipts,
+            beginning,
             attempts,
             deliveries: Shell::new(Arc::clone(&host.log)),
-            first: PRECEDENCES
-                .map(|rank| (rank, Places::new(options.in_flight_max, SLOW_MAX)))
-                .into(),
-            retries: Places::new(options.in_flight_max / 2 + 1, SLOW_RETRIES_MAX),
             measures: Measures::new(),
             awaited: Mutex::default(),
             due: Mutex::default(),
             due_changed: Notify::new(),
+            clock_set_back: Notify::new(),
             leasing: tokio::sync::Mutex::new(()),
             stop: host.drain.token(),
         }
@@ -222,6 +207,7 @@ impl Desk {
 
     async fn send_due(self: &Arc<Self>, id: BookId) {
         self.catch_up(id).await;
+        self.fall_back(id).await;
         let due = self.due_in(id, self.host.clock.now());
         if due.is_empty() {
             return;
@@ -242,52 +228,35 @@ impl Desk {
         // Retries have places of their own: however many targets hang, what is told for the first
         // time does not wait for them; nor does what corrects wait for news, and what corrects a
         // suspect alert for anything (R21).
-        let mut queues: BTreeMap<Option<Precedence>, Vec<Attempt>> = BTreeMap::new();
+        let mut submitted: Vec<(Arc<Outlet>, Rank, Vec<Attempt>)> = Vec::new();
         for attempt in attempts {
-            let rank = (attempt.number == 1).then(|| attempt.precedence());
-            queues.entry(rank).or_default().push(attempt);
-        }
-        for (rank, attempts) in queues {
-            let places = rank.and_then(|rank| self.first.get(&rank)).unwrap_or(&self.retries);
-            let senders = attempts.len().min(places.in_flight_max);
-            let queue = Arc::new((Mutex::new(attempts.into_iter()), Arc::clone(places)));
-            for _ in 0..senders {
-                self.another_sender(&queue);
-            }
-        }
-    }
-
-    /// One more task that makes the attempts of this queue.
-    fn another_sender(self: &Arc<Self>, queue: &Queue) {
-        let (desk, queue) = (Arc::clone(self), Arc::clone(queue));
-        self.attempts.spawn(async move { desk.send_all(&queue).await });
-    }
-
-    /// Makes one attempt after another, until none is left. One task for many: thousands of them
-    /// would cost as much as what they send. A sender that met a slow target is replaced, so that
-    /// it delays no other.
-    async fn send_all(self: &Arc<Self>, queue: &Queue) {
-        let (attempts, places) = &**queue;
-        let mut permit = None;
-        for made in 0.. {
-            if made % ATTEMPTS_AT_ONCE_MAX == 0 {
-                permit = None;
-            }
-            let held = match permit.take() {
-                Some(held) => held,
-                None => match Arc::clone(&places.in_flight).acquire_owned().await {
-                    Ok(held) => held,
-                    Err(_closed) => return,
-                },
+            let Some(outlet) = self.outlet_of(&attempt.target) else {
+                self.no_account(attempt).await;
+                continue;
             };
-            let next = attempts.lock().unwrap_or_else(PoisonError::into_inner).next();
-            let Some(attempt) = next else { return };
-            let when_slow = || self.another_sender(queue);
-            permit = self.attempt(attempt, held, &places.slow, when_slow).await;
-            if permit.is_none() {
-                return;
+            let rank = attempt.rank();
+            let same = |(at, its, _): &&mut (Arc<Outlet>, Rank, Vec<Attempt>)| {
+                *its == rank && Arc::ptr_eq(at, &outlet)
+            };
+            match submitted.iter_mut().find(same) {
+                Some((.., attempts)) => attempts.push(attempt),
+                None => submitted.push((outlet, rank, vec![attempt])),
             }
         }
+        for (outlet, rank, attempts) in submitted {
+            self.submit(&outlet, rank, attempts);
+        }
+    }
+
+    /// The channel that reaches this target; `None` where this process has no account for it.
+    fn outlet_of(&self, target: &Target) -> Option<Arc<Outlet>> {
+        let channel_type: ChannelType = target.channel_type.parse().ok()?;
+        if !channel_type.needs_account() {
+            return self.outlets.of(NO_ACCOUNT, channel_type).cloned();
+        }
+        let group = self.host.directory.read().group(&target.group).cloned()?;
+        let facts = group.facts.channels.iter().find(|facts| facts.id == target.channel)?;
+        self.outlets.of(&facts.account, channel_type).cloned()
     }
 
     /// What is due now; the rest is looked at again in time.
@@ -302,6 +271,12 @@ impl Desk {
                 Some(at) => next = Some(next.map_or(at, |next| next.min(at))),
                 None => {}
             }
+        }
+        // What sets right goes first to those who were reached first.
+        if due.iter().any(|due| due.news.sets_right()) {
+            due.sort_by_cached_key(|due| {
+                book.lanes.reached_at(&due.target).unwrap_or(Millis(i64::MAX))
+            });
         }
         drop(books);
         if let Some(at) = next {
@@ -338,7 +313,7 @@ impl Desk {
         let newest = book.newest.values().copied().collect();
         let taken = |ready| {
             let Book { home, plan, changes, inherited, .. } = *book;
-            Arc::new(Taken { book: id, home, plan, changes, ready, inherited })
+            Arc::new(Taken { book: id, home, alert_home, plan, changes, ready, inherited })
         };
         let sheets: BTreeMap<u64, Arc<Taken>> =
             sheets.into_iter().map(|(revision, ready)| (revision, taken(ready))).collect();
@@ -375,6 +350,9 @@ impl Desk {
             // A clock that was set back would have us wait until it is there again: whatever is to
             // be looked at is looked at now, and what is not due is put back.
             let set_back = std::mem::replace(&mut before, now) > now;
+            if set_back {
+                self.clock_set_back.notify_waiters();
+            }
             let up_to = if set_back { Millis(i64::MAX) } else { now.plus_ms(1) };
             let (ready, next) = {
                 let mut due = self.due.lock().unwrap_or_else(PoisonError::into_inner);
@@ -404,12 +382,20 @@ impl Desk {
 /// The least book there is, to cut the queue by time.
 const LEAST: BookId = (domain::ids::AlertId(uuid::Uuid::nil()), domain::ids::Home::NATION.commune);
 
+/// The precedence of first attempts; `None` for retries.
+pub(crate) type Rank = Option<Precedence>;
+
 impl Attempt {
+    /// The pool that it belongs to.
+    pub(crate) fn rank(&self) -> Rank {
+        (self.number == 1).then(|| self.precedence())
+    }
+
     fn precedence(&self) -> Precedence {
         // A drill goes before nothing that is real.
         match self.taken.ready.status {
             AlertStatus::Actual => precedence(self.taken.ready.kind, self.news),
-            AlertStatus::Exercise | AlertStatus::Test => Precedence::Other,
+            AlertStatus::Exercise | AlertStatus::Test => Precedence::Ordinary,
         }
     }
 }
@@ -421,6 +407,12 @@ fn due_of(book: &Book, target: &Target, delivery: &LaneDelivery) -> Due {
         news: delivery.news,
         number: delivery.attempts + 1,
         first_revision: book.lanes.first_revision(target).unwrap_or(delivery.revision),
+        stands: match delivery.progress {
+            _ if delivery.is_under_way() => Stands::Interrupted,
+            Progress::HandedOver { .. } => Stands::HandedOver,
+            _ if delivery.last == Some(Outcome::Unknown) => Stands::Unknown,
+            _ => Stands::Settled,
+        },
         planned_at: delivery.planned_at,
         give_up_at: delivery.give_up_at,
     }
@@ -435,6 +427,7 @@ impl Due {
             news: self.news,
             number: self.number,
             first_revision: self.first_revision,
+            stands: self.stands,
             planned_at: self.planned_at,
             give_up_at: self.give_up_at,
         }

@@ -143,7 +143,12 @@ fn changed(fact: &Fact) -> Vec<TargetRevision> {
         Fact::Delivery(DeliveryEvent::Stopped { targets, revision, .. }) => {
             targets.iter().map(|target| (target.clone(), *revision)).collect()
         }
-        Fact::Delivery(DeliveryEvent::LeaseTaken { .. }) => vec![],
+        Fact::Delivery(
+            DeliveryEvent::PostAttested { target, revision }
+            | DeliveryEvent::Requeued { target, revision, .. },
+        ) => vec![(target.clone(), *revision)],
+        // What is about to be tried looks as before.
+        Fact::Delivery(DeliveryEvent::Begun(_) | DeliveryEvent::LeaseTaken { .. }) => vec![],
         Fact::Receipts(receipts) => {
             receipts.iter().map(|receipt| (receipt.target.clone(), receipt.revision)).collect()
         }

@@ -118,9 +118,31 @@ impl DeliverySeen<'_> {
         }
     }
 
+    fn accepted_at(&self) -> Option<Millis> {
+        match self.delivery.progress {
+            Progress::Accepted(at) => Some(at),
+            _ => None,
+        }
+    }
+
+    fn read_at(&self) -> Option<Millis> {
+        match self.delivery.progress {
+            Progress::Read(at) => Some(at),
+            _ => None,
+        }
+    }
+
+    fn posted_at(&self) -> Option<Millis> {
+        match self.delivery.progress {
+            Progress::Posted(at) => Some(at),
+            _ => None,
+        }
+    }
+
     fn next_attempt_at(&self) -> Option<Millis> {
         match self.delivery.progress {
             Progress::Waiting(at) => Some(at),
+            Progress::HandedOver { remind_at } => remind_at,
             _ => None,
         }
     }
@@ -137,14 +159,20 @@ impl DeliverySeen<'_> {
             "commune": self.commune.to_string(),
             "group": self.target.group.to_string(),
             "channel": self.target.channel.to_string(),
+            "type": &*self.target.channel_type,
             "revision": self.delivery.revision,
             "news": self.delivery.news.as_str(),
             "state": self.delivery.state(),
             "attempts": self.delivery.attempts,
             "planned_at": time(self.delivery.planned_at),
             "last_attempt_at": self.delivery.last_attempt_at.map(time),
+            "accepted_at": self.accepted_at().map(time),
+            "handed_over_at": self.delivery.handed_over_at.map(time),
+            "posted_at": self.posted_at().map(time),
             "delivered_at": self.delivered_at().map(time),
+            "read_at": self.read_at().map(time),
             "next_attempt_at": self.next_attempt_at().map(time),
+            "trouble": Some(&*self.delivery.trouble).filter(|trouble| !trouble.is_empty()),
         })
     }
 
@@ -163,6 +191,12 @@ impl DeliverySeen<'_> {
             last_attempt_at: text(self.delivery.last_attempt_at),
             delivered_at: text(self.delivered_at()),
             next_attempt_at: text(self.next_attempt_at()),
+            r#type: self.target.channel_type.to_string(),
+            accepted_at: text(self.accepted_at()),
+            handed_over_at: text(self.delivery.handed_over_at),
+            posted_at: text(self.posted_at()),
+            read_at: text(self.read_at()),
+            trouble: self.delivery.trouble.to_string(),
         }
     }
 }

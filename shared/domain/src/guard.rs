@@ -203,7 +203,9 @@ pub enum Precedence {
     /// Everything else that is urgent within the hour.
     Urgent,
     /// What can wait.
-    Other,
+    Ordinary,
+    /// Notices, which nobody misses for an hour.
+    News,
 }
 
 /// The precedence of news of an alert.
@@ -214,11 +216,12 @@ pub fn precedence(kind: AlertKind, news: News) -> Precedence {
             Precedence::SuspectCorrected
         }
         News::Corrected | News::Cancelled | News::Resolved => Precedence::Corrected,
-        News::Expired => Precedence::Other,
+        News::Expired => Precedence::Ordinary,
         News::Issued | News::Updated if kind.life_threatening() => Precedence::LifeThreatening,
         News::Issued | News::Updated => match kind.urgency() {
             Urgency::Immediate | Urgency::Expected => Precedence::Urgent,
-            Urgency::Future => Precedence::Other,
+            Urgency::Future if kind == AlertKind::Notice => Precedence::News,
+            Urgency::Future => Precedence::Ordinary,
         },
     }
 }

@@ -1,6 +1,9 @@
 //! When a delivery is tried again, and when it is given up. Source: interfaces, Webhooks.
 
-use crate::{ids::Millis, values::News};
+use crate::{
+    ids::Millis,
+    values::{AlertKind, News},
+};
 
 /// One attempt may take this long.
 pub const ATTEMPT_MS_MAX: u64 = 10_000;
@@ -24,6 +27,28 @@ pub fn next_attempt(
     let usual_s = usize::try_from(attempt).ok().and_then(|n| DELAYS_S.get(n)).copied();
     let delay_s = retry_after_s.map_or_else(|| usual_s.unwrap_or(EVERY_S), i64::from);
     Some(ended_at.plus_ms(delay_s.saturating_mul(1_000))).filter(|next| *next < give_up_at)
+}
+
+/// How long after an attempt whose end is unknown, on a channel where a repeat shows twice,
+/// somebody looks what became of it: 20 to 30 s, by `chance` from 0 to 1. An echo comes within
+/// 10 s. Source: `channels.md`, section 10.
+#[must_use]
+pub fn settle_ms(chance: f64) -> i64 {
+    #[expect(clippy::cast_possible_truncation, reason = "a number from 0 to 10,000")]
+    let more_ms = (chance.clamp(0.0, 1.0) * 10_000.0) as i64;
+    20_000 + more_ms
+}
+
+/// How often a person who posts by hand is reminded; after that another way is tried.
+const REMINDERS_MAX: u32 = 1;
+
+/// When a person who has a message in hand is reminded of it, where they have not said that it was
+/// posted: after 2 minutes where a life may hang on it, otherwise after 10. `attempt` is how often
+/// it was handed over. `None` where they were reminded already.
+#[must_use]
+pub fn remind_at(attempt: u32, kind: AlertKind, handed_over_at: Millis) -> Option<Millis> {
+    let minutes = if kind.life_threatening() { 2 } else { 10 };
+    (attempt <= REMINDERS_MAX).then(|| handed_over_at.plus_ms(minutes * 60_000))
 }
 
 /// After this no attempt is made: an alert that has expired is never shown late (R11), and a

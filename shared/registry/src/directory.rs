@@ -11,7 +11,7 @@ use std::{
 use bytes::Bytes;
 use domain::{
     dated::{Adopted, Versions},
-    directory::{DirectoryEvent, Entry, GroupFacts, TokenFacts},
+    directory::{ChannelUse, DirectoryEvent, Entry, GroupFacts, TokenFacts},
     ids::{CommuneCode, EntityName, GroupId, Millis, OfficerId, ProvinceCode},
     maps::{MapFacts, Maps},
     roster::Rosters,
@@ -50,6 +50,8 @@ pub struct Directory {
     of_communes: HashMap<CommuneCode, Vec<Arc<Group>>>,
     /// The groups that belong to a province as such, sorted by id.
     of_provinces: HashMap<ProvinceCode, Vec<Arc<Group>>>,
+    /// How many groups have a channel that is used where the others are silent.
+    fallbacks: usize,
     officers: BTreeSet<OfficerId>,
     tokens: BTreeMap<String, Token>,
     token_ids: HashMap<[u8; 32], String>,
@@ -117,6 +119,12 @@ impl Directory {
     #[must_use]
     pub fn group(&self, id: &GroupId) -> Option<&Arc<Group>> {
         self.groups.get(id)
+    }
+
+    /// Whether any group has a channel that is used where the others are silent.
+    #[must_use]
+    pub fn has_fallbacks(&self) -> bool {
+        self.fallbacks > 0
     }
 
     /// All groups, in no order.
@@ -230,7 +238,9 @@ impl Directory {
     fn record_group(&mut self, facts: GroupFacts, text: Option<&GroupText>, version: u64) {
         let group = Arc::new(Group::recorded(facts, text, version));
         let id = &group.facts.id;
+        self.fallbacks += usize::from(falls_back(&group));
         if let Some(old) = self.groups.insert(id.clone(), Arc::clone(&group)) {
+            self.fallbacks = self.fallbacks.saturating_sub(usize::from(falls_back(&old)));
             self.of_home(&old).retain(|other| other.facts.id != *id);
         }
         let of_home = self.of_home(&group);
@@ -253,6 +263,10 @@ impl Directory {
             self.tokens.insert(facts.id.clone(), Token { facts, revoked });
         }
     }
+}
+
+fn falls_back(group: &Group) -> bool {
+    group.facts.channels.iter().any(|channel| channel.used != ChannelUse::Always)
 }
 
 fn is_of_directory(entity: &EntityName) -> bool {

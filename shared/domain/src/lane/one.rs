@@ -102,10 +102,8 @@ pub enum Progress {
     Waiting(Millis),
     /// The provider took it; nothing says that it arrived.
     Accepted(Millis),
-    /// A person has it in hand since then.
+    /// A person has it in hand.
     HandedOver {
-        /// Since the first time it was handed over.
-        since: Millis,
         /// When the person is reminded.
         remind_at: Option<Millis>,
     },
@@ -150,6 +148,10 @@ pub struct LaneDelivery {
     pub plan_begins: bool,
     /// When it first may have arrived, or was handed over.
     pub reached_at: Option<Millis>,
+    /// When a person first had it in hand.
+    pub handed_over_at: Option<Millis>,
+    /// The stable code of what went wrong last; empty where nothing did.
+    pub trouble: Box<str>,
 }
 
 impl LaneDelivery {
@@ -178,6 +180,8 @@ impl LaneDelivery {
             plan_begins: target.channel_type.parse().is_ok_and(ChannelType::plan_begins)
                 || target.channel_type.parse::<ChannelType>().is_err(),
             reached_at: None,
+            handed_over_at: None,
+            trouble: "".into(),
         }
     }
 
@@ -197,7 +201,7 @@ impl LaneDelivery {
             // At once, whatever a clock has been set to since.
             Progress::Planned => Some(Millis(0)),
             Progress::Waiting(at) => Some(at),
-            Progress::HandedOver { remind_at, .. } => remind_at,
+            Progress::HandedOver { remind_at } => remind_at,
             _ => None,
         }
     }
@@ -276,6 +280,9 @@ impl LaneDelivery {
         self.begun = self.begun.max(receipt.attempt);
         self.last_attempt_at = Some(receipt.at);
         self.last = Some(receipt.outcome);
+        if *self.trouble != *receipt.trouble {
+            self.trouble = receipt.trouble.as_str().into();
+        }
         if self.is_confirmed_beyond(receipt.outcome) {
             return;
         }
@@ -312,16 +319,13 @@ impl LaneDelivery {
         }
         self.progress = match (outcome, receipt.next_attempt_at) {
             (Outcome::HandedOver, remind_at) => {
-                let since = match self.progress {
-                    Progress::HandedOver { since, .. } => since,
-                    _ => receipt.at,
-                };
-                Progress::HandedOver { since, remind_at }
+                self.handed_over_at = self.handed_over_at.or(Some(receipt.at));
+                Progress::HandedOver { remind_at }
             }
             (Outcome::NeedsPerson, _) => Progress::NeedsPerson,
             // A reminder that failed takes nothing out of the person's hand.
-            (_, remind_at) if let Progress::HandedOver { since, .. } = self.progress => {
-                Progress::HandedOver { since, remind_at }
+            (_, remind_at) if matches!(self.progress, Progress::HandedOver { .. }) => {
+                Progress::HandedOver { remind_at }
             }
             (_, Some(at)) => Progress::Waiting(at),
             (_, None) => Progress::Failed,

@@ -1,0 +1,137 @@
+//! Falling back: where none of a group's channels has done what can be known to be done in time,
+//! the group's other channels are used too. A poster who has not posted counts as silence.
+
+use std::collections::BTreeMap;
+
+use domain::{
+    delivery::{Delivery, DeliveryCommand, DeliveryKnown, Target},
+    directory::ChannelUse,
+    ids::{GroupId, Home, Millis, RecordId},
+    lane::{LaneDelivery, Progress},
+};
+use registry::Group;
+
+use crate::{
+    book::{Book, BookId},
+    plan::{observation, target_of},
+    send::Desk,
+};
+
+/// What could not be planned now is looked at again after this.
+const AGAIN_MS: i64 = 1_000;
+
+/// How a group stands with the newest revision.
+struct Standing {
+    /// Since when its first channels are tried.
+    since: Millis,
+    /// Whether one of its channels has done what can be known to be done.
+    succeeded: bool,
+    /// Whether nothing is tried any more.
+    over: bool,
+    /// Whether somebody stopped it on purpose: then it is told no other way.
+    stopped: bool,
+}
+
+impl Desk {
+    /// Plans the other channels of each group that was silent for as long as it says, and looks
+    /// again when the next group will have been.
+    pub(crate) async fn fall_back(&self, id: BookId) {
+        if !self.host.directory.read().has_fallbacks() {
+            return;
+        }
+        let now = self.host.clock.now();
+        let Some((home, plan, revision, standings)) = self.standings(id) else { return };
+        let (mut targets, mut next): (Vec<Target>, Option<Millis>) = (vec![], None);
+        for (group, standing) in standings.into_iter().filter(|(_, s)| !s.succeeded && !s.stopped) {
+            let Some(group) = self.host.directory.read().group(&group).cloned() else { continue };
+            for (target, after_s) in others(&group) {
+                let due = match standing.over {
+                    true => now,
+                    false => standing.since.plus_ms(i64::from(after_s) * 1_000),
+                };
+                if due <= now {
+                    targets.push(target);
+                } else if !self.is_planned(id, &target, revision) {
+                    next = Some(next.map_or(due, |next| next.min(due)));
+                }
+            }
+        }
+        if let Some(at) = next {
+            self.look_again(id, at);
+        }
+        targets.retain(|target| !self.is_planned(id, target, revision));
+        if !targets.is_empty() {
+            self.plan_others(id, (home, plan, revision), targets).await;
+        }
+    }
+
+    async fn plan_others(
+        &self,
+        id: BookId,
+        (home, plan, revision): (Home, RecordId, u64),
+        targets: Vec<Target>,
+    ) {
+        tracing::warn!(alert = %id.0, commune = %id.1, targets = targets.len(), "falling back");
+        let instance = self.host.instance.to_string();
+        let command = DeliveryCommand::FallBack { instance, revision, targets };
+        let ask = observation(id.0, home, plan, command, self.host.clock.now(), false);
+        let known = |_: &Delivery, _: &_| DeliveryKnown::at(self.host.clock.now());
+        // What is planned comes with the log.
+        if let Err(why) = self.deliveries.execute(ask, known).await {
+            tracing::warn!(%why, "other channels cannot be used yet");
+            self.look_again_in(id, AGAIN_MS);
+        }
+    }
+
+    fn is_planned(&self, id: BookId, target: &Target, revision: u64) -> bool {
+        let books = self.books.lock();
+        books.get(&id).is_some_and(|book| book.lanes.get(target, revision).is_some())
+    }
+
+    /// How the groups of a book stand with what is newest.
+    fn standings(&self, id: BookId) -> Option<(Home, RecordId, u64, BTreeMap<GroupId, Standing>)> {
+        let books = self.books.lock();
+        let book = books.get(&id).filter(|book| !book.held)?;
+        let revision = newest(book)?;
+        let mut standings: BTreeMap<GroupId, Standing> = BTreeMap::new();
+        let of_newest = book.lanes.iter().filter(|(_, delivery)| delivery.revision == revision);
+        for (target, delivery) in of_newest {
+            let standing = standings.entry(target.group.clone()).or_insert(Standing {
+                since: begins_at(delivery),
+                succeeded: false,
+                over: true,
+                stopped: false,
+            });
+            standing.since = standing.since.min(begins_at(delivery));
+            standing.succeeded |= delivery.has_succeeded();
+            standing.over &= delivery.is_dead();
+            standing.stopped |= is_stopped(delivery);
+        }
+        Some((book.home, book.plan, revision, standings))
+    }
+}
+
+fn newest(book: &Book) -> Option<u64> {
+    book.lanes.iter().map(|(_, delivery)| delivery.revision).max()
+}
+
+/// What waits for the morning begins then.
+fn begins_at(delivery: &LaneDelivery) -> Millis {
+    match delivery.progress {
+        Progress::Waiting(at) if delivery.attempts == 0 => at,
+        _ => delivery.planned_at,
+    }
+}
+
+fn is_stopped(delivery: &LaneDelivery) -> bool {
+    matches!(delivery.progress, Progress::Stopped(_)) && !delivery.is_dead()
+}
+
+/// The channels that a group is reached by where the others were silent, and after how long.
+fn others(group: &Group) -> impl Iterator<Item = (Target, u32)> {
+    let id = group.facts.id.clone();
+    group.facts.channels.iter().filter_map(move |facts| match facts.used {
+        ChannelUse::Fallback { after_s } => Some((target_of(&id, facts), after_s)),
+        ChannelUse::Always => None,
+    })
+}
