@@ -560,6 +560,10 @@ impl Decider for Delivery {
             DeliveryEvent::Begun(attempts) => {
                 for begun in attempts {
                     *self.begun.entry(begun.target.clone()).or_default() += 1;
+                    // Nobody begins what is older: its record was lost, and is back.
+                    if begun.revision < self.revision {
+                        self.behind.insert(begun.target.clone());
+                    }
                 }
             }
             DeliveryEvent::PostAttested { target, revision } => {

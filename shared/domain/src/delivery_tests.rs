@@ -158,3 +158,116 @@ fn after_a_refusal_a_plan_that_is_back_brings_the_end_alone() {
         assert_eq!(told(&delivery.decide(&catch_up, &known(9, &[])).unwrap()), planned);
     }
 }
+
+fn begin(attempts: &[(usize, u64)]) -> DeliveryCommand {
+    let begun = |(n, revision): &(usize, u64)| Begun {
+        target: target(*n),
+        revision: *revision,
+        attempt: 1,
+    };
+    DeliveryCommand::Begin {
+        instance: "one".into(),
+        attempts: attempts.iter().map(begun).collect(),
+    }
+}
+
+fn begun(events: &[DeliveryEvent]) -> Vec<Target> {
+    let of = |event: &DeliveryEvent| match event {
+        DeliveryEvent::Begun(begun) => begun.clone(),
+        _ => panic!("nothing begun: {event:?}"),
+    };
+    events.iter().flat_map(of).map(|begun| begun.target).collect()
+}
+
+#[test]
+fn an_attempt_begins_for_what_is_newest_and_not_stopped() {
+    let delivery = given(&[plan(1, News::Issued, 3)]);
+    let events = delivery.decide(&begin(&[(0, 1), (1, 1)]), &known(1, &[])).unwrap();
+    assert_eq!(begun(&events), [target(0), target(1)]);
+    // Not for whom nothing is planned, not an older revision, not what was stopped, and only for
+    // who holds the lease.
+    assert_eq!(delivery.decide(&begin(&[(7, 1)]), &known(1, &[])), Ok(vec![]));
+    let ended = given(&[plan(1, News::Issued, 3), plan(2, News::Cancelled, 0)]);
+    assert_eq!(ended.decide(&begin(&[(0, 1)]), &known(1, &[])), Ok(vec![]));
+    let hold = DeliveryCommand::Stop {
+        reason: StopReason::Held,
+        revision: 1,
+        targets: vec![],
+        never_left: false,
+    };
+    let held = given(&[plan(1, News::Issued, 3), hold]);
+    assert_eq!(held.decide(&begin(&[(0, 1)]), &known(1, &[])), Ok(vec![]));
+    let late = delivery.decide(&begin(&[(0, 1)]), &known(LEASE_MS, &[]));
+    assert_eq!(late, Err(NotDelivered::LeaseHeld));
+}
+
+#[test]
+fn who_says_that_nobody_was_reached_must_know_of_every_attempt() {
+    let delivery = given(&[plan(1, News::Issued, 3), begin(&[(0, 1), (1, 1)])]);
+    let cancel = plan(2, News::Cancelled, 0);
+    // Whoever looked before the attempts were begun knows of none.
+    let events = delivery.decide(&cancel, &known(1, &[0, 1, 2])).unwrap();
+    assert_eq!(told(&events), [2]);
+    let mut knows = known(1, &[0, 1, 2]);
+    knows.not_reached.insert(target(0), 1);
+    assert_eq!(told(&delivery.decide(&cancel, &knows).unwrap()), [1]);
+}
+
+#[test]
+fn another_way_is_tried_once_for_what_is_newest() {
+    let fall_back = |revision, n| DeliveryCommand::FallBack {
+        instance: "one".into(),
+        revision,
+        targets: vec![target(n)],
+    };
+    let delivery = given(&[plan(1, News::Issued, 3)]);
+    let events = delivery.decide(&fall_back(1, 7), &known(1, &[])).unwrap();
+    assert_eq!(told(&events), [1]);
+    let after = events.iter().fold(delivery.clone(), Delivery::evolve);
+    assert_eq!(after.decide(&fall_back(1, 7), &known(1, &[])), Ok(vec![]));
+    assert_eq!(delivery.decide(&fall_back(2, 7), &known(1, &[])), Ok(vec![]));
+    // Who may have heard of it another way hears of its end.
+    let events = after.decide(&plan(2, News::Cancelled, 0), &known(1, &[])).unwrap();
+    assert_eq!(told(&events), [4]);
+    let refuse = DeliveryCommand::Stop {
+        reason: StopReason::Refused,
+        revision: 1,
+        targets: vec![],
+        never_left: false,
+    };
+    let refused = given(&[plan(1, News::Issued, 3), refuse]);
+    assert_eq!(refused.decide(&fall_back(1, 7), &known(1, &[])), Ok(vec![]));
+}
+
+#[test]
+fn a_person_attests_once_and_only_what_was_planned() {
+    let attest = |n, revision| DeliveryCommand::AttestPosted { target: target(n), revision };
+    let delivery = given(&[plan(1, News::Issued, 3)]);
+    let missing = Err(NotDelivered::NoSuchDelivery);
+    assert_eq!(delivery.decide(&attest(7, 1), &known(1, &[])), missing);
+    assert_eq!(delivery.decide(&attest(0, 2), &known(1, &[])), missing);
+    let posted = given(&[plan(1, News::Issued, 3), attest(0, 1)]);
+    assert_eq!(posted.decide(&attest(0, 1), &known(1, &[])), Ok(vec![]));
+    assert_eq!(delivery.decide(&attest(0, 1), &known(1, &[])).unwrap().len(), 1);
+}
+
+#[test]
+fn what_is_tried_again_is_the_newest() {
+    let requeue = |n, revision| DeliveryCommand::Requeue { target: target(n), revision };
+    let given_up_at = |delivery: &Delivery, revision| match &delivery
+        .decide(&requeue(0, revision), &known(9, &[]))
+        .unwrap()[..]
+    {
+        [DeliveryEvent::Requeued { give_up_at, .. }] => *give_up_at,
+        other => panic!("{other:?}"),
+    };
+    let issued = given(&[plan(1, News::Issued, 3)]);
+    assert_eq!(given_up_at(&issued, 1), Millis(1_000));
+    let ended = given(&[plan(1, News::Issued, 3), plan(2, News::Cancelled, 0)]);
+    let superseded = Err(NotDelivered::Superseded);
+    assert_eq!(ended.decide(&requeue(0, 1), &known(9, &[])), superseded);
+    // What sets right gets its week again.
+    assert_eq!(given_up_at(&ended, 2), Millis(9).plus_ms(FOLLOW_UP_MS_MAX));
+    let missing = Err(NotDelivered::NoSuchDelivery);
+    assert_eq!(ended.decide(&requeue(7, 2), &known(9, &[])), missing);
+}

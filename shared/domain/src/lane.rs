@@ -82,6 +82,10 @@ impl Lanes {
                     if let Some(delivery) = self.get_mut(target, *revision) {
                         delivery.begun = delivery.begun.max(*attempt);
                     }
+                    // Its record was lost, and is back behind news whose planner did not know of it.
+                    if *revision < self.newest && !self.has_heard_since(target, *revision) {
+                        self.behind.insert(target.clone());
+                    }
                 }
             }
             DeliveryEvent::PostAttested { target, revision } => {
@@ -124,15 +128,19 @@ impl Lanes {
     fn fall_behind(&mut self, plan: &Plan) {
         match plan.revision.cmp(&self.newest) {
             Ordering::Less => {
-                let of = |target: &Target| self.lanes.get(target).into_iter().flatten();
-                let heard_since = |target: &Target| of(target).any(|d| d.revision > plan.revision);
-                let behind = plan.targets.iter().filter(|target| !heard_since(target)).cloned();
+                let since = |target: &&Target| !self.has_heard_since(target, plan.revision);
+                let behind: Vec<Target> = plan.targets.iter().filter(since).cloned().collect();
                 self.behind.extend(behind);
             }
             Ordering::Equal => self.behind.retain(|behind| !plan.targets.contains(behind)),
             // Who planned it knew of everybody.
             Ordering::Greater => self.behind.clear(),
         }
+    }
+
+    fn has_heard_since(&self, target: &Target, revision: u64) -> bool {
+        let lane = self.lanes.get(target).into_iter().flatten();
+        lane.into_iter().any(|delivery| delivery.revision > revision)
     }
 
     /// Targets that may have been reached by a plan that was lost, and that is back behind a newer

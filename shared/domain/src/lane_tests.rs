@@ -192,3 +192,104 @@ fn a_receipt_counts_once() {
     lanes.receive(&receipt(0, 1, Outcome::NotReached, Some(7)));
     assert_eq!(lanes.get(&target(0), 1).unwrap().state(), "delivered");
 }
+
+fn sms(n: usize) -> Target {
+    Target { channel: "sms-1".parse().unwrap(), channel_type: "sms".into(), ..target(n) }
+}
+
+fn planned_sms(revision: u64, news: News, n: usize) -> DeliveryEvent {
+    let DeliveryEvent::Planned { mut plan, lease_until } = planned(revision, news, &[]) else {
+        panic!("a plan")
+    };
+    plan.targets = vec![sms(n)];
+    DeliveryEvent::Planned { plan, lease_until }
+}
+
+fn begun(n: usize, attempt: u32) -> DeliveryEvent {
+    DeliveryEvent::Begun(vec![Begun { target: sms(n), revision: 1, attempt }])
+}
+
+fn told(n: usize, attempt: u32, outcome: Outcome, next: Option<i64>) -> Receipt {
+    Receipt { target: sms(n), ..receipt(n, attempt, outcome, next) }
+}
+
+fn state(lanes: &Lanes, n: usize) -> &'static str {
+    lanes.get(&sms(n), 1).unwrap().state()
+}
+
+#[test]
+fn where_attempts_have_records_a_plan_alone_reaches_nobody() {
+    let mut lanes = Lanes::default();
+    lanes.apply(&planned_sms(1, News::Issued, 0), Millis(0));
+    let not_reached = |lanes: &Lanes| lanes.not_reached(Millis(9), ABOUT_TO_LEAVE_MS).count();
+    assert_eq!(not_reached(&lanes), 1);
+    lanes.apply(&begun(0, 1), Millis(1));
+    assert_eq!(not_reached(&lanes), 0, "it may be under way");
+    assert!(lanes.get(&sms(0), 1).unwrap().is_under_way());
+    lanes.receive(&told(0, 1, Outcome::NotReached, Some(10)));
+    assert_eq!(not_reached(&lanes), 1, "also where the retry is due at once");
+    let known: Vec<u32> = lanes.not_reached(Millis(9), 0).map(|(_, begun)| begun).collect();
+    assert_eq!(known, [1]);
+}
+
+#[test]
+fn what_was_taken_is_accepted_and_a_receipt_makes_more_of_it() {
+    for (later, becomes) in [
+        (Outcome::Delivered, "delivered"),
+        (Outcome::Read, "read"),
+        (Outcome::Refused, "failed"),
+        (Outcome::Unknown, "accepted"),
+        (Outcome::NotReached, "accepted"),
+    ] {
+        let mut lanes = Lanes::default();
+        lanes.apply(&planned_sms(1, News::Issued, 0), Millis(0));
+        lanes.receive(&told(0, 1, Outcome::Accepted, None));
+        assert_eq!(state(&lanes, 0), "accepted");
+        lanes.receive(&told(0, 1, later, None));
+        assert_eq!(state(&lanes, 0), becomes, "{later:?}");
+        assert_eq!(lanes.get(&sms(0), 1).unwrap().maybe_arrived, later != Outcome::Refused);
+    }
+}
+
+#[test]
+fn what_was_unknown_may_turn_out_or_goes_to_a_person_who_has_it_tried_again() {
+    let mut lanes = Lanes::default();
+    lanes.apply(&planned_sms(1, News::Issued, 0), Millis(0));
+    lanes.receive(&told(0, 1, Outcome::Unknown, Some(30_000)));
+    assert_eq!(state(&lanes, 0), "retrying");
+    lanes.receive(&told(0, 1, Outcome::NeedsPerson, None));
+    assert_eq!(state(&lanes, 0), "needs-person");
+    assert!(lanes.get(&sms(0), 1).unwrap().is_dead());
+    let again = DeliveryEvent::Requeued { target: sms(0), revision: 1, give_up_at: Millis(90_000) };
+    lanes.apply(&again, Millis(40_000));
+    let lane = lanes.get(&sms(0), 1).unwrap();
+    assert_eq!((lane.state(), lane.due_at(), lane.attempts), ("retrying", Some(Millis(40_000)), 1));
+    lanes.receive(&told(0, 2, Outcome::Accepted, None));
+    // Twice asked is once done.
+    lanes.apply(&again, Millis(50_000));
+    assert_eq!(state(&lanes, 0), "accepted");
+}
+
+#[test]
+fn what_a_person_has_in_hand_is_handed_over_and_never_delivered() {
+    let mut lanes = Lanes::default();
+    lanes.apply(&planned_sms(1, News::Issued, 0), Millis(0));
+    lanes.receive(&told(0, 1, Outcome::HandedOver, Some(60_000)));
+    let lane = lanes.get(&sms(0), 1).unwrap();
+    assert_eq!((lane.state(), lane.due_at()), ("handed-over", Some(Millis(60_000))));
+    assert!(!lane.ended() && !lane.has_succeeded());
+    // A reminder that failed takes nothing out of the hand; the last one has no next.
+    lanes.receive(&told(0, 2, Outcome::NotReached, Some(62_000)));
+    assert_eq!(state(&lanes, 0), "handed-over");
+    lanes.receive(&told(0, 3, Outcome::HandedOver, None));
+    let lane = lanes.get(&sms(0), 1).unwrap();
+    assert_eq!((lane.due_at(), lane.handed_over_at), (None, Some(Millis(5))));
+    // A cancel takes its place; that it was posted is said all the same.
+    lanes.apply(&planned_sms(2, News::Cancelled, 0), Millis(70_000));
+    assert_eq!(state(&lanes, 0), "superseded");
+    let posted = DeliveryEvent::PostAttested { target: sms(0), revision: 1 };
+    lanes.apply(&posted, Millis(80_000));
+    assert_eq!(state(&lanes, 0), "attested-posted");
+    assert_eq!(lanes.reached_at(&sms(0)), Some(Millis(5)));
+    assert_eq!(lanes.first_revision(&sms(0)), Some(1));
+}
