@@ -24,6 +24,7 @@ use wire::{
 
 use crate::{
     READ,
+    inbound::Names,
     send::{Desk, Job},
 };
 
@@ -213,6 +214,7 @@ fn book_id(entity: &EntityName) -> Option<BookId> {
 /// Follows plans, or receipts.
 pub(crate) struct Following {
     books: Books,
+    names: Arc<Mutex<Names>>,
     desk: Arc<Desk>,
     class: Class,
     cursor: Option<Cursor>,
@@ -220,10 +222,15 @@ pub(crate) struct Following {
 }
 
 impl Following {
-    pub(crate) fn new(host: &Host, books: &Books, desk: &Arc<Desk>, class: Class) -> Self {
+    pub(crate) fn new(
+        host: &Host,
+        (books, names): (&Books, &Arc<Mutex<Names>>),
+        desk: &Arc<Desk>,
+        class: Class,
+    ) -> Self {
         let read = host.read_model(if class == Class::Delivery { "plans" } else { "receipts" });
-        let (books, desk) = (books.clone(), Arc::clone(desk));
-        Self { books, desk, class, cursor: None, read }
+        let (books, names, desk) = (books.clone(), Arc::clone(names), Arc::clone(desk));
+        Self { books, names, desk, class, cursor: None, read }
     }
 
     fn event(&self, recorded: &Recorded, event: &Event, at: Millis) -> Result<(), NotDecodable> {
@@ -235,12 +242,26 @@ impl Following {
             self.books.planned(recorded, (&Delivery::recall(event)?, at), planned_here)
         } else {
             let receipts = Receipts::recall(event)?;
+            self.remember(recorded, &receipts);
             book_id(&recorded.key.entity).filter(|id| self.books.received(*id, &receipts, after))
         };
         if let Some(book) = touched {
             self.desk.look_at(Job { book, after: Some(after) });
         }
         Ok(())
+    }
+
+    /// Whoever named a message may tell more of it later.
+    fn remember(&self, recorded: &Recorded, receipts: &[Receipt]) {
+        let Some(id) = book_id(&recorded.key.entity) else { return };
+        let mut named =
+            receipts.iter().filter(|receipt| !receipt.provider_id.is_empty()).peekable();
+        if named.peek().is_none() {
+            return;
+        }
+        let place = (id, recorded.key.home, recorded.id);
+        let mut names = self.names.lock().unwrap_or_else(PoisonError::into_inner);
+        named.for_each(|receipt| names.remember(place, receipt));
     }
 
     fn take_in(&self, recorded: &Recorded) -> Result<(), NotDecodable> {

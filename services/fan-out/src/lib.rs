@@ -8,6 +8,8 @@ mod behind;
 mod book;
 mod breaker;
 mod fallback;
+mod http;
+mod inbound;
 mod lease;
 mod leave;
 mod outlets;
@@ -25,7 +27,12 @@ pub mod accounts;
 pub mod channels;
 pub mod secret;
 
-use std::{path::PathBuf, sync::Arc};
+use std::{
+    path::PathBuf,
+    sync::{Arc, Mutex},
+};
+
+pub use http::FanOut;
 
 use accounts::{Accounts, BadAccounts, Tools};
 use channels::{address::Guard, http::Http, webhook::WebhookOptions};
@@ -74,19 +81,21 @@ impl FanOutOptions {
 ///
 /// # Errors
 /// The channels file, or this machine, is wrong.
-pub fn start(host: &Host, options: &FanOutOptions) -> Result<(), BadAccounts> {
+pub fn start(host: &Host, options: &FanOutOptions) -> Result<FanOut, BadAccounts> {
     let accounts = options.accounts()?;
     let stop = host.drain.token();
     let books = book::Books::default();
+    let names = Arc::new(Mutex::new(inbound::Names::default()));
     let attempts = TaskTracker::new();
     let (receipts, batching) = receive::batching(host, &attempts);
     let (beginning, begins) = begin::begins(host);
+    let inbox = inbound::Inbox::new(host, &books, &names, receipts.clone());
     let ways_out = (receipts, beginning, attempts);
     let desk = send::Desk::new(host, &books, &accounts, ways_out, options);
     let desk = Arc::new(desk);
 
     for class in [Class::Delivery, Class::Receipt] {
-        let following = book::Following::new(host, &books, &desk, class);
+        let following = book::Following::new(host, (&books, &names), &desk, class);
         let run = projection::run(Arc::clone(&host.log), class, following, stop.clone());
         host.drain.spawn("fan-out-books", run);
     }
@@ -103,5 +112,5 @@ pub fn start(host: &Host, options: &FanOutOptions) -> Result<(), BadAccounts> {
         tokio::select! { () = host_.caught_up_of(&READ) => {}, () = stop.cancelled() => return }
         reactor::run(log, reaction, planning, stop).await;
     });
-    Ok(())
+    Ok(FanOut::new(host, &desk, inbox))
 }

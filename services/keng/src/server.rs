@@ -8,7 +8,7 @@ use chassis::{
     Drain, Health, Host, HostParts, Kind, ServerOptions, Service, Settings, SystemClock, admin,
     disk::Disk, operators, telemetry,
 };
-use fan_out::FanOutOptions;
+use fan_out::{FanOut, FanOutOptions};
 use intake::Intake;
 use registry::{ClerkError, GroupEntry};
 use tonic::service::Routes;
@@ -130,6 +130,7 @@ fn public_url(service: Service, settings: &Settings, http: std::net::SocketAddr)
 /// The services of a process.
 struct Services {
     intake: Option<Arc<Intake>>,
+    fan_out: Option<FanOut>,
     audit: Option<Audit>,
     host: Host,
 }
@@ -173,6 +174,7 @@ fn start(
     if runs(Service::Alerting) {
         alerting::start(&of(Service::Alerting));
     }
+    let mut fan_out = None;
     if runs(Service::FanOut) {
         let options = FanOutOptions {
             // The demo's own sink is on loopback.
@@ -182,8 +184,9 @@ fn start(
             folder: opened.data.path().join("accounts"),
             in_flight_max: FanOutOptions::IN_FLIGHT_MAX,
         };
-        fan_out::start(&of(Service::FanOut), &options)
+        let started = fan_out::start(&of(Service::FanOut), &options)
             .map_err(|why| open::wrong("--channels", &why.to_string()))?;
+        fan_out = Some(started);
     }
     let start_audit = || audit::start(&of(Service::Audit), opened.data.path());
     let audit = match runs(Service::Audit).then(start_audit) {
@@ -197,20 +200,22 @@ fn start(
         None => None,
     };
     host.watch_followers();
-    Ok(Services { intake, audit, host: host.clone() })
+    Ok(Services { intake, fan_out, audit, host: host.clone() })
 }
 
 impl Services {
     fn people(&self) -> Router {
         let intake = self.intake.clone().map(intake::router);
+        let fan_out = self.fan_out.clone().map(FanOut::router);
         let audit = self.audit.is_some().then(|| self.records());
-        intake.into_iter().chain(audit).fold(Router::new(), Router::merge)
+        intake.into_iter().chain(fan_out).chain(audit).fold(Router::new(), Router::merge)
     }
 
     /// What the owner of the machine is served, at any server.
     fn local(&self) -> Router {
         let intake = self.intake.clone().map(intake::local_router);
-        intake.into_iter().fold(self.records(), Router::merge)
+        let fan_out = self.fan_out.clone().map(FanOut::router);
+        intake.into_iter().chain(fan_out).fold(self.records(), Router::merge)
     }
 
     fn records(&self) -> Router {

@@ -252,11 +252,11 @@ pub(crate) fn administers(asker: &Asker) -> Result<(), Problem> {
 }
 
 /// The command's id, from the caller, the path and the `Idempotency-Key`.
-pub(crate) fn command_id(
-    asker: &Asker,
-    path: &str,
-    headers: &HeaderMap,
-) -> Result<RecordId, Problem> {
+/// The id of a command, from who asks, where, and the `Idempotency-Key`.
+///
+/// # Errors
+/// 400 without a key.
+pub fn command_id(asker: &Asker, path: &str, headers: &HeaderMap) -> Result<RecordId, Problem> {
     let key = headers.get("idempotency-key").and_then(|key| key.to_str().ok());
     let key = key.filter(|key| {
         (1..=KEY_CHARS_MAX).contains(&key.len()) && key.bytes().all(|b| b.is_ascii_graphic())

@@ -208,6 +208,12 @@ impl Lanes {
             .map(|(target, _)| (target, self.begun.get(target).copied().unwrap_or(0)))
     }
 
+    /// The newest revision that was planned; 0 for none.
+    #[must_use]
+    pub fn newest(&self) -> u64 {
+        self.newest
+    }
+
     /// When something of this alert first may have arrived at a target.
     #[must_use]
     pub fn reached_at(&self, target: &Target) -> Option<Millis> {

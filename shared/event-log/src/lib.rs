@@ -9,6 +9,7 @@ pub mod follower;
 pub mod local;
 pub mod log;
 pub mod memory;
+pub mod order;
 pub mod place;
 pub mod projection;
 pub mod reactor;

@@ -3,8 +3,8 @@
 //! Officers write what citizens say. A chat turns `@name` into a call and `a.example` into a link,
 //! whatever it was meant as; whoever can put either into an alert speaks with its authority.
 
-/// Domains that people are sent to most; all of two letters count too. A name under any other is
-/// not made a link by the clients that were looked at.
+/// Domains that people are sent to most, also where they are written in capitals. An abbreviation
+/// in capitals under any other, as `TP.HCM`, is no domain; two letters always are.
 const DOMAINS: [&str; 24] = [
     "app", "asia", "biz", "click", "club", "com", "dev", "edu", "gov", "info", "ink", "link",
     "live", "mobi", "name", "net", "online", "org", "page", "pro", "shop", "site", "top", "xyz",
@@ -62,9 +62,10 @@ fn is_dot(c: char) -> bool {
 
 fn is_domain(label: &str) -> bool {
     let lower = label.to_lowercase();
-    let two_letters = lower.len() == 2 && lower.bytes().all(|byte| byte.is_ascii_lowercase());
-    // Every internationalised domain, and a label that goes on below one of the list.
-    two_letters || lower.starts_with("xn") || DOMAINS.contains(&lower.as_str())
+    let is_ascii = lower.len() >= 2 && lower.bytes().all(|byte| byte.is_ascii_lowercase());
+    let is_abbreviation = lower.len() > 2 && label.bytes().all(|byte| byte.is_ascii_uppercase());
+    // Some client knows every domain that there is; `xn--` begins those of other scripts.
+    (is_ascii && !is_abbreviation) || lower.starts_with("xn") || DOMAINS.contains(&lower.as_str())
 }
 
 /// Vietnamese without its marks, and nothing that is not GSM-7: for SMS, where a marked letter
@@ -106,6 +107,7 @@ mod tests {
             ("vào lua-dao.vn, đừng bấm", "vào lua-dao[.]vn, đừng bấm"),
             ("zalo.me/g/abc", "zalo[.]me/g/abc"),
             ("bit。ly/x", "bit[.]ly/x"),
+            ("x.bank và X.COM", "x[.]bank và X[.]COM"),
             ("lúc 17.30, cao 1.2 m, TP.HCM, P.Bến", "lúc 17.30, cao 1.2 m, TP.HCM, P.Bến"),
             ("an@xa.gov.vn", "an@ xa[.]gov[.]vn"),
             ("＠all", "@ all"),
