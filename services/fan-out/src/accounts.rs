@@ -17,7 +17,9 @@ use crate::channels::{
     Channel,
     address::Guard,
     http::{Http, NoHttp},
+    telegram,
     webhook::{Webhook, WebhookOptions},
+    zalo_bot,
 };
 
 /// The account of channels that need none.
@@ -91,12 +93,14 @@ type Open = fn(&str, Table, &Tools) -> Result<Vec<Arc<dyn Channel>>, String>;
 /// Which type of account is opened how, one line each.
 fn opener(account_type: &str) -> Option<Open> {
     match account_type {
+        "telegram" => Some(telegram::open),
+        "zalo-bot" => Some(zalo_bot::open),
         _ => None,
     }
 }
 
 /// The words of [`opener`], for whoever mistyped one.
-const TYPES: &str = "";
+const TYPES: &str = "telegram, zalo-bot";
 
 impl Accounts {
     /// Webhooks, which need no account, and what the channels file opens.

@@ -5,8 +5,11 @@
 //! `channels.md`, section 9.
 
 pub mod address;
+pub mod bot;
 pub mod http;
+pub mod telegram;
 pub mod webhook;
+pub mod zalo_bot;
 
 #[cfg(test)]
 pub(crate) mod testing;
@@ -438,9 +441,10 @@ pub enum Health {
 
 /// A way to reach groups. Any number of attempts may be under way at once.
 ///
-/// The caller has made the intent durable before `send`, and decides when to try again. Where an
-/// access token is refused, which means that nothing was sent, a channel may renew it and call
-/// once more within the one attempt; it does nothing else twice, and never sleeps.
+/// The caller has made the intent durable before `send`, and decides when to try again. Where a
+/// call is refused, so that nothing was sent, for what can be put right at once (an access token
+/// to renew, a chat that has moved, a picture that is not taken), a channel may put it right and
+/// call once more within the one attempt; it does nothing else twice, and never sleeps.
 pub trait Channel: Send + Sync {
     /// What it can.
     fn caps(&self) -> &Caps;
