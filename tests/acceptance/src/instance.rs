@@ -43,7 +43,8 @@ impl Instance {
     /// # Errors
     /// It cannot be set up.
     pub fn fan_out(&self) -> Result<()> {
-        Ok(fan_out::start(&self.host, &fan_out_options())?)
+        fan_out::start(&self.host, &fan_out_options())?;
+        Ok(())
     }
 
     /// Starts alerting in it. The story says by [`Timeline::decides`] that somebody decides.

@@ -14,8 +14,11 @@ use std::{
 
 use anyhow::{Context, Result, ensure};
 use bytes::Bytes;
-use domain::lane::Outcome;
-use fan_out::channels::webhook::{Webhook, WebhookOptions};
+
+use fan_out::channels::{
+    Outcome,
+    webhook::{Webhook, WebhookOptions},
+};
 use journal::{Journal, Options};
 
 /// About the size of a command with an alert.

@@ -82,6 +82,22 @@ impl Webhook {
         Ok(Self { client, guard })
     }
 
+    /// One attempt, bare. `timestamp_s` is now, in seconds of Unix time; `delivery_id` and `body`
+    /// are the same at every attempt.
+    pub async fn deliver(
+        &self,
+        url: &str,
+        secret: &str,
+        delivery_id: &str,
+        timestamp_s: i64,
+        body: Bytes,
+    ) -> Sent {
+        match self.request(url, secret, delivery_id, timestamp_s, body) {
+            Ok(request) => self.attempt(request, timestamp_s).await,
+            Err(why) => Outcome::Retry { after_s: None, why }.into(),
+        }
+    }
+
     fn request(
         &self,
         url: &str,
@@ -135,15 +151,8 @@ impl Channel for Webhook {
         to: &'a Address,
         intent: Intent<'a>,
     ) -> BoxFuture<'a, Sent> {
-        async move {
-            let timestamp_s = intent.now.0.div_euclid(1_000);
-            let body = message.body.clone();
-            match self.request(&to.url, &to.secret, intent.delivery, timestamp_s, body) {
-                Ok(request) => self.attempt(request, timestamp_s).await,
-                Err(why) => Outcome::Retry { after_s: None, why }.into(),
-            }
-        }
-        .boxed()
+        let now_s = intent.now.0.div_euclid(1_000);
+        self.deliver(&to.url, &to.secret, intent.delivery, now_s, message.body.clone()).boxed()
     }
 }
 
