@@ -16,7 +16,9 @@ use toml::Table;
 use crate::channels::{
     Channel,
     address::Guard,
+    email,
     http::{Http, NoHttp},
+    sms::{esms, speedsms},
     webhook::{Webhook, WebhookOptions},
 };
 
@@ -91,12 +93,15 @@ type Open = fn(&str, Table, &Tools) -> Result<Vec<Arc<dyn Channel>>, String>;
 /// Which type of account is opened how, one line each.
 fn opener(account_type: &str) -> Option<Open> {
     match account_type {
+        "smtp" => Some(email::open),
+        "esms" => Some(esms::open),
+        "speedsms" => Some(speedsms::open),
         _ => None,
     }
 }
 
 /// The words of [`opener`], for whoever mistyped one.
-const TYPES: &str = "";
+const TYPES: &str = "smtp, esms, speedsms";
 
 impl Accounts {
     /// Webhooks, which need no account, and what the channels file opens.

@@ -5,7 +5,9 @@
 //! `channels.md`, section 9.
 
 pub mod address;
+pub mod email;
 pub mod http;
+pub mod sms;
 pub mod webhook;
 
 #[cfg(test)]
