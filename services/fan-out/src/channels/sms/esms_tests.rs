@@ -295,3 +295,27 @@ fn what_is_wrong_with_an_account_is_said_by_its_field() {
         assert!(why.starts_with(field), "{field}: {why}");
     }
 }
+
+#[test]
+fn the_channels_file_opens_an_account_of_each_provider() {
+    use crate::{accounts::Accounts, channels::webhook::WebhookOptions};
+    use domain::channel::ChannelType;
+    let (file, secret) =
+        (tempfile::NamedTempFile::new().unwrap(), tempfile::NamedTempFile::new().unwrap());
+    std::fs::write(secret.path(), PATH).unwrap();
+    let secret = format!("{{ file = {:?} }}", secret.path());
+    let text = format!(
+        "[one]\ntype = 'esms'\nper-minute = 60\napi-key = {secret}\nsecret-key = {secret}\n\
+         brandname = 'KENG'\nsandbox = true\ncallback-secret = {secret}\n\
+         callback-url = 'https://keng.example.vn'\ninbound-key = {secret}\n\
+         [two]\ntype = 'speedsms'\ntoken = {secret}\nsender = 'KENG'\nsms-type = 3\n\
+         [three]\ntype = 'smtp'\nhost = 'localhost'\ntls = 'none'\nuser = 'u'\n\
+         password = {secret}\nfrom = 'a@b.vn'\ndomain = 'b.vn'\n"
+    );
+    std::fs::write(file.path(), text).unwrap();
+    let tools = tools("https://keng.example.vn");
+    let accounts = Accounts::open(Some(file.path()), &WebhookOptions::default(), &tools).unwrap();
+    assert_eq!(accounts.way("one", ChannelType::Sms).unwrap().terms.per_minute, Some(60));
+    assert!(accounts.way("two", ChannelType::Sms).is_some());
+    assert!(accounts.way("three", ChannelType::Email).is_some());
+}
