@@ -16,7 +16,9 @@ use toml::Table;
 use crate::channels::{
     Channel,
     address::Guard,
+    email,
     http::{Http, NoHttp},
+    sms::{esms, speedsms},
     telegram,
     webhook::{Webhook, WebhookOptions},
     zalo_bot,
@@ -95,12 +97,15 @@ fn opener(account_type: &str) -> Option<Open> {
     match account_type {
         "telegram" => Some(telegram::open),
         "zalo-bot" => Some(zalo_bot::open),
+        "smtp" => Some(email::open),
+        "esms" => Some(esms::open),
+        "speedsms" => Some(speedsms::open),
         _ => None,
     }
 }
 
 /// The words of [`opener`], for whoever mistyped one.
-const TYPES: &str = "telegram, zalo-bot";
+const TYPES: &str = "smtp, esms, speedsms, telegram, zalo-bot";
 
 impl Accounts {
     /// Webhooks, which need no account, and what the channels file opens.

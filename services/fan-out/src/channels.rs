@@ -6,7 +6,9 @@
 
 pub mod address;
 pub mod bot;
+pub mod email;
 pub mod http;
+pub mod sms;
 pub mod telegram;
 pub mod webhook;
 pub mod zalo_bot;

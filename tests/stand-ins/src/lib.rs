@@ -2,5 +2,9 @@
 //! ports, stopped when dropped. No message leaves the machine.
 
 pub mod bot;
+pub mod esms;
+pub mod served;
+pub mod smtp;
+pub mod speedsms;
 pub mod telegram;
 pub mod zalo_bot;

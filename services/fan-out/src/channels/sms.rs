@@ -1,0 +1,184 @@
+//! SMS, by whichever provider the account is with: what a text may hold, the provider's way back
+//! to us, and what an answer says by its status alone.
+//!
+//! Texts are unaccented unless the account says otherwise: marks halve what fits (`channels.md`,
+//! 6.4). A template that the carriers have registered is between the operator and the provider.
+//! A number is sealed: it stands in a request and nowhere else.
+
+pub mod esms;
+pub mod speedsms;
+
+use std::borrow::Cow;
+
+use domain::channel::ChannelType;
+use rendering::Unit;
+use reqwest::{StatusCode, Url};
+use ring::hmac;
+use serde_json::Value;
+
+use crate::{
+    channels::{
+        Caps, Confirms, Health, NotReceived, NotRendered, Outcome, PhotoRule, Rendered, Repeats,
+        View, http::Answer,
+    },
+    secret::Secret,
+};
+
+/// What carriers take as one message.
+const SEGMENTS: std::ops::RangeInclusive<u8> = 1..=3;
+/// GSM-7 and UCS-2: characters of a message alone, and of one of several.
+const GSM_CHARS: (usize, usize) = (160, 153);
+const UCS2_CHARS: (usize, usize) = (70, 67);
+/// What a secret in an address must have, so that nobody guesses it.
+const PATH_BYTES: std::ops::RangeInclusive<usize> = 20..=200;
+
+/// How an account writes.
+#[derive(Debug, Clone, Copy)]
+struct Writing {
+    is_unicode: bool,
+    chars_max: usize,
+}
+
+impl Writing {
+    /// # Errors
+    /// What is wrong, with the field's name.
+    fn of(is_unicode: bool, segments: Option<u8>) -> Result<Self, String> {
+        let segments = segments.unwrap_or(*SEGMENTS.end());
+        if !SEGMENTS.contains(&segments) {
+            return Err("segments: phải từ 1 đến 3 / is not 1 to 3".to_owned());
+        }
+        let (alone, of_several) = if is_unicode { UCS2_CHARS } else { GSM_CHARS };
+        let chars_max = if segments == 1 { alone } else { of_several * usize::from(segments) };
+        Ok(Self { is_unicode, chars_max })
+    }
+
+    /// UCS-2 counts as UTF-16 does; the unaccented text is ASCII, one septet each.
+    fn unit(self) -> Unit {
+        if self.is_unicode { Unit::Utf16 } else { Unit::Bytes }
+    }
+
+    fn caps(self, confirms: Confirms, repeats: Repeats) -> Caps {
+        Caps {
+            channel_type: ChannelType::Sms,
+            text_max: self.chars_max,
+            unit: self.unit(),
+            confirms,
+            repeats,
+            photo: PhotoRule::None,
+            shares_account: true,
+            // By contract: the operator says.
+            per_minute: None,
+            per_minute_a_target: None,
+        }
+    }
+
+    fn render(self, view: &View<'_>) -> Result<Rendered, NotRendered> {
+        let fitted = match self.is_unicode {
+            true => view.told.fit(self.chars_max, Unit::Utf16),
+            false => view.told.brief(self.chars_max),
+        };
+        // Who says it and where to check are never cut, and must leave room for something else.
+        if self.unit().len(&fitted.text) > self.chars_max {
+            return Err(NotRendered("too-long"));
+        }
+        let warnings = if fitted.is_cut { vec!["description"] } else { vec![] };
+        Ok(Rendered { warnings, ..Rendered::text(fitted.text) })
+    }
+}
+
+/// Where a provider that signs nothing calls us: an address that only it knows.
+struct WayBack {
+    url: String,
+    key: hmac::Key,
+    tag: hmac::Tag,
+}
+
+impl WayBack {
+    /// `base_url` is where people reach intake, without a slash at the end.
+    ///
+    /// # Errors
+    /// What is wrong, with the field's name.
+    fn of(account: &str, secret: &Secret, base_url: &str) -> Result<Self, String> {
+        let path = secret.reveal();
+        let is_plain = |c: u8| c.is_ascii_alphanumeric() || matches!(c, b'-' | b'_');
+        if !PATH_BYTES.contains(&path.len()) || !path.bytes().all(is_plain) {
+            return Err("callback-secret: phải từ 20 ký tự A-Z a-z 0-9 - _ / \
+                        must be at least 20 of A-Z a-z 0-9 - _"
+                .to_owned());
+        }
+        let base_url = base_url.trim_end_matches('/');
+        if !base_url.starts_with("https://") && !base_url.starts_with("http://") {
+            return Err("callback-url: phải là địa chỉ http(s) / is no http(s) address".to_owned());
+        }
+        let key = hmac::Key::new(hmac::HMAC_SHA256, path.as_bytes());
+        let tag = hmac::sign(&key, path.as_bytes());
+        Ok(Self { url: format!("{base_url}/v1/channels/{account}/callback/{path}"), key, tag })
+    }
+
+    /// In constant time, whatever is given.
+    fn verify(&self, path: &str) -> Result<(), NotReceived> {
+        hmac::verify(&self.key, path.as_bytes(), self.tag.as_ref())
+            .map_err(|_| NotReceived::NotSigned)
+    }
+}
+
+/// A provider's base URL, without a slash at the end.
+fn base_url(given: Option<String>, usual: &str) -> Result<String, String> {
+    let url = given.unwrap_or_else(|| usual.to_owned());
+    let is_http = Url::parse(&url).is_ok_and(|url| matches!(url.scheme(), "http" | "https"));
+    if !is_http {
+        return Err("base-url: phải là địa chỉ http(s) / is no http(s) address".to_owned());
+    }
+    Ok(url.trim_end_matches('/').to_owned())
+}
+
+/// What an answer says that has no code of the provider's.
+fn by_status(answer: &Answer, now_s: i64) -> Outcome {
+    let after_s = answer.retry_after_s(now_s);
+    match answer.status {
+        StatusCode::TOO_MANY_REQUESTS => Outcome::Retry { after_s, why: "rate" },
+        StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => down("key"),
+        StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED => down("base-url"),
+        status if status.is_client_error() => refused("status"),
+        status if status.is_success() => Outcome::Unknown { after_s: None, why: "unreadable" },
+        _ => Outcome::Unknown { after_s, why: "status" },
+    }
+}
+
+/// What an answer says whose code nobody has explained to us.
+fn unlisted(answer: &Answer, now_s: i64) -> Outcome {
+    if answer.status.is_success() {
+        return Outcome::Unknown { after_s: None, why: "code" };
+    }
+    by_status(answer, now_s)
+}
+
+/// How an account is, by what an attempt would have come to.
+fn health(outcome: Outcome) -> Health {
+    match outcome {
+        Outcome::Accepted { .. } => Health::Works,
+        Outcome::ChannelDown { code } => Health::Down { code },
+        other => Health::NotKnown { why: Cow::Owned(other.trouble().to_owned()) },
+    }
+}
+
+/// A field that is a text in one version and a number in the next; empty where it is neither.
+fn word(object: &Value, field: &str) -> String {
+    match object.get(field) {
+        Some(Value::String(text)) => text.trim().to_owned(),
+        Some(Value::Number(number)) => number.to_string(),
+        _ => String::new(),
+    }
+}
+
+fn refused(code: &'static str) -> Outcome {
+    Outcome::Permanent { code: Cow::Borrowed(code) }
+}
+
+fn gone(why: &'static str) -> Outcome {
+    Outcome::TargetGone { why: Cow::Borrowed(why) }
+}
+
+fn down(code: &'static str) -> Outcome {
+    Outcome::ChannelDown { code: Cow::Borrowed(code) }
+}
