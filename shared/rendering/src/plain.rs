@@ -11,7 +11,7 @@ const DOMAINS: [&str; 24] = [
 ];
 
 /// The text with every mention and every link made harmless, and readable as it was:
-/// `a.example.com` becomes `a.example[.]com`, `http://` becomes `http[:]//`, and an `@` in front
+/// `a.example.com` becomes `a[.]example[.]com`, `http://` becomes `http[:]//`, and an `@` in front
 /// of a name stands apart from it.
 #[must_use]
 pub fn harmless(text: &str) -> String {
@@ -103,7 +103,7 @@ mod tests {
     fn what_calls_somebody_or_leads_somewhere_is_taken_apart() {
         for (text, told) in [
             ("gọi @all và [@123] ngay", "gọi @ all và [@ 123] ngay"),
-            ("xem http://a.example.com/x?y=1", "xem http[:]//a.example[.]com/x?y=1"),
+            ("xem http://a.example.com/x?y=1", "xem http[:]//a[.]example[.]com/x?y=1"),
             ("vào lua-dao.vn, đừng bấm", "vào lua-dao[.]vn, đừng bấm"),
             ("zalo.me/g/abc", "zalo[.]me/g/abc"),
             ("bit。ly/x", "bit[.]ly/x"),

@@ -117,7 +117,7 @@ async fn nothing_that_a_citizen_said_acts() {
     sent(&channel, &rendered(&channel, said, false), "-4001", 1).await;
     let body = telegram.calls()[0].json();
     let text = body["text"].as_str().unwrap();
-    assert!(text.contains("gọi @ all xem [x](http[:]//a.example[.]com) <b>ngay</b>"), "{text}");
+    assert!(text.contains("gọi @ all xem [x](http[:]//a[.]example[.]com) <b>ngay</b>"), "{text}");
     assert!(body.get("parse_mode").is_none() && body.get("entities").is_none());
 }
 

@@ -95,7 +95,7 @@ async fn nothing_that_a_citizen_said_acts() {
     sent(&channel, &message, CHAT, 1).await;
     let body = zalo.calls()[0].json();
     let text = body["text"].as_str().unwrap();
-    assert!(text.contains("gọi @ all [@ 123] xem [x](http[:]//a.example[.]com) <b>ngay</b>"));
+    assert!(text.contains("gọi @ all [@ 123] xem [x](http[:]//a[.]example[.]com) <b>ngay</b>"));
     assert!(body.get("parse_mode").is_none() && body.get("text_styles").is_none());
 }
 
