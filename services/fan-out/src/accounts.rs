@@ -17,6 +17,7 @@ use crate::channels::{
     Channel,
     address::Guard,
     http::{Http, NoHttp},
+    web_push,
     webhook::{Webhook, WebhookOptions},
 };
 
@@ -91,12 +92,13 @@ type Open = fn(&str, Table, &Tools) -> Result<Vec<Arc<dyn Channel>>, String>;
 /// Which type of account is opened how, one line each.
 fn opener(account_type: &str) -> Option<Open> {
     match account_type {
+        "web-push" => Some(web_push::open),
         _ => None,
     }
 }
 
 /// The words of [`opener`], for whoever mistyped one.
-const TYPES: &str = "";
+const TYPES: &str = "web-push";
 
 impl Accounts {
     /// Webhooks, which need no account, and what the channels file opens.

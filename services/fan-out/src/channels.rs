@@ -6,6 +6,7 @@
 
 pub mod address;
 pub mod http;
+pub mod web_push;
 pub mod webhook;
 
 #[cfg(test)]
