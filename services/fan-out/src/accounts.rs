@@ -19,7 +19,7 @@ use crate::channels::{
     email,
     http::{Http, NoHttp},
     sms::{esms, speedsms},
-    telegram,
+    telegram, web_push,
     webhook::{Webhook, WebhookOptions},
     zalo_bot,
 };
@@ -100,12 +100,13 @@ fn opener(account_type: &str) -> Option<Open> {
         "smtp" => Some(email::open),
         "esms" => Some(esms::open),
         "speedsms" => Some(speedsms::open),
+        "web-push" => Some(web_push::open),
         _ => None,
     }
 }
 
 /// The words of [`opener`], for whoever mistyped one.
-const TYPES: &str = "smtp, esms, speedsms, telegram, zalo-bot";
+const TYPES: &str = "esms, smtp, speedsms, telegram, web-push, zalo-bot";
 
 impl Accounts {
     /// Webhooks, which need no account, and what the channels file opens.

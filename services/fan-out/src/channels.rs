@@ -10,6 +10,7 @@ pub mod email;
 pub mod http;
 pub mod sms;
 pub mod telegram;
+pub mod web_push;
 pub mod webhook;
 pub mod zalo_bot;
 

@@ -159,7 +159,8 @@ fn person(facts: &AlertFacts, text: &AlertText) -> Object {
 
 /// In the time of Việt Nam, which has one zone and no summer time: whoever shows the text as it
 /// stands shows the right hour. An instant outside the calendar becomes its nearest end.
-fn rfc3339(at: Millis) -> String {
+#[must_use]
+pub fn rfc3339(at: Millis) -> String {
     const VIET_NAM: Offset = jiff::tz::offset(7);
     let end = if at.0 < 0 { Timestamp::MIN } else { Timestamp::MAX };
     Timestamp::from_millisecond(at.0).unwrap_or(end).display_with_offset(VIET_NAM).to_string()

@@ -143,7 +143,10 @@ impl Served {
 
 /// How long the threads of a process have run on a processor so far. A machine that does other
 /// things too does not change it much.
-fn cpu(pid: u32) -> Result<Duration> {
+///
+/// # Errors
+/// There is no such process.
+pub fn cpu(pid: u32) -> Result<Duration> {
     let mut ns = 0;
     for task in fs::read_dir(Path::new("/proc").join(pid.to_string()).join("task"))? {
         // A thread may have ended meanwhile.

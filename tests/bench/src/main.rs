@@ -12,6 +12,7 @@ mod embedded;
 mod floors;
 mod nats;
 mod orders;
+mod push;
 mod report;
 mod served;
 mod sink;
@@ -42,7 +43,7 @@ const PREPARED: &str = "KENG_BENCH_PREPARED";
 struct Args {
     #[command(subcommand)]
     child: Option<ChildCommand>,
-    /// What to measure; everything but `in-flight` where nothing is named.
+    /// What to measure; everything but `in-flight` and `push` where nothing is named.
     what: Vec<What>,
     /// Rounds that count, where 56 groups are told.
     #[arg(long, default_value_t = 25)]
@@ -53,6 +54,9 @@ struct Args {
     /// Deliveries in flight; others than the default only for a look.
     #[arg(long, default_value_t = fan_out::FanOutOptions::IN_FLIGHT_MAX)]
     in_flight: usize,
+    /// Web pushes, and as many bare ones.
+    #[arg(long, default_value_t = 1_000_000)]
+    pushes: usize,
 }
 
 #[derive(Clone, Copy, PartialEq, ValueEnum)]
@@ -69,6 +73,8 @@ enum What {
     Nats,
     /// The peer, with 56 and 4,500 webhooks.
     Alertmanager,
+    /// Web pushes to a stand-in: time and processor time a push, and memory.
+    Push,
 }
 
 const BY_DEFAULT: [What; 5] =
@@ -89,6 +95,13 @@ enum ChildCommand {
         in_flight: usize,
         #[arg(long)]
         commune: String,
+    },
+    /// A push service, in a process of its own.
+    #[command(hide = true)]
+    PushService {
+        #[arg(long)]
+        #[allow(dead_code, reason = "every child is given a folder, and this one needs none")]
+        dir: PathBuf,
     },
     /// Floors, in a process of their own.
     #[command(hide = true)]
@@ -111,6 +124,7 @@ fn main() -> Result<()> {
                 let serving = Serving { dir, sync_delay, groups, in_flight: *in_flight, commune };
                 served::serve(&serving).await
             }
+            Some(ChildCommand::PushService { .. }) => push::serve().await,
             Some(ChildCommand::Floors { dir }) => served::floors_only(dir).await,
             None => measure(&args).await,
         }
@@ -168,6 +182,7 @@ async fn measure(args: &Args) -> Result<()> {
             What::InFlight => in_flight(args, &sink, &mut rows).await?,
             What::Concurrent => rows.push(embedded::concurrent(&sink).await?),
             What::Nats => rows.push(nats::reach(args.rounds, &sink).await?),
+            What::Push => rows.extend(push::cost(args.pushes).await?),
             What::Alertmanager => {
                 let ours = [(FEW, few.clone()), (MANY, many.clone())];
                 peer(args, ours, &sink, &mut rows).await?;

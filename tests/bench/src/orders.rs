@@ -16,15 +16,7 @@ use crate::{batches::Batches, floors::Floors};
 /// # Errors
 /// An order cannot be obeyed: no figure is better than a wrong one.
 pub async fn obey(mut floors: Floors) -> Result<()> {
-    let (sender, mut orders) = mpsc::unbounded_channel();
-    // Blocks for as long as nobody orders anything; it ends with standard input.
-    std::thread::spawn(move || {
-        for order in std::io::stdin().lines().map_while(Result::ok) {
-            if sender.send(order).is_err() {
-                return;
-            }
-        }
-    });
+    let mut orders = orders();
     let mut batches = None;
     while let Some(order) = orders.recv().await {
         let order: Value = serde_json::from_str(&order)?;
@@ -57,6 +49,20 @@ pub async fn obey(mut floors: Floors) -> Result<()> {
         answer(&json!({ "us": us }))?;
     }
     Ok(())
+}
+
+/// The lines of standard input, until it ends.
+pub fn orders() -> mpsc::UnboundedReceiver<String> {
+    let (sender, orders) = mpsc::unbounded_channel();
+    // Blocks for as long as nobody orders anything; it ends with standard input.
+    std::thread::spawn(move || {
+        for order in std::io::stdin().lines().map_while(Result::ok) {
+            if sender.send(order).is_err() {
+                return;
+            }
+        }
+    });
+    orders
 }
 
 /// One line to whoever started this process.

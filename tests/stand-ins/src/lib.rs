@@ -3,6 +3,7 @@
 
 pub mod bot;
 pub mod esms;
+pub mod push_service;
 pub mod served;
 pub mod smtp;
 pub mod speedsms;

@@ -7,7 +7,7 @@ use std::{error::Error, io, iter, time::Duration};
 
 use bytes::Bytes;
 use domain::schedule::ATTEMPT_MS_MAX;
-use reqwest::{Client, Request, StatusCode, redirect};
+use reqwest::{Client, Request, Response, StatusCode, redirect};
 
 pub use reqwest::header::HeaderMap;
 
@@ -18,6 +18,11 @@ use crate::channels::{Outcome, address::NotCalled};
 pub const CONNECT_MS_MAX: u64 = 5_000;
 /// The longest answer of a provider that is read.
 const ANSWER_BYTES_MAX: usize = 256 * 1024;
+/// What of an answer that nobody needs is read, so that the connection can be used again; the
+/// rest is dropped.
+const DRAINED_BYTES_MAX: usize = 64 * 1024;
+/// An answer that nobody needs, and that takes longer, is dropped.
+const DRAINED_MS_MAX: u64 = 500;
 /// An idle connection is closed before most servers would.
 const IDLE_S_MAX: u64 = 20;
 /// Idle connections to one host.
@@ -142,6 +147,21 @@ pub(crate) fn set_up(builder: impl Fn() -> reqwest::ClientBuilder) -> Result<Cli
             builder().tls_certs_only([]).build().map_err(NoHttp)
         }
     }
+}
+
+/// Reads an answer that nobody needs, where it is little enough, so that the connection can be used
+/// again. However it ends, its status has said all.
+pub(crate) async fn drain(mut answer: Response) {
+    let reading = async {
+        let mut left = DRAINED_BYTES_MAX;
+        while let Ok(Some(piece)) = answer.chunk().await {
+            match left.checked_sub(piece.len()) {
+                Some(rest) => left = rest,
+                None => return,
+            }
+        }
+    };
+    let _ = tokio::time::timeout(Duration::from_millis(DRAINED_MS_MAX), reading).await;
 }
 
 /// Nothing was written only where no connection came to be. An error's text holds the address: it

@@ -3,7 +3,7 @@
 //! One try a call; no retry, no redirect, no proxy, no state but warm connections.
 //! The address and the secret are sealed: neither stands in an error, a log or debug output.
 
-use std::{borrow::Cow, fmt, time::Duration};
+use std::{borrow::Cow, fmt};
 
 use base64::{Engine, prelude::BASE64_STANDARD};
 use bytes::Bytes;
@@ -12,7 +12,7 @@ use futures::future::{BoxFuture, FutureExt};
 use registry::Address;
 use rendering::Unit;
 use reqwest::{
-    Client, Method, Request, Response, StatusCode,
+    Client, Method, Request, StatusCode,
     header::{CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER},
 };
 use ring::hmac;
@@ -21,7 +21,7 @@ use crate::channels::{
     Caps, Channel, Confirms, Intent, Named, NotRendered, Outcome, PhotoRule, Rendered, Repeats,
     Sent, View,
     address::{Guard, NotCalled},
-    http::{self, NoHttp, no_answer, retry_after_s, set_up},
+    http::{self, NoHttp, drain, no_answer, retry_after_s, set_up},
 };
 
 const CAPS: Caps = Caps {
@@ -36,10 +36,6 @@ const CAPS: Caps = Caps {
     // A machine: the limit is there for floods, and far above ten alerts a minute.
     per_minute_a_target: Some(120),
 };
-/// What of an answer is read, so that the connection can be used again; the rest is dropped.
-const ANSWER_BYTES_MAX: usize = 64 * 1024;
-/// An answer's body that takes longer is dropped: its status has said all.
-const ANSWER_MS_MAX: u64 = 500;
 /// Standard Webhooks. Whoever could sign with an empty secret could be anybody.
 const SECRET_BYTES: std::ops::RangeInclusive<usize> = 24..=64;
 
@@ -124,9 +120,7 @@ impl Webhook {
         match self.client.execute(request).await {
             Ok(answer) => {
                 let sent = of_answer(answer.status(), answer.headers(), timestamp_s);
-                let patience = Duration::from_millis(ANSWER_MS_MAX);
-                // However the body ends, the status has said all.
-                let _ = tokio::time::timeout(patience, drain(answer)).await;
+                drain(answer).await;
                 sent
             }
             Err(error) => Outcome::from(no_answer(&error)).into(),
@@ -182,17 +176,6 @@ fn sign(secret: &str, id: &str, timestamp_s: i64, body: &[u8]) -> Option<String>
     signing.update(format!("{id}.{timestamp_s}.").as_bytes());
     signing.update(body);
     Some(format!("v1,{}", BASE64_STANDARD.encode(signing.sign())))
-}
-
-/// Reads what is little enough to read, so that the connection can be used again.
-async fn drain(mut answer: Response) {
-    let mut left = ANSWER_BYTES_MAX;
-    while let Ok(Some(piece)) = answer.chunk().await {
-        match left.checked_sub(piece.len()) {
-            Some(rest) => left = rest,
-            None => return,
-        }
-    }
 }
 
 #[cfg(test)]
