@@ -18,6 +18,7 @@ use crate::channels::{
     address::Guard,
     http::{Http, NoHttp},
     webhook::{Webhook, WebhookOptions},
+    zalo,
 };
 
 /// The account of channels that need none.
@@ -91,12 +92,13 @@ type Open = fn(&str, Table, &Tools) -> Result<Vec<Arc<dyn Channel>>, String>;
 /// Which type of account is opened how, one line each.
 fn opener(account_type: &str) -> Option<Open> {
     match account_type {
+        "zalo" => Some(zalo::open),
         _ => None,
     }
 }
 
 /// The words of [`opener`], for whoever mistyped one.
-const TYPES: &str = "";
+const TYPES: &str = "zalo";
 
 impl Accounts {
     /// Webhooks, which need no account, and what the channels file opens.
@@ -176,6 +178,45 @@ pub fn fields<T: serde::de::DeserializeOwned>(table: Table) -> Result<T, String>
     serde_path_to_error::deserialize(toml::Value::Table(table)).map_err(|error| {
         let path = error.path().to_string();
         let inner: toml::de::Error = error.into_inner();
-        format!("{path}: {}", inner.message())
+        format!("{path}: {}", without_value(inner.message()))
     })
+}
+
+/// Serde repeats what it did not expect: a secret that was written where its place should stand.
+fn without_value(message: &str) -> String {
+    let beginnings = ["invalid type", "invalid value", "unknown variant"];
+    let beginning = beginnings.into_iter().find(|beginning| message.starts_with(beginning));
+    match (beginning, message.rfind(", expected ").and_then(|at| message.get(at..))) {
+        (Some(beginning), Some(expected)) => format!("{beginning}{expected}"),
+        (Some(beginning), None) => beginning.to_owned(),
+        (None, _) => message.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde::Deserialize;
+
+    use super::*;
+    use crate::secret::Secret;
+
+    #[derive(Debug, Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Settings {
+        _secret: Secret,
+        _pair: Option<Vec<Secret>>,
+    }
+
+    #[test]
+    fn a_secret_in_the_wrong_place_is_not_repeated() {
+        for (text, told) in [
+            ("_secret = \"s3cret\"", "_secret: unknown variant, expected `file` or `env`"),
+            ("_secret = { env = [\"s3cret\"] }", "_secret.env: invalid type, expected a string"),
+            ("_pair = \"s3cret\"", "_pair: invalid type, expected a sequence"),
+            ("_sekret = \"s3cret\"", "_sekret: unknown field `_sekret`, expected "),
+        ] {
+            let why = fields::<Settings>(text.parse().unwrap()).err().unwrap();
+            assert!(why.starts_with(told) && !why.contains("s3cret"), "{why}");
+        }
+    }
 }

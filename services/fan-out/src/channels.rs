@@ -7,6 +7,7 @@
 pub mod address;
 pub mod http;
 pub mod webhook;
+pub mod zalo;
 
 #[cfg(test)]
 pub(crate) mod testing;
