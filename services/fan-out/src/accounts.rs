@@ -22,6 +22,7 @@ use crate::channels::{
     telegram, web_push,
     webhook::{Webhook, WebhookOptions},
     zalo_bot,
+    zalo,
 };
 
 /// The account of channels that need none.
@@ -101,12 +102,13 @@ fn opener(account_type: &str) -> Option<Open> {
         "esms" => Some(esms::open),
         "speedsms" => Some(speedsms::open),
         "web-push" => Some(web_push::open),
+        "zalo" => Some(zalo::open),
         _ => None,
     }
 }
 
 /// The words of [`opener`], for whoever mistyped one.
-const TYPES: &str = "esms, smtp, speedsms, telegram, web-push, zalo-bot";
+const TYPES: &str = "esms, smtp, speedsms, telegram, web-push, zalo, zalo-bot";
 
 impl Accounts {
     /// Webhooks, which need no account, and what the channels file opens.
@@ -186,6 +188,45 @@ pub fn fields<T: serde::de::DeserializeOwned>(table: Table) -> Result<T, String>
     serde_path_to_error::deserialize(toml::Value::Table(table)).map_err(|error| {
         let path = error.path().to_string();
         let inner: toml::de::Error = error.into_inner();
-        format!("{path}: {}", inner.message())
+        format!("{path}: {}", without_value(inner.message()))
     })
+}
+
+/// Serde repeats what it did not expect: a secret that was written where its place should stand.
+fn without_value(message: &str) -> String {
+    let beginnings = ["invalid type", "invalid value", "unknown variant"];
+    let beginning = beginnings.into_iter().find(|beginning| message.starts_with(beginning));
+    match (beginning, message.rfind(", expected ").and_then(|at| message.get(at..))) {
+        (Some(beginning), Some(expected)) => format!("{beginning}{expected}"),
+        (Some(beginning), None) => beginning.to_owned(),
+        (None, _) => message.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde::Deserialize;
+
+    use super::*;
+    use crate::secret::Secret;
+
+    #[derive(Debug, Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Settings {
+        _secret: Secret,
+        _pair: Option<Vec<Secret>>,
+    }
+
+    #[test]
+    fn a_secret_in_the_wrong_place_is_not_repeated() {
+        for (text, told) in [
+            ("_secret = \"s3cret\"", "_secret: unknown variant, expected `file` or `env`"),
+            ("_secret = { env = [\"s3cret\"] }", "_secret.env: invalid type, expected a string"),
+            ("_pair = \"s3cret\"", "_pair: invalid type, expected a sequence"),
+            ("_sekret = \"s3cret\"", "_sekret: unknown field `_sekret`, expected "),
+        ] {
+            let why = fields::<Settings>(text.parse().unwrap()).err().unwrap();
+            assert!(why.starts_with(told) && !why.contains("s3cret"), "{why}");
+        }
+    }
 }

@@ -12,6 +12,7 @@ pub mod sms;
 pub mod telegram;
 pub mod web_push;
 pub mod webhook;
+pub mod zalo;
 pub mod zalo_bot;
 
 #[cfg(test)]

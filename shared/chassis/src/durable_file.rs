@@ -4,12 +4,15 @@ use std::{
     fs::{self, File, OpenOptions},
     io::{self, Write},
     os::unix::fs::OpenOptionsExt,
-    path::Path,
+    path::{Path, PathBuf},
 };
 
-/// Writes `<dir>/<name>` (mode 0600), replacing what was there.
-pub(crate) fn write(dir: &Path, name: &str, text: &str) -> io::Result<()> {
-    let new = dir.join(format!("{name}.new"));
+/// Writes `<dir>/<name>` (mode 0600), replacing what was there. It is durable when this returns.
+///
+/// # Errors
+/// It may be there or not: what was there before still is, or this.
+pub fn write(dir: &Path, name: &str, text: &str) -> io::Result<()> {
+    let new = new_of(dir, name);
     let mut file =
         OpenOptions::new().create(true).truncate(true).write(true).mode(0o600).open(&new)?;
     file.write_all(text.as_bytes())?;
@@ -18,8 +21,35 @@ pub(crate) fn write(dir: &Path, name: &str, text: &str) -> io::Result<()> {
     sync_dir(dir)
 }
 
+/// What a write had put down before it was cut off: whole, or only its beginning, which the reader
+/// can tell. `None` where no write was cut off.
+///
+/// # Errors
+/// It cannot be read.
+pub fn begun(dir: &Path, name: &str) -> io::Result<Option<String>> {
+    read(&new_of(dir, name))
+}
+
+/// Finishes a write that was cut off, where [`begun`] is whole.
+///
+/// # Errors
+/// As [`write`].
+pub fn finish(dir: &Path, name: &str) -> io::Result<()> {
+    let new = new_of(dir, name);
+    File::open(&new)?.sync_all()?;
+    fs::rename(&new, dir.join(name))?;
+    sync_dir(dir)
+}
+
+fn new_of(dir: &Path, name: &str) -> PathBuf {
+    dir.join(format!("{name}.new"))
+}
+
 /// `None` where it is not there.
-pub(crate) fn read(path: &Path) -> io::Result<Option<String>> {
+///
+/// # Errors
+/// It is there, and cannot be read.
+pub fn read(path: &Path) -> io::Result<Option<String>> {
     match fs::read_to_string(path) {
         Ok(text) => Ok(Some(text)),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
@@ -30,4 +60,22 @@ pub(crate) fn read(path: &Path) -> io::Result<Option<String>> {
 /// Makes the names in a directory durable.
 pub(crate) fn sync_dir(dir: &Path) -> io::Result<()> {
     File::open(dir)?.sync_all()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_write_that_was_cut_off_can_be_finished() -> io::Result<()> {
+        let dir = tempfile::tempdir()?;
+        write(dir.path(), "a", "old")?;
+        assert_eq!(begun(dir.path(), "a")?, None);
+        fs::write(dir.path().join("a.new"), "new")?;
+        assert_eq!(begun(dir.path(), "a")?.as_deref(), Some("new"));
+        finish(dir.path(), "a")?;
+        assert_eq!(read(&dir.path().join("a"))?.as_deref(), Some("new"));
+        assert_eq!(begun(dir.path(), "a")?, None);
+        Ok(())
+    }
 }

@@ -10,6 +10,7 @@ pub mod clock;
 pub mod data_dir;
 pub mod disk;
 pub mod drain;
+pub mod durable_file;
 pub mod exit;
 pub mod health;
 pub mod host;
@@ -23,7 +24,6 @@ pub mod socket;
 pub mod telemetry;
 pub mod variables;
 
-mod durable_file;
 mod followers;
 
 pub use clock::{Clock, SystemClock, VirtualClock};

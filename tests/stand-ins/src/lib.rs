@@ -8,4 +8,5 @@ pub mod served;
 pub mod smtp;
 pub mod speedsms;
 pub mod telegram;
+pub mod zalo;
 pub mod zalo_bot;
