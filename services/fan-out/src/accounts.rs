@@ -11,12 +11,14 @@ use std::{
 };
 
 use domain::channel::ChannelType;
+use tokio::sync::mpsc;
 use toml::Table;
 
 use crate::channels::{
-    Channel,
+    Channel, Inbound,
     address::Guard,
     http::{Http, NoHttp},
+    mqtt,
     webhook::{Webhook, WebhookOptions},
 };
 
@@ -59,6 +61,10 @@ pub struct Tools {
     pub folder: PathBuf,
     /// Where people reach intake from outside, without a slash at the end.
     pub public_url: String,
+    /// Where an account hands over what comes in by a connection of its own, and by no call: its
+    /// name, and what was said. Bounded, and waited for: an account holds its provider back, so
+    /// that nothing is dropped and nothing grows.
+    pub receipts: mpsc::Sender<(Arc<str>, Inbound)>,
 }
 
 /// How an account is set, whatever its type.
@@ -91,12 +97,13 @@ type Open = fn(&str, Table, &Tools) -> Result<Vec<Arc<dyn Channel>>, String>;
 /// Which type of account is opened how, one line each.
 fn opener(account_type: &str) -> Option<Open> {
     match account_type {
+        "mqtt" => Some(mqtt::open),
         _ => None,
     }
 }
 
 /// The words of [`opener`], for whoever mistyped one.
-const TYPES: &str = "";
+const TYPES: &str = "mqtt";
 
 impl Accounts {
     /// Webhooks, which need no account, and what the channels file opens.

@@ -6,6 +6,7 @@
 
 pub mod address;
 pub mod http;
+pub(crate) mod mqtt;
 pub mod webhook;
 
 #[cfg(test)]
