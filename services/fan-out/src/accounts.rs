@@ -11,15 +11,17 @@ use std::{
 };
 
 use domain::channel::ChannelType;
+use tokio::sync::mpsc;
 use toml::Table;
 
 use crate::channels::{
-    Channel,
+    Channel, Inbound,
     address::Guard,
     email,
     http::{Http, NoHttp},
     sms::{esms, speedsms},
     telegram, web_push,
+    mqtt,
     webhook::{Webhook, WebhookOptions},
     zalo_bot,
     zalo,
@@ -64,6 +66,10 @@ pub struct Tools {
     pub folder: PathBuf,
     /// Where people reach intake from outside, without a slash at the end.
     pub public_url: String,
+    /// Where an account hands over what comes in by a connection of its own, and by no call: its
+    /// name, and what was said. Bounded, and waited for: an account holds its provider back, so
+    /// that nothing is dropped and nothing grows.
+    pub receipts: mpsc::Sender<(Arc<str>, Inbound)>,
 }
 
 /// How an account is set, whatever its type.
@@ -103,12 +109,13 @@ fn opener(account_type: &str) -> Option<Open> {
         "speedsms" => Some(speedsms::open),
         "web-push" => Some(web_push::open),
         "zalo" => Some(zalo::open),
+        "mqtt" => Some(mqtt::open),
         _ => None,
     }
 }
 
 /// The words of [`opener`], for whoever mistyped one.
-const TYPES: &str = "esms, smtp, speedsms, telegram, web-push, zalo, zalo-bot";
+const TYPES: &str = "esms, mqtt, smtp, speedsms, telegram, web-push, zalo, zalo-bot";
 
 impl Accounts {
     /// Webhooks, which need no account, and what the channels file opens.

@@ -38,10 +38,14 @@ use accounts::{Accounts, BadAccounts, Tools};
 use channels::{address::Guard, http::Http, webhook::WebhookOptions};
 use chassis::Host;
 use event_log::{Class, projection, reactor};
+use tokio::sync::mpsc;
 use tokio_util::task::TaskTracker;
 
 /// What must have been read before anything is planned or sent. The audit is not among them.
 const READ: [&str; 3] = ["directory", "plans", "receipts"];
+
+/// Receipts that accounts have taken and nobody has looked at yet. An account waits beyond that.
+const RECEIPTS_MAX: usize = 8_192;
 
 /// How this service is set.
 #[derive(Debug, Clone)]
@@ -63,11 +67,14 @@ impl FanOutOptions {
     pub const IN_FLIGHT_MAX: usize = 32;
 
     fn accounts(&self) -> Result<Accounts, BadAccounts> {
+        // Nobody records receipts yet: what is heard is acknowledged, and forgotten.
+        let (receipts, _) = mpsc::channel(RECEIPTS_MAX);
         let tools = Tools {
             http: Http::new()?,
             guard: Guard::new(self.allow_private_targets),
             folder: self.folder.clone(),
             public_url: self.public_url.clone(),
+            receipts,
         };
         let webhooks = WebhookOptions {
             allow_private_targets: self.allow_private_targets,

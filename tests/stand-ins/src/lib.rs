@@ -2,7 +2,10 @@
 //! ports, stopped when dropped. No message leaves the machine.
 
 pub mod bot;
+pub mod certificate;
 pub mod esms;
+pub mod mqtt_broker;
+pub mod mqtt_device;
 pub mod push_service;
 pub mod served;
 pub mod smtp;
