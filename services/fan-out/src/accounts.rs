@@ -19,12 +19,11 @@ use crate::channels::{
     address::Guard,
     email,
     http::{Http, NoHttp},
+    mqtt,
     sms::{esms, speedsms},
     telegram, web_push,
-    mqtt,
     webhook::{Webhook, WebhookOptions},
-    zalo_bot,
-    zalo,
+    zalo, zalo_bot,
 };
 
 /// The account of channels that need none.

@@ -8,6 +8,7 @@ pub mod address;
 pub mod bot;
 pub mod email;
 pub mod http;
+pub mod mqtt;
 pub mod sms;
 pub mod telegram;
 pub mod web_push;
@@ -182,7 +183,7 @@ pub struct Intent<'a> {
     pub first_revision: u64,
     /// 1 for the first.
     pub attempt: u32,
-    /// Now.
+    /// Now; when an attempt is asked about, when it began.
     pub now: Millis,
     /// When the alert, or what it tells, ends: nothing shows it after this.
     pub expires_at: Millis,
@@ -467,7 +468,8 @@ pub trait Channel: Send + Sync {
         intent: Intent<'a>,
     ) -> BoxFuture<'a, Sent>;
 
-    /// What became of an attempt whose end is unknown; `message` is what was sent.
+    /// What became of an attempt whose end is unknown; `message` is what was sent, and the
+    /// intent's `now` is when it began.
     fn reconcile<'a>(
         &'a self,
         _message: &'a Rendered,

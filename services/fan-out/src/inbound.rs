@@ -98,6 +98,24 @@ impl Inbox {
         Self { host, books, names, receipts }
     }
 
+    /// Takes in what accounts hear over connections of their own, until the process drains.
+    pub(crate) async fn hear(self, mut hearing: mpsc::Receiver<(Arc<str>, Inbound)>) {
+        let stop = self.host.drain.token();
+        loop {
+            let heard = tokio::select! {
+                heard = hearing.recv() => heard,
+                () = stop.cancelled() => return,
+            };
+            let Some((account, one)) = heard else { return };
+            // Whoever records is behind: the account holds its provider back meanwhile.
+            while self.take(&account, vec![one.clone()]).await.is_err() {
+                if stop.is_cancelled() {
+                    return;
+                }
+            }
+        }
+    }
+
     /// Takes in what one call said.
     ///
     /// # Errors

@@ -41,6 +41,9 @@ use event_log::{Class, projection, reactor};
 use tokio::sync::mpsc;
 use tokio_util::task::TaskTracker;
 
+/// What an account's own connection brought: the account, and what was said.
+type Heard = (Arc<str>, channels::Inbound);
+
 /// What must have been read before anything is planned or sent. The audit is not among them.
 const READ: [&str; 3] = ["directory", "plans", "receipts"];
 
@@ -66,9 +69,7 @@ impl FanOutOptions {
     /// 32 in flight were best on two cores: `cargo xtask bench` tries others.
     pub const IN_FLIGHT_MAX: usize = 32;
 
-    fn accounts(&self) -> Result<Accounts, BadAccounts> {
-        // Nobody records receipts yet: what is heard is acknowledged, and forgotten.
-        let (receipts, _) = mpsc::channel(RECEIPTS_MAX);
+    fn accounts(&self, receipts: mpsc::Sender<Heard>) -> Result<Accounts, BadAccounts> {
         let tools = Tools {
             http: Http::new()?,
             guard: Guard::new(self.allow_private_targets),
@@ -89,7 +90,8 @@ impl FanOutOptions {
 /// # Errors
 /// The channels file, or this machine, is wrong.
 pub fn start(host: &Host, options: &FanOutOptions) -> Result<FanOut, BadAccounts> {
-    let accounts = options.accounts()?;
+    let (heard, hearing) = mpsc::channel(RECEIPTS_MAX);
+    let accounts = options.accounts(heard)?;
     let stop = host.drain.token();
     let books = book::Books::default();
     let names = Arc::new(Mutex::new(inbound::Names::default()));
@@ -97,6 +99,7 @@ pub fn start(host: &Host, options: &FanOutOptions) -> Result<FanOut, BadAccounts
     let (receipts, batching) = receive::batching(host, &attempts);
     let (beginning, begins) = begin::begins(host);
     let inbox = inbound::Inbox::new(host, &books, &names, receipts.clone());
+    host.drain.spawn("fan-out-heard", inbox.clone().hear(hearing));
     let ways_out = (receipts, beginning, attempts);
     let desk = send::Desk::new(host, &books, &accounts, ways_out, options);
     let desk = Arc::new(desk);

@@ -69,6 +69,7 @@ struct Due {
     number: u32,
     first_revision: u64,
     stands: Stands,
+    begun_at: Option<Millis>,
     planned_at: Millis,
     give_up_at: Millis,
 }
@@ -97,6 +98,8 @@ pub(crate) struct Attempt {
     /// The first revision that the target was told.
     pub(crate) first_revision: u64,
     pub(crate) stands: Stands,
+    /// When the attempt before this one began, as far as that has a record.
+    pub(crate) begun_at: Option<Millis>,
     pub(crate) planned_at: Millis,
     pub(crate) give_up_at: Millis,
 }
@@ -413,6 +416,7 @@ fn due_of(book: &Book, target: &Target, delivery: &LaneDelivery) -> Due {
             _ if delivery.last == Some(Outcome::Unknown) => Stands::Unknown,
             _ => Stands::Settled,
         },
+        begun_at: delivery.begun_at,
         planned_at: delivery.planned_at,
         give_up_at: delivery.give_up_at,
     }
@@ -428,6 +432,7 @@ impl Due {
             number: self.number,
             first_revision: self.first_revision,
             stands: self.stands,
+            begun_at: self.begun_at,
             planned_at: self.planned_at,
             give_up_at: self.give_up_at,
         }

@@ -52,7 +52,11 @@ impl Desk {
         if channel.caps().repeats == Repeats::Harmless {
             return Settled::Repeat;
         }
-        let before = Intent { attempt: attempt.number.saturating_sub(1), ..intent };
+        let before = Intent {
+            attempt: attempt.number.saturating_sub(1),
+            now: attempt.begun_at.unwrap_or(attempt.planned_at),
+            ..intent
+        };
         match channel.reconcile(message, to, before).await {
             Reconciled::Arrived { provider_id } => {
                 let provider_id = provider_id.unwrap_or_default();

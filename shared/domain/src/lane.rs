@@ -81,6 +81,7 @@ impl Lanes {
                     *self.begun.entry(target.clone()).or_default() += 1;
                     if let Some(delivery) = self.get_mut(target, *revision) {
                         delivery.begun = delivery.begun.max(*attempt);
+                        delivery.begun_at = delivery.begun_at.max(Some(at));
                     }
                     // Its record was lost, and is back behind news whose planner did not know of it.
                     if *revision < self.newest && !self.has_heard_since(target, *revision) {

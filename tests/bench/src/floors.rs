@@ -14,12 +14,16 @@ use std::{
 
 use anyhow::{Context, Result, ensure};
 use bytes::Bytes;
-
+use domain::{
+    ids::{AlertId, Millis, RecordId},
+    values::AlertKind,
+};
 use fan_out::channels::{
-    Outcome,
+    Channel, Intent, Outcome, Rendered,
     webhook::{Webhook, WebhookOptions},
 };
 use journal::{Journal, Options};
+use registry::Address;
 
 /// About the size of a command with an alert.
 const APPEND_BYTES: usize = 2_048;
@@ -100,9 +104,27 @@ async fn send(
         if group >= count {
             return Ok(());
         }
-        let url = format!("{base}{group}");
-        let now_s = jiff::Timestamp::now().as_second();
-        let sent = webhook.deliver(&url, SECRET, DELIVERY_ID, now_s, body.clone()).await;
+        let url = format!("{base}{group}").into();
+        let to = Address { url, secret: SECRET.into(), to: "".into() };
+        let message = Rendered { body: body.clone(), ..Rendered::default() };
+        let sent = webhook.send(&message, &to, intent(DELIVERY_ID)).await;
         ensure!(sent.outcome == Outcome::Delivered, "not delivered: {sent:?}");
+    }
+}
+
+/// One attempt, now, that goes before everything else.
+#[must_use]
+pub fn intent(delivery: &str) -> Intent<'_> {
+    let now = Millis(jiff::Timestamp::now().as_millisecond());
+    Intent {
+        delivery,
+        alert: AlertId::raised_by(RecordId::of_purpose("bench")),
+        kind: AlertKind::LostChild,
+        revision: 1,
+        first_revision: 1,
+        attempt: 1,
+        now,
+        expires_at: now.plus_ms(3_600_000),
+        is_urgent: true,
     }
 }

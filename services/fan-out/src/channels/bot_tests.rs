@@ -76,6 +76,7 @@ pub(crate) fn opened(table: &str, token: &str, secret: &str) -> Result<Accounts,
     let file = folder.path().join("channels.toml");
     std::fs::write(&file, format!("[bot]\n{table}\n")).unwrap();
     let tools = Tools {
+        receipts: crate::channels::testing::receipts(),
         http: Http::new().unwrap(),
         guard: Guard::new(true),
         folder: folder.path().to_owned(),

@@ -341,6 +341,7 @@ async fn where_nobody_listens_nobody_is_reached() {
 #[test]
 fn what_is_wrong_with_an_account_is_said_by_its_field() {
     let tools = Tools {
+        receipts: crate::channels::testing::receipts(),
         http: Http::new().unwrap(),
         guard: Guard::new(true),
         folder: PathBuf::new(),

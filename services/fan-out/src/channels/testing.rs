@@ -91,3 +91,8 @@ pub(crate) fn intent(delivery: &str, now_s: i64) -> Intent<'_> {
 pub(crate) fn to(to: &str) -> Address {
     Address { to: to.into(), ..Address::default() }
 }
+
+/// A way for receipts that nobody waits for.
+pub(crate) fn receipts() -> tokio::sync::mpsc::Sender<(std::sync::Arc<str>, super::Inbound)> {
+    tokio::sync::mpsc::channel(1).0
+}

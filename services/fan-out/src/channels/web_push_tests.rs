@@ -362,6 +362,7 @@ fn an_account_says_which_field_is_wrong() {
     std::fs::write(&file, KEY).unwrap();
     let key = format!("key = {{ file = {file:?} }}\nsubject = ");
     let tools = Tools {
+        receipts: crate::channels::testing::receipts(),
         http: Http::new().unwrap(),
         guard: Guard::new(false),
         folder: folder.path().to_owned(),

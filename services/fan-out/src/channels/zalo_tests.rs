@@ -61,6 +61,7 @@ impl Rig {
 
     pub(super) fn tools(&self) -> Tools {
         Tools {
+            receipts: crate::channels::testing::receipts(),
             http: Http::new().unwrap(),
             guard: Guard::new(true),
             folder: self.folder.path().join("state"),

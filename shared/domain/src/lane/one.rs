@@ -144,6 +144,8 @@ pub struct LaneDelivery {
     pub last: Option<Outcome>,
     /// The highest attempt that was recorded before it was made.
     pub begun: u32,
+    /// When that was recorded.
+    pub begun_at: Option<Millis>,
     /// Whether the plan is the record of the first attempt.
     pub plan_begins: bool,
     /// When it first may have arrived, or was handed over.
@@ -176,6 +178,7 @@ impl LaneDelivery {
             maybe_arrived: false,
             last: None,
             begun: 0,
+            begun_at: None,
             // A type that this program does not know may have begun with its plan.
             plan_begins: target.channel_type.parse().is_ok_and(ChannelType::plan_begins)
                 || target.channel_type.parse::<ChannelType>().is_err(),

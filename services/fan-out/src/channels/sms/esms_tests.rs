@@ -44,6 +44,7 @@ fn fields(base_url: &str) -> Fields {
 
 fn tools(public_url: &str) -> Tools {
     Tools {
+        receipts: crate::channels::testing::receipts(),
         http: Http::new().unwrap(),
         guard: Guard::new(true),
         folder: PathBuf::new(),

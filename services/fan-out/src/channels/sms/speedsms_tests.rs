@@ -31,6 +31,7 @@ fn fields(base_url: &str) -> Fields {
 
 fn of(fields: Fields) -> Result<SpeedSms, String> {
     let tools = Tools {
+        receipts: crate::channels::testing::receipts(),
         http: Http::new().unwrap(),
         guard: Guard::new(true),
         folder: PathBuf::new(),
