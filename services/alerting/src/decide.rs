@@ -9,6 +9,7 @@ use bytes::Bytes;
 use chassis::Host;
 use domain::{
     alert::{Alert, AlertKnown, Closing, NotDone},
+    delivery::{Delivery, DeliveryKnown},
     freeze::{Freeze, FreezeKnown},
     ids::{EntityName, Millis, RecordId},
     matching::decision::{Match, MatchKnown},
@@ -38,6 +39,7 @@ pub(crate) struct Deciding {
     pub(crate) relays: Shell<RelayProtocol>,
     freezes: Shell<Freeze>,
     matches: Shell<Match>,
+    deliveries: Shell<Delivery>,
     /// Commands that this program cannot read, each reported once.
     set_aside: Mutex<BTreeSet<RecordId>>,
 }
@@ -49,6 +51,7 @@ impl Deciding {
             relays: Shell::new(Arc::clone(&host.log)),
             freezes: Shell::new(Arc::clone(&host.log)),
             matches: Shell::new(Arc::clone(&host.log)),
+            deliveries: Shell::new(Arc::clone(&host.log)),
             set_aside: Mutex::default(),
             host,
         }
@@ -101,7 +104,9 @@ impl Deciding {
                 | Body::AdoptMap(_)
                 | Body::RecordContact(_)
                 | Body::RecordRoster(_)
-                | Body::AdoptDirectory(_),
+                | Body::AdoptDirectory(_)
+                | Body::MakeLinkKey(_)
+                | Body::SwitchChannel(_),
             ) => self.host.clerk.decide(recorded, &command, now).await,
             Some(
                 Body::AskFreeze(_)
@@ -112,12 +117,9 @@ impl Deciding {
             Some(Body::ProposeMatch(_) | Body::ConfirmMatch(_) | Body::DismissMatch(_)) => {
                 self.decide_match(recorded, &command, now).await
             }
-            Some(
-                Body::MakeLinkKey(_)
-                | Body::SwitchChannel(_)
-                | Body::AttestPosted(_)
-                | Body::RequeueDelivery(_),
-            ) => Err(held(recorded)("not yet")),
+            Some(Body::AttestPosted(_) | Body::RequeueDelivery(_)) => {
+                self.decide_delivery(recorded, &command, now).await
+            }
             None => Err(held(recorded)("a command that this program does not know")),
         }
     }
@@ -182,6 +184,20 @@ impl Deciding {
         let known = MatchKnown { now, cancelled };
         let decided = self.matches.execute(ask, |_, _| known).await?;
         count("match", &decided);
+        Ok(decided.at)
+    }
+
+    /// What people ask of a delivery; all else of it fan-out observes.
+    async fn decide_delivery(
+        &self,
+        recorded: &Recorded,
+        command: &v1::Command,
+        now: Millis,
+    ) -> Result<Option<At>, ExecuteError> {
+        let ask = self.ask::<Delivery>(recorded, command, now, false)?;
+        let ask = Ask { key: Key { class: Class::Delivery, ..ask.key }, ..ask };
+        let decided = self.deliveries.execute(ask, |_, _| DeliveryKnown::at(now)).await?;
+        count("delivery", &decided);
         Ok(decided.at)
     }
 

@@ -248,6 +248,7 @@ impl Intake {
         let known = EdgeKnown { now: self.host.clock.now(), map: self.host.map.as_ref() };
         let changed = request::change(body, (facts, &text), &known);
         let changed = Box::new(changed.map_err(|bad| bad_request(&bad))?);
+        self.photos_are_stored(&changed.draft.text.photos, &text.photos).await?;
         Ok(AlertAct::Change { how, changed })
     }
 

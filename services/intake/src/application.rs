@@ -34,6 +34,7 @@ use crate::{
     gone::Gone,
     guard::Guard,
     notices::{Notices, Seen},
+    photos::Pictures,
     refused::{disk_low, not_found, not_stored, only_exercises, other_bytes, refused, starting},
     request,
     row::{Refused, Row},
@@ -73,6 +74,8 @@ pub struct Intake {
     pub(crate) guard: Guard,
     /// Channels whose targets are gone.
     pub(crate) gone: Gone,
+    /// Pictures; `None` where this process has no store of them.
+    pub(crate) pictures: Option<Pictures>,
 }
 
 /// A request that changes something: its command's id, and the hash of its body.
@@ -139,7 +142,12 @@ impl Intake {
             texts: Mutex::default(),
             guard: Guard::new(host),
             gone: Gone::default(),
+            pictures: None,
         }
+    }
+
+    pub(crate) fn with_photos(self, photos: ::photos::Photos) -> Self {
+        Self { pictures: Some(Pictures::new(photos)), ..self }
     }
 
     /// Raises an alert.
@@ -165,6 +173,7 @@ impl Intake {
         let facts = wire::alert::facts_said(&draft.facts);
         let now = self.host.clock.now();
         if !known {
+            self.photos_are_stored(&draft.text.photos, &[]).await?;
             let key = Key { class: Class::Command, home, entity: EntityName::alert(alert) };
             self.admit(asker, &key, request.command, now).await?;
         }

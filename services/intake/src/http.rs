@@ -88,6 +88,7 @@ pub(crate) fn router(intake: Arc<Intake>) -> Router {
         .merge(crate::correction_http::routes())
         .merge(crate::preflight_http::routes())
         .merge(crate::freeze_http::router())
+        .merge(crate::photo_http::routes())
         .with_state(App(intake))
 }
 
@@ -359,6 +360,15 @@ fn as_typed(code: &str) -> String {
 
 /// Reads a body within its limit; a larger one is read to its end, and refused.
 pub(crate) async fn read(body: Body) -> Result<Bytes, Problem> {
+    read_up_to(body, BODY_BYTES_MAX).await?.ok_or_else(|| {
+        let detail = "Nội dung quá lớn (tối đa 256 KiB). / The body is too large (256 KiB).";
+        let problem = Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too-large", detail);
+        problem.with_field("", "tối đa 262144 byte / at most 262144 bytes")
+    })
+}
+
+/// Reads a body; `None` where it has more bytes than that.
+pub(crate) async fn read_up_to(body: Body, bytes_max: usize) -> Result<Option<Bytes>, Problem> {
     let mut stream = body.into_data_stream();
     let mut read = Vec::new();
     let mut bytes = 0;
@@ -366,18 +376,13 @@ pub(crate) async fn read(body: Body) -> Result<Bytes, Problem> {
         let chunk =
             chunk.map_err(|_| invalid("", "nội dung bị cắt ngang / the body ended early"))?;
         bytes += chunk.len();
-        if bytes <= BODY_BYTES_MAX {
+        if bytes <= bytes_max {
             read.extend_from_slice(&chunk);
         } else if bytes > DRAINED_BYTES_MAX {
             break;
         }
     }
-    if bytes > BODY_BYTES_MAX {
-        let detail = "Nội dung quá lớn (tối đa 256 KiB). / The body is too large (256 KiB).";
-        let problem = Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too-large", detail);
-        return Err(problem.with_field("", "tối đa 262144 byte / at most 262144 bytes"));
-    }
-    Ok(read.into())
+    Ok((bytes <= bytes_max).then(|| read.into()))
 }
 
 pub(crate) fn request_of(

@@ -14,6 +14,7 @@ mod correction_http;
 mod deliveries;
 mod drills;
 mod following;
+mod form;
 mod freeze_grpc;
 mod freeze_http;
 mod freezes;
@@ -31,6 +32,8 @@ mod match_http;
 mod match_view;
 mod matches;
 mod notices;
+mod photo_http;
+mod photos;
 mod preflight;
 mod preflight_grpc;
 mod preflight_http;
@@ -51,6 +54,7 @@ pub mod request;
 
 use std::sync::Arc;
 
+use ::photos::Photos;
 use axum::Router;
 use chassis::Host;
 use event_log::{Class, projection};
@@ -62,7 +66,18 @@ pub use grpc::Grpc;
 /// Starts the service in this process.
 #[must_use]
 pub fn start(host: &Host) -> Arc<Intake> {
-    let intake = Arc::new(Intake::new(host));
+    begin(host, Intake::new(host))
+}
+
+/// Starts the service in this process, with pictures. Without them none is taken or shown, and an
+/// alert may name any.
+#[must_use]
+pub fn start_with_photos(host: &Host, photos: Photos) -> Arc<Intake> {
+    begin(host, Intake::new(host).with_photos(photos))
+}
+
+fn begin(host: &Host, intake: Intake) -> Arc<Intake> {
+    let intake = Arc::new(intake);
     for class in [Class::Command, Class::Alert, Class::Delivery, Class::Receipt] {
         let following = following::Following::new(host, &intake, class);
         let run = projection::run(Arc::clone(&host.log), class, following, host.drain.token());

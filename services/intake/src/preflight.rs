@@ -74,6 +74,7 @@ impl Intake {
         if self.host.kind == Kind::Demo && draft.facts.status.is_actual() {
             return Err(only_exercises());
         }
+        self.photos_are_stored(&draft.text.photos, &[]).await?;
         self.all_read().await?;
         let now = self.host.clock.now();
         self.would_be_taken(asker, &draft, now)?;

@@ -12,6 +12,7 @@ use crate::{
     answer_args::{AnswerArgs, InstructArgs, OnwardArgs},
     freeze::{FreezeArgs, RecallArgs},
     matches::{MatchArgs, MatchesArgs},
+    photo::PhotoArgs,
     preflight::{OfficersArgs, PreflightArgs},
 };
 
@@ -55,6 +56,8 @@ pub(crate) enum Command {
     Freeze(FreezeArgs),
     /// Thu hồi mọi tin của một cán bộ, một xã / Recall everything raised since a time
     Recall(RecallArgs),
+    /// Gửi ảnh, in mã ảnh / Send a picture; prints the id by which an alert names it
+    Photo(PhotoArgs),
     /// Theo dõi tin của một xã / Watch a commune's alerts
     Watch(WatchArgs),
     /// Mã truy cập / Make, list and revoke bearer tokens
@@ -90,6 +93,7 @@ impl Command {
             | Self::Match(_)
             | Self::Freeze(_)
             | Self::Recall(_)
+            | Self::Photo(_)
             | Self::Watch(_)
             | Self::Token(_)
             | Self::Registry(_)

@@ -15,6 +15,7 @@ mod local_time;
 mod log;
 mod matches;
 mod open;
+mod photo;
 mod preflight;
 mod read;
 mod records;
@@ -118,6 +119,7 @@ async fn run(command: Command) -> Result<u8, Failed> {
         Command::Match(args) => matches::answer(args).await,
         Command::Freeze(args) => freeze::freeze(args).await,
         Command::Recall(args) => freeze::recall(args).await,
+        Command::Photo(args) => photo::photo(args).await,
         Command::Watch(watch) => read::watch(watch).await,
         Command::Token(token) => write::token(token).await,
         Command::Registry(registry) => records::registry(&registry),

@@ -4,10 +4,14 @@
 use std::{path::Path, sync::Arc};
 
 use anyhow::Context;
-use chassis::{Clock, ConfigError, DataDir, Settings, SystemClock, instance::instance_of};
+use chassis::{
+    Clock, ConfigError, DataDir, PhotosUrl, Settings, SystemClock, data_dir::make_folder,
+    instance::instance_of,
+};
 use domain::{maps::NotInForce, reach::corridors::Corridors};
 use journal::Reserve;
 use local_state::LocalState;
+use photos::Photos;
 use registry::{
     GroupEntry, Map, Policies, corridors, groups::read_groups, policies::read_policies,
 };
@@ -67,6 +71,29 @@ pub(crate) fn open(settings: &Settings) -> Result<Opened, Failed> {
 
 fn reserve(data: &Path) -> Result<Reserve, std::io::Error> {
     Reserve::create(&data.join("reserve"), RESERVE_BYTES)
+}
+
+/// Where pictures lie: as configured, or in the data directory.
+pub(crate) fn photos(settings: &Settings, data: &DataDir) -> Result<Photos, Failed> {
+    let opened = match &settings.photos {
+        Some(PhotosUrl::Bucket(url)) => {
+            let text = |text: std::ffi::OsString| text.into_string().ok();
+            let all = std::env::vars_os();
+            Photos::in_bucket(
+                url,
+                all.filter_map(|(name, value)| Some((text(name)?, text(value)?))),
+            )
+        }
+        other => {
+            let folder = match other {
+                Some(PhotosUrl::Folder(folder)) => folder.clone(),
+                _ => subdirectory(data, "photos"),
+            };
+            make_folder(&folder)?;
+            Photos::in_folder(&folder)
+        }
+    };
+    opened.map_err(|why| wrong("--photos", why))
 }
 
 /// A file of the map, checked.

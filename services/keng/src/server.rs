@@ -170,7 +170,13 @@ fn start(
 ) -> Result<Services, Failed> {
     let runs = |one: Service| service == Service::Up || service == one;
     let of = |one: Service| host.of_service(one.as_str());
-    let intake = runs(Service::Intake).then(|| intake::start(&of(Service::Intake)));
+    let intake = match runs(Service::Intake) {
+        true => {
+            let photos = open::photos(settings, &opened.data)?;
+            Some(intake::start_with_photos(&of(Service::Intake), photos))
+        }
+        false => None,
+    };
     if runs(Service::Alerting) {
         alerting::start(&of(Service::Alerting));
     }
@@ -279,6 +285,8 @@ async fn try_directory(host: &Host, groups: Vec<GroupEntry>) -> Result<(), Clerk
     let actor = actor::service("keng");
     let now = host.clock.now();
     host.clerk.adopt_map(actor.clone(), &host.map, now).await?;
+    // Two processes may start at once: one makes it.
+    host.clerk.make_link_key(actor.clone(), now).await?;
     let recorded = host.clerk.import_groups(actor, groups, now).await?;
     if recorded > 0 {
         tracing::info!(recorded, "groups recorded");

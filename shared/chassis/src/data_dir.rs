@@ -125,6 +125,20 @@ impl DataDir {
     }
 }
 
+/// Makes a folder (mode 0700) with those above it, if it is not there; it is there after a power
+/// cut. Blocks for a moment.
+///
+/// # Errors
+/// Where it cannot be made, or is no folder.
+pub fn make_folder(path: &Path) -> Result<(), ConfigError> {
+    let made = DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(path)
+        .and_then(|()| path.parent().map_or(Ok(()), durable_file::sync_dir));
+    made.map_err(|source| ConfigError::Unusable { path: path.to_owned(), source })
+}
+
 fn hold(path: &Path) -> Result<File, ConfigError> {
     let file = path.join(LOCK_FILE);
     let unusable = |source| ConfigError::Unusable { path: file.clone(), source };

@@ -290,7 +290,8 @@ impl projection::Project for Following {
         }
         self.cursor = Some(Cursor::on(recorded));
         let entity = recorded.key.entity.as_str();
-        let keep = ["officer-", "token-", "map"].iter().any(|kind| entity.starts_with(kind));
+        let keep =
+            ["officer-", "token-", "channel-", "map"].iter().any(|kind| entity.starts_with(kind));
         self.kept.saw(recorded, keep);
         if keep {
             // A token that was made or revoked stays so, whatever is killed next.

@@ -63,6 +63,10 @@ pub struct ServerOptions {
     /// Tài khoản ở các nhà cung cấp / Accounts with providers of channels (TOML)
     #[arg(long, env = "KENG_CHANNELS", value_name = "FILE")]
     pub channels: Option<PathBuf>,
+    /// Nơi cất ảnh / Where pictures lie: file:///DIR or s3://BUCKET/PREFIX, with the usual AWS_
+    /// variables; the same for every process [default: photos in the data directory]
+    #[arg(long, env = "KENG_PHOTOS", value_name = "URL")]
+    pub photos: Option<PhotosUrl>,
     /// Tệp cấu hình / Configuration file (TOML)
     #[arg(long, env = "KENG_CONFIG", value_name = "FILE")]
     pub config: Option<PathBuf>,
@@ -100,6 +104,7 @@ struct ConfigFile {
     policy: Option<PathBuf>,
     corridors: Option<PathBuf>,
     channels: Option<PathBuf>,
+    photos: Option<PhotosUrl>,
     allow_private_targets: Option<bool>,
     nats_replicas: Option<u8>,
     public_url: Option<WebUrl>,
@@ -171,6 +176,8 @@ pub struct Settings {
     pub corridors: Option<PathBuf>,
     /// Accounts with providers; `None` means that only webhooks are set up.
     pub channels: Option<PathBuf>,
+    /// Where pictures lie; `None` means a folder of the data directory.
+    pub photos: Option<PhotosUrl>,
     /// Webhooks may go to loopback and private addresses.
     pub allow_private_targets: bool,
     /// Servers that keep each stream.
@@ -227,6 +234,7 @@ impl ServerOptions {
             policy: self.policy.or(file.policy),
             corridors: self.corridors.or(file.corridors),
             channels: self.channels.or(file.channels),
+            photos: self.photos.or(file.photos),
             allow_private_targets: self
                 .allow_private_targets
                 .or(file.allow_private_targets)
@@ -284,6 +292,16 @@ pub struct MonitorUrl(String);
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WebUrl(String);
 
+/// Where pictures lie: a folder, or a bucket and the beginning of names in it. It never holds a
+/// login.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PhotosUrl {
+    /// An absolute path.
+    Folder(PathBuf),
+    /// `s3://BUCKET` or `s3://BUCKET/PREFIX`, without a slash at its end.
+    Bucket(String),
+}
+
 /// What cannot be an address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("không phải địa chỉ {0} / not an address {0}")]
@@ -335,6 +353,24 @@ impl FromStr for MonitorUrl {
         let fits = text.split(',').all(is_monitor);
         fits.then(|| Self(text.trim_end_matches('/').to_owned()))
             .ok_or(NotAnAddress("http://HOST:PORT"))
+    }
+}
+
+impl FromStr for PhotosUrl {
+    type Err = NotAnAddress;
+    fn from_str(text: &str) -> Result<Self, NotAnAddress> {
+        let is_bucket = |rest: &str| {
+            leads_to_host(rest) && !rest.contains(['@', '?', '#', ':']) && !rest.contains("..")
+        };
+        match text.split_once("://") {
+            Some(("file", path)) if path.len() > 1 && path.starts_with('/') => {
+                Ok(Self::Folder(path.into()))
+            }
+            Some(("s3", rest)) if is_bucket(rest) => {
+                Ok(Self::Bucket(text.trim_end_matches('/').to_owned()))
+            }
+            _ => Err(NotAnAddress("file:///DIR, s3://BUCKET/PREFIX")),
+        }
     }
 }
 
@@ -420,3 +456,4 @@ macro_rules! from_text {
 from_text!(NatsUrl);
 from_text!(MonitorUrl);
 from_text!(WebUrl);
+from_text!(PhotosUrl);

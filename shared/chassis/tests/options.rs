@@ -8,7 +8,7 @@
 
 use std::{env, fs, path::Path, process::Command};
 
-use chassis::{ConfigError, ExitCode, Kind, ServerOptions, Service, Settings};
+use chassis::{ConfigError, ExitCode, Kind, PhotosUrl, ServerOptions, Service, Settings};
 use clap::Parser;
 
 #[derive(Debug, Parser)]
@@ -120,6 +120,33 @@ fn what_makes_no_sense_is_refused_by_name() {
         assert_eq!(ExitCode::of_usage(&parse(&[wrong]).unwrap_err()), 64, "{wrong}");
     }
     assert_eq!(ExitCode::of_usage(&parse(&["--help"]).unwrap_err()), 0);
+}
+
+#[test]
+fn pictures_lie_in_a_folder_or_a_bucket() {
+    let of = |url: &str| resolve(&["--photos", url], Service::Up).unwrap().photos;
+    assert_eq!(resolve(&[], Service::Up).unwrap().photos, None);
+    assert_eq!(of("file:///var/p"), Some(PhotosUrl::Folder("/var/p".into())));
+    for (url, bucket) in [("s3://keng", "s3://keng"), ("s3://keng/a/b/", "s3://keng/a/b")] {
+        assert_eq!(of(url), Some(PhotosUrl::Bucket(bucket.to_owned())));
+    }
+    for wrong in [
+        "",
+        "photos",
+        "file://photos",
+        "file:///",
+        "s3://",
+        "s3:///a",
+        "s3://key:secret@keng",
+        "s3://keng/../other",
+        "s3://keng?x=1",
+        "https://keng.s3.example.vn",
+    ] {
+        assert!(parse(&["--photos", wrong]).is_err(), "{wrong}");
+    }
+    let (_dir, file) = config("photos = 's3://keng'\n");
+    let of_file = resolve(&["--config", &file], Service::Up).unwrap().photos;
+    assert_eq!(of_file, Some(PhotosUrl::Bucket("s3://keng".to_owned())));
 }
 
 /// Where this is set, the test below is the process that reads its variables.

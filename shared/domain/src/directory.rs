@@ -1,14 +1,14 @@
 //! The directory's entries: officers, groups, tokens, and the map in force.
 //!
-//! Officers' addresses, rosters too. Each is an entity of its own, and all are decided alike: what
-//! is recorded already is already true.
+//! Officers' addresses, rosters, the key of links and the switches of channels too. Each is an
+//! entity of its own, and all are decided alike: what is recorded already is already true.
 
 use std::sync::Arc;
 
 use crate::{
     dated::Validity,
     decider::{Decider, Refusal},
-    ids::{ChannelId, GroupId, Home, Millis, OfficerId, RecordId},
+    ids::{ChannelId, GroupId, Home, Millis, OfficerId, RecordId, SwitchId},
     maps::MapFacts,
     rights::Standing,
     roster::Duty,
@@ -135,6 +135,18 @@ pub enum DirectoryCommand {
     },
     /// Set who is asked at a place.
     RecordRoster(RosterFacts),
+    /// Make the key by which links are signed, where there is none.
+    MakeLinkKey {
+        /// The command whose sealed part holds the key.
+        content: RecordId,
+    },
+    /// Stop all that would leave at this switch, or let it go on.
+    SwitchChannel {
+        /// Which.
+        switch: SwitchId,
+        /// Whether it is stopped from now on.
+        stopped: bool,
+    },
 }
 
 /// What is recorded of the directory.
@@ -172,6 +184,18 @@ pub enum DirectoryEvent {
     },
     /// Who is asked at a place is set.
     RosterRecorded(RosterFacts),
+    /// Links are signed by this key.
+    LinkKeyMade {
+        /// The command whose sealed part holds the key.
+        content: RecordId,
+    },
+    /// A type of channel or an account is stopped, or goes on.
+    ChannelSwitched {
+        /// Which.
+        switch: SwitchId,
+        /// Whether it is stopped from now on.
+        stopped: bool,
+    },
 }
 
 /// Why something is refused.
@@ -215,6 +239,13 @@ pub enum Entry {
     Contact(RecordId),
     /// Who is asked at a place.
     Roster(RosterFacts),
+    /// The key of links, and which command holds it.
+    LinkKey(RecordId),
+    /// A switch of channels.
+    Channel {
+        /// Whether nothing leaves.
+        stopped: bool,
+    },
 }
 
 impl Decider for Entry {
@@ -266,6 +297,14 @@ impl Decider for Entry {
             (DirectoryCommand::RecordRoster(facts), _) => {
                 vec![DirectoryEvent::RosterRecorded(facts.clone())]
             }
+            // Two processes may ask at once: a second key would spoil the links of the first.
+            (DirectoryCommand::MakeLinkKey { .. }, Self::LinkKey(_)) => vec![],
+            (DirectoryCommand::MakeLinkKey { content }, _) => {
+                vec![DirectoryEvent::LinkKeyMade { content: *content }]
+            }
+            (DirectoryCommand::SwitchChannel { switch, stopped }, before) => {
+                switch_channel(before, switch, *stopped)
+            }
         })
     }
 
@@ -278,6 +317,8 @@ impl Decider for Entry {
             DirectoryEvent::MapAdopted { map, .. } => Self::Map(map.clone()),
             DirectoryEvent::ContactRecorded { content, .. } => Self::Contact(*content),
             DirectoryEvent::RosterRecorded(facts) => Self::Roster(facts.clone()),
+            DirectoryEvent::LinkKeyMade { content } => Self::LinkKey(*content),
+            DirectoryEvent::ChannelSwitched { stopped, .. } => Self::Channel { stopped: *stopped },
         }
     }
 }
@@ -293,6 +334,15 @@ fn adopt_map(before: &MapFacts, map: &MapFacts) -> Result<Vec<DirectoryEvent>, N
     }
     let ends = (!is_same).then(|| before.name());
     Ok(vec![DirectoryEvent::MapAdopted { map: map.clone(), ends }])
+}
+
+/// What was never stopped goes on.
+fn switch_channel(before: &Entry, switch: &SwitchId, stopped: bool) -> Vec<DirectoryEvent> {
+    let was_stopped = matches!(before, Entry::Channel { stopped: true });
+    if was_stopped == stopped {
+        return vec![];
+    }
+    vec![DirectoryEvent::ChannelSwitched { switch: switch.clone(), stopped }]
 }
 
 #[cfg(test)]
@@ -347,6 +397,30 @@ mod tests {
         check(std::slice::from_ref(&token), &revoke, Ok(1));
         check(&[token.clone(), revoke.clone()], &revoke, Ok(0));
         check(&[], &revoke, Err(NotRecorded::NoSuchToken));
+    }
+
+    #[test]
+    fn a_key_of_links_is_made_once() {
+        let make =
+            |content| DirectoryCommand::MakeLinkKey { content: RecordId::of_purpose(content) };
+        check(&[], &make("a"), Ok(1));
+        check(&[make("a")], &make("a"), Ok(0));
+        check(&[make("a")], &make("b"), Ok(0));
+    }
+
+    #[test]
+    fn a_channel_is_stopped_and_goes_on() {
+        let switch = |stopped| DirectoryCommand::SwitchChannel {
+            switch: "account:oa".parse().unwrap(),
+            stopped,
+        };
+        let (stop, go_on) = (switch(true), switch(false));
+        check(&[], &go_on, Ok(0));
+        check(&[], &stop, Ok(1));
+        check(std::slice::from_ref(&stop), &stop, Ok(0));
+        check(std::slice::from_ref(&stop), &go_on, Ok(1));
+        check(&[stop.clone(), go_on.clone()], &go_on, Ok(0));
+        check(&[stop.clone(), go_on], &stop, Ok(1));
     }
 
     #[test]

@@ -165,6 +165,16 @@ impl EntityName {
     pub fn token(id: &str) -> Self {
         Self(format!("token-{id}"))
     }
+    /// `link-key`: the key by which links are signed.
+    #[must_use]
+    pub fn link_key() -> Self {
+        Self("link-key".to_owned())
+    }
+    /// `channel-<switch>`: whether a type of channel or an account is stopped.
+    #[must_use]
+    pub fn channel(switch: &SwitchId) -> Self {
+        Self(format!("channel-{switch}"))
+    }
     /// `map`: which map is in force.
     #[must_use]
     pub fn map() -> Self {
@@ -328,6 +338,11 @@ pub struct GroupId(Arc<str>);
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ChannelId(Arc<str>);
 
+/// What is stopped at one switch: a type of channel, as `sms`, or `account:` and the name of an
+/// account. 1 to 64 characters of `A–Z a–z 0–9 - _ :`.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SwitchId(Arc<str>);
+
 /// The version of a map, as its file names it: 1 to 32 characters of `A–Z a–z 0–9 - _ :`, as
 /// `2025-07-01`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -360,6 +375,7 @@ macro_rules! names {
 names!(OfficerId, 64, "an officer's id (1 to 64 of A-Z a-z 0-9 - _ :)");
 names!(GroupId, 64, "a group's id (1 to 64 of A-Z a-z 0-9 - _ :)");
 names!(ChannelId, 32, "a channel's id (1 to 32 of A-Z a-z 0-9 - _ :)");
+names!(SwitchId, 64, "a switch of channels (1 to 64 of A-Z a-z 0-9 - _ :)");
 names!(MapVersion, 32, "a map's version (1 to 32 of A-Z a-z 0-9 - _ :)");
 
 #[cfg(test)]

@@ -387,10 +387,37 @@ fn what_happens_between_raise_and_end_is_told() {
 }
 
 #[test]
-fn every_command_and_every_event_of_an_alert_has_words() {
+fn what_people_do_about_deliveries_is_told() {
+    for (event, words) in [
+        (
+            Event::PostAttested(v1::PostAttested {
+                target: Some(v1::Target {
+                    group: "g-1".to_owned(),
+                    channel: "zalo".to_owned(),
+                    ..v1::Target::default()
+                }),
+                revision: 3,
+            }),
+            "đã đăng tay / posted by hand: g-1 zalo, bản / revision 3",
+        ),
+        (
+            Event::ChannelSwitched(v1::ChannelSwitched {
+                channel: "sms".to_owned(),
+                stopped: true,
+            }),
+            "đã bật tắt kênh gửi / switched a channel: sms: dừng / stopped",
+        ),
+    ] {
+        assert_eq!(said(event), words);
+    }
+}
+
+#[test]
+fn every_command_and_every_event_of_an_alert_and_its_deliveries_has_words() {
     for (message, oneof) in [("Command", "body"), ("Event", "event")] {
         let names = json::names_in(message, oneof);
-        let of_alert = names.iter().filter(|name| name.contains("Alert"));
+        let kinds = ["Alert", "Deliver", "Attempts", "Post", "LinkKey", "Channel"];
+        let of_alert = names.iter().filter(|name| kinds.iter().any(|kind| name.contains(kind)));
         let without: Vec<_> = of_alert.filter(|name| !text::has_words(name)).collect();
         assert_eq!(without, Vec::<&String>::new());
         assert!(names.len() > 10, "{names:?}");

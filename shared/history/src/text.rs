@@ -53,6 +53,12 @@ const WORDS: &[(&str, &str)] = &[
     ("AdoptMap", "dùng bản đồ / adopt a map"),
     ("RecordContact", "ghi cách liên hệ cán bộ / record how an officer is reached"),
     ("RecordRoster", "ghi đầu mối và lịch trực / record contacts and duty"),
+    ("MakeLinkKey", "tạo khóa ký liên kết / make the key of links"),
+    ("SwitchChannel", "bật tắt kênh gửi / switch a channel"),
+    ("AttestPosted", "báo đã đăng tay / says that it was posted by hand"),
+    ("RequeueDelivery", "xin gửi lại / asks to try a delivery again"),
+    ("LinkKeyMade", "đã tạo khóa ký liên kết / made the key of links"),
+    ("ChannelSwitched", "đã bật tắt kênh gửi / switched a channel"),
     ("AdoptDirectory", "dùng bản danh bạ / adopt a version of the directory"),
     ("MapAdopted", "đã dùng bản đồ / adopted a map"),
     ("ContactRecorded", "đã ghi cách liên hệ / recorded how an officer is reached"),
@@ -101,6 +107,9 @@ const WORDS: &[(&str, &str)] = &[
     ("FreezeLifted", "đã mở khóa / lifted"),
     ("FreezeEnded", "đã hết hạn khóa / the freeze has ended"),
     ("DeliveriesPlanned", "định gửi / to be sent"),
+    ("AttemptsBegun", "bắt đầu gửi / attempts begun"),
+    ("PostAttested", "đã đăng tay / posted by hand"),
+    ("DeliveryRequeued", "đưa vào gửi lại / to be tried again"),
     ("LeaseTaken", "nhận việc gửi / sending taken over"),
     ("DeliveriesStopped", "ngừng gửi / sending stopped"),
     ("ReceiptsRecorded", "kết quả gửi / results"),
@@ -166,6 +175,9 @@ fn detail(line: &Line, has_words: bool) -> String {
         "ProposeMatch" | "MatchProposed" => proposal(data),
         "AdoptMap" | "MapAdopted" => map(data),
         "DeliveriesStopped" => text("reason").to_owned(),
+        "SwitchChannel" | "ChannelSwitched" => switched(data),
+        "AttestPosted" | "RequeueDelivery" | "PostAttested" | "DeliveryRequeued" => target(data),
+        "AttemptsBegun" => format!("{} kênh / channels", list(data, "attempts").len()),
         "Refused" => [text("code"), text("field")].join(" ").trim_end().to_owned(),
         _ if has_words => String::new(),
         _ => data.to_string().chars().take(DATA_CHARS_MAX).collect(),
@@ -185,6 +197,22 @@ fn clock(data: &Value, field: &str) -> String {
 fn zoned(at: Millis) -> Zoned {
     let zone = Offset::from_hours(OFFSET_H).map_or(TimeZone::UTC, TimeZone::fixed);
     timestamp(at).to_zoned(zone)
+}
+
+/// Which switch, and how it stands.
+fn switched(data: &Value) -> String {
+    let stopped = data.get("stopped").and_then(Value::as_bool).unwrap_or_default();
+    let word = if stopped { "dừng / stopped" } else { "chạy / goes on" };
+    let channel = data.get("channel").and_then(Value::as_str).unwrap_or_default();
+    format!("{channel}: {word}")
+}
+
+/// A channel of a group, and the revision that it is told.
+fn target(data: &Value) -> String {
+    let of = |name: &str| data.pointer(&format!("/target/{name}")).and_then(Value::as_str);
+    let (group, channel) = (of("group").unwrap_or_default(), of("channel").unwrap_or_default());
+    let revision = data.get("revision").and_then(Value::as_u64).unwrap_or_default();
+    format!("{group} {channel}, bản / revision {revision}")
 }
 
 /// How many groups are over, and how often the one that is told most often was told.

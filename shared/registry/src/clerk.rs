@@ -3,6 +3,7 @@
 //! The process that takes such a command also decides it, so that it works at once there. Were
 //! it killed in between, alerting, which follows every command, would decide it.
 
+mod links;
 mod officers;
 
 use std::{sync::Arc, time::Duration};
@@ -345,8 +346,8 @@ fn ask<D: Spoken>(
     command: &v1::Command,
     now: Millis,
 ) -> Result<Ask<D::Command>, wire::NotDecodable> {
-    // The commit of a group or a contact carries the sealed part too, so that a directory needs one
-    // look-up.
+    // The commit of a group, a contact or the link key carries the sealed part too, so that a
+    // directory needs one look-up.
     let sealing = sealed.map(|sealed| wire::seal::Sealing {
         sealed: sealed.clone(),
         commitment: command.commitment.clone(),

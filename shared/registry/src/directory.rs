@@ -1,7 +1,7 @@
 //! The directory: groups, officers, rosters, tokens and the map in force, folded from the log.
 //!
 //! A projection: it decides nothing, and is rebuilt from the log at every start. Sealed parts
-//! (names, addresses, secrets) stand in memory only.
+//! (names, addresses, secrets, the key of links) stand in memory only.
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
@@ -12,7 +12,7 @@ use bytes::Bytes;
 use domain::{
     dated::{Adopted, Versions},
     directory::{ChannelUse, DirectoryEvent, Entry, GroupFacts, TokenFacts},
-    ids::{CommuneCode, EntityName, GroupId, Millis, OfficerId, ProvinceCode},
+    ids::{CommuneCode, EntityName, GroupId, Millis, OfficerId, ProvinceCode, SwitchId},
     maps::{MapFacts, Maps},
     roster::Rosters,
 };
@@ -23,7 +23,7 @@ use wire::{
     v1::{Commit, ContactText, GroupText, commit::Outcome, event::Event, sealed_content::Content},
 };
 
-use crate::{drills::Drills, group::Group, staff::Staff, token::Token};
+use crate::{drills::Drills, group::Group, link_key::LinkKey, staff::Staff, token::Token};
 
 /// How deep a recovered commit may itself stand in a recovered commit.
 const RECOVERED_DEPTH_MAX: usize = 8;
@@ -60,6 +60,9 @@ pub struct Directory {
     maps: Maps,
     staff: Staff,
     drills: Drills,
+    link_key: Option<LinkKey>,
+    /// The switches at which nothing leaves.
+    stopped: BTreeSet<SwitchId>,
     versions: HashMap<EntityName, u64>,
     held: BTreeSet<EntityName>,
 }
@@ -181,6 +184,28 @@ impl Directory {
         &self.drills
     }
 
+    /// The key by which links are signed; `None` where none was made, or it is not here.
+    #[must_use]
+    pub fn link_key(&self) -> Option<&LinkKey> {
+        self.link_key.as_ref()
+    }
+
+    /// Whether nothing may leave on this type of channel, or through this account; empty where the
+    /// channel needs none.
+    #[must_use]
+    pub fn is_stopped(&self, channel_type: &str, account: &str) -> bool {
+        if self.stopped.is_empty() {
+            return false;
+        }
+        let is_off = |switch: &str| self.stopped.iter().any(|stopped| stopped.as_str() == switch);
+        is_off(channel_type) || (!account.is_empty() && is_off(&format!("account:{account}")))
+    }
+
+    /// The switches at which nothing leaves, sorted.
+    pub fn stopped(&self) -> impl ExactSizeIterator<Item = &SwitchId> {
+        self.stopped.iter()
+    }
+
     /// How many commits of this entity were taken in; 0 where it has none.
     #[must_use]
     pub fn version(&self, entity: &EntityName) -> u64 {
@@ -232,6 +257,19 @@ impl Directory {
                     self.maps.adopt(&map);
                 }
             }
+            // The first that was made stays, whatever comes back later.
+            DirectoryEvent::LinkKeyMade { .. } => {
+                let made = text.and_then(Text::of_link_key);
+                self.link_key = self.link_key.take().or(made);
+            }
+            // In the log's order, recovered ones too, as the decider has it.
+            DirectoryEvent::ChannelSwitched { switch, stopped } => {
+                if stopped {
+                    self.stopped.insert(switch);
+                } else {
+                    self.stopped.remove(&switch);
+                }
+            }
         }
     }
 
@@ -271,8 +309,8 @@ fn falls_back(group: &Group) -> bool {
 
 fn is_of_directory(entity: &EntityName) -> bool {
     let name = entity.as_str();
-    let kinds = ["group-", "officer-", "token-", "contact-", "roster-"];
-    [EntityName::map(), EntityName::directory()].contains(entity)
+    let kinds = ["group-", "officer-", "token-", "contact-", "roster-", "channel-"];
+    [EntityName::map(), EntityName::directory(), EntityName::link_key()].contains(entity)
         || kinds.iter().any(|kind| name.starts_with(kind))
 }
 
@@ -291,6 +329,7 @@ enum Said {
 enum Text {
     Group(GroupText),
     Contact(ContactText),
+    LinkKey(LinkKey),
 }
 
 impl Text {
@@ -300,6 +339,10 @@ impl Text {
 
     fn of_contact(self) -> Option<ContactText> {
         if let Self::Contact(text) = self { Some(text) } else { None }
+    }
+
+    fn of_link_key(self) -> Option<LinkKey> {
+        if let Self::LinkKey(key) = self { Some(key) } else { None }
     }
 }
 
@@ -368,25 +411,36 @@ fn subject(said: &Said) -> EntityName {
         DirectoryEvent::MapAdopted { .. } => EntityName::map(),
         DirectoryEvent::ContactRecorded { facts, .. } => EntityName::contact(&facts.officer),
         DirectoryEvent::RosterRecorded(facts) => EntityName::roster(facts.place),
+        DirectoryEvent::LinkKeyMade { .. } => EntityName::link_key(),
+        DirectoryEvent::ChannelSwitched { switch, .. } => EntityName::channel(switch),
     }
 }
 
-/// The sealed part of a group's or a contact's commit; `None` where it is not here, or erased.
+/// The sealed part of a group's, a contact's or the link key's commit; `None` where it is not here,
+/// or erased.
 fn text_of(
     said: &Said,
     recorded: &Recorded,
     commitment: &[u8],
 ) -> Result<Option<Text>, NotDecodable> {
-    let wanted = match said {
-        Said::Entry(DirectoryEvent::GroupRecorded { .. }) => "a group's sealed content",
-        Said::Entry(DirectoryEvent::ContactRecorded { .. }) => "a contact's sealed content",
+    let Said::Entry(event) = said else { return Ok(None) };
+    let wanted = match event {
+        DirectoryEvent::GroupRecorded { .. } => "a group's sealed content",
+        DirectoryEvent::ContactRecorded { .. } => "a contact's sealed content",
+        DirectoryEvent::LinkKeyMade { .. } => "the link key's sealed content",
         _ => return Ok(None),
     };
-    let is_group = matches!(said, Said::Entry(DirectoryEvent::GroupRecorded { .. }));
     let Some(sealed) = recorded.seal.bytes() else { return Ok(None) };
-    match seal::open(sealed, commitment)?.content {
-        Some(Content::Group(text)) if is_group => Ok(Some(Text::Group(text))),
-        Some(Content::Contact(text)) if !is_group => Ok(Some(Text::Contact(text))),
-        _ => Err(NotDecodable(wanted)),
-    }
+    let text = match (event, seal::open(sealed, commitment)?.content) {
+        (DirectoryEvent::GroupRecorded { .. }, Some(Content::Group(text))) => Text::Group(text),
+        (DirectoryEvent::ContactRecorded { .. }, Some(Content::Contact(text))) => {
+            Text::Contact(text)
+        }
+        (DirectoryEvent::LinkKeyMade { .. }, Some(Content::LinkKey(text))) => {
+            let key = text.key.as_ref().try_into().map_err(|_| NotDecodable(wanted))?;
+            Text::LinkKey(LinkKey::of(key))
+        }
+        _ => return Err(NotDecodable(wanted)),
+    };
+    Ok(Some(text))
 }

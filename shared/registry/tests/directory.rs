@@ -13,9 +13,9 @@ use registry::{Directory, GroupEntry, Map, SharedDirectory, groups::parse_groups
 use wire::{
     seal::{Sealing, seal},
     v1::{
-        AlreadyTrue, Commit, Event, Events, GroupRecorded, MapAdopted, OfficerRecorded, Recovered,
-        Role, SealedContent, TokenFacts, TokenMade, TokenRevoked, commit::Outcome,
-        event::Event as Fact, sealed_content::Content,
+        AlreadyTrue, ChannelSwitched, Commit, Event, Events, GroupRecorded, LinkKey, LinkKeyMade,
+        MapAdopted, OfficerRecorded, Recovered, Role, SealedContent, TokenFacts, TokenMade,
+        TokenRevoked, commit::Outcome, event::Event as Fact, sealed_content::Content,
     },
 };
 
@@ -102,6 +102,51 @@ fn groups_stand_under_their_commune_or_province() {
     assert_eq!(ids(directory.groups_of(da_teh)), ["b"]);
     assert_eq!(ids(directory.groups_of(my_duc)), ["a"]);
     assert_eq!(directory.groups().len(), 3);
+}
+
+fn key_commit(key: &[u8], version: u64) -> Recorded {
+    let content = Some(Content::LinkKey(LinkKey { key: key.to_vec().into() }));
+    let content = SealedContent { request_sha256: Bytes::new(), content };
+    let Sealing { sealed, commitment } = seal(&content, [7; 32]);
+    let made = Fact::LinkKeyMade(LinkKeyMade { content: vec![0; 16].into() });
+    let commit = Commit { outcome: Some(events(vec![made])), commitment, ..Commit::default() };
+    record(&EntityName::link_key(), version, commit.encode_to_vec(), Seal::Here(sealed))
+}
+
+#[test]
+fn the_first_key_of_links_stays() {
+    let mut directory = Directory::default();
+    assert!(directory.link_key().is_none());
+    directory.apply(&key_commit(&[1; 32], 1)).unwrap();
+    let lost = key_commit(&[2; 32], 1);
+    directory.apply(&recovered(&EntityName::link_key(), 2, &lost)).unwrap();
+    let key = directory.link_key().unwrap();
+    assert_eq!(key.reveal(), &[1; 32]);
+    assert_eq!(format!("{key:?}"), "LinkKey(…)");
+    // A key of another length is none that this program can read.
+    assert!(Directory::default().apply(&key_commit(&[1; 31], 1)).is_err());
+}
+
+#[test]
+fn a_switch_stops_a_type_or_an_account() {
+    let mut directory = Directory::default();
+    let mut switch = |channel: &str, version, stopped| {
+        let entity = EntityName::channel(&channel.parse().unwrap());
+        let channel = channel.to_owned();
+        let fact = Fact::ChannelSwitched(ChannelSwitched { channel, stopped });
+        directory.apply(&commit(&entity, version, fact)).unwrap();
+        ["sms", "zalo-oa"].map(|of| directory.is_stopped(of, "oa"))
+    };
+    assert_eq!(switch("sms", 1, true), [true, false]);
+    assert_eq!(switch("account:oa", 1, true), [true, true]);
+    assert_eq!(switch("sms", 2, false), [true, true]);
+    assert_eq!(switch("account:oa", 2, false), [false, false]);
+    assert_eq!(directory.stopped().len(), 0);
+    // A switch under the name of another.
+    let entity = EntityName::channel(&"led".parse().unwrap());
+    let other = ChannelSwitched { channel: "sms".to_owned(), stopped: true };
+    directory.apply(&commit(&entity, 1, Fact::ChannelSwitched(other))).unwrap_err();
+    assert!(!directory.is_stopped("sms", "") && !directory.is_stopped("led", ""));
 }
 
 #[test]

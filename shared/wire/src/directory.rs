@@ -5,7 +5,7 @@ use domain::{
     directory::{
         ChannelFacts, ChannelUse, DirectoryCommand, DirectoryEvent, Entry, GroupFacts, TokenFacts,
     },
-    ids::Home,
+    ids::{Home, SwitchId},
     maps::MapFacts,
 };
 
@@ -144,6 +144,10 @@ fn adopted_recalled(adopted: &v1::MapAdopted) -> Result<DirectoryEvent, NotDecod
     Ok(DirectoryEvent::MapAdopted { map, ends: (!ends.is_empty()).then(|| ends.into()) })
 }
 
+fn switch(channel: &str) -> Result<SwitchId, NotDecodable> {
+    channel.parse().map_err(|_| NotDecodable("a switch of channels"))
+}
+
 impl Spoken for Entry {
     fn hear(command: &v1::Command) -> Result<DirectoryCommand, NotDecodable> {
         Ok(match command.body.as_ref() {
@@ -167,6 +171,12 @@ impl Spoken for Entry {
             },
             Some(Body::RecordRoster(record)) => {
                 DirectoryCommand::RecordRoster(roster_recalled(record.facts.as_ref())?)
+            }
+            Some(Body::MakeLinkKey(v1::MakeLinkKey {})) => {
+                DirectoryCommand::MakeLinkKey { content: record_id(&command.id)? }
+            }
+            Some(Body::SwitchChannel(v1::SwitchChannel { channel, stopped })) => {
+                DirectoryCommand::SwitchChannel { switch: switch(channel)?, stopped: *stopped }
             }
             _ => return Err(NotDecodable("a command to the directory")),
         })
@@ -197,6 +207,13 @@ impl Spoken for Entry {
             DirectoryEvent::RosterRecorded(facts) => {
                 Event::RosterRecorded(v1::RosterRecorded { facts: Some(roster_said(facts)) })
             }
+            DirectoryEvent::LinkKeyMade { content } => {
+                Event::LinkKeyMade(v1::LinkKeyMade { content: id_bytes(content.0) })
+            }
+            DirectoryEvent::ChannelSwitched { switch, stopped } => {
+                let (channel, stopped) = (switch.to_string(), *stopped);
+                Event::ChannelSwitched(v1::ChannelSwitched { channel, stopped })
+            }
         }
     }
 
@@ -221,6 +238,12 @@ impl Spoken for Entry {
             Event::RosterRecorded(recorded) => {
                 DirectoryEvent::RosterRecorded(roster_recalled(recorded.facts.as_ref())?)
             }
+            Event::LinkKeyMade(made) => {
+                DirectoryEvent::LinkKeyMade { content: record_id(&made.content)? }
+            }
+            Event::ChannelSwitched(v1::ChannelSwitched { channel, stopped }) => {
+                DirectoryEvent::ChannelSwitched { switch: switch(channel)?, stopped: *stopped }
+            }
             _ => return Err(NotDecodable("an event of the directory")),
         })
     }
@@ -244,6 +267,29 @@ mod tests {
             let adopted = DirectoryEvent::MapAdopted { map, ends };
             assert_eq!(Entry::recall(&Entry::say(&adopted)), Ok(adopted));
         }
+    }
+
+    #[test]
+    fn a_key_of_links_and_a_switch_come_back_as_they_were_said() {
+        let content = domain::ids::RecordId::of_purpose("key");
+        let switch: SwitchId = "account:oa".parse().unwrap();
+        let said = DirectoryEvent::ChannelSwitched { switch: switch.clone(), stopped: true };
+        for event in [said, DirectoryEvent::LinkKeyMade { content }] {
+            assert_eq!(Entry::recall(&Entry::say(&event)), Ok(event));
+        }
+        let hear = |body| {
+            let id = id_bytes(content.0);
+            Entry::hear(&v1::Command { id, body: Some(body), ..v1::Command::default() })
+        };
+        let make = hear(Body::MakeLinkKey(v1::MakeLinkKey {}));
+        assert_eq!(make, Ok(DirectoryCommand::MakeLinkKey { content }));
+        let stop = |channel: &str| {
+            let channel = channel.to_owned();
+            hear(Body::SwitchChannel(v1::SwitchChannel { channel, stopped: true }))
+        };
+        let stopped = Ok(DirectoryCommand::SwitchChannel { switch, stopped: true });
+        assert_eq!(stop("account:oa"), stopped);
+        assert!(stop("").is_err() && stop("a b").is_err());
     }
 
     #[test]

@@ -6,7 +6,10 @@ use std::sync::Arc;
 use anyhow::{Context, Result, ensure};
 use axum::Router;
 use chassis::{Host, drain::Drained, problem::with_fallbacks};
+use photos::Photos;
+use registry::LinkKey;
 use tokio::time::timeout;
+use wire::actor;
 
 use crate::{
     link::Link,
@@ -55,6 +58,21 @@ impl Instance {
     /// Starts intake in it, and answers with its routes.
     pub fn intake(&self) -> Router {
         with_fallbacks(intake::router(intake::start(&self.host)))
+    }
+
+    /// As [`Self::intake`], with pictures in this store.
+    pub fn intake_with_photos(&self, photos: Photos) -> Router {
+        with_fallbacks(intake::router(intake::start_with_photos(&self.host, photos)))
+    }
+
+    /// The key by which links are signed, made where there is none.
+    ///
+    /// # Errors
+    /// It could not be made.
+    pub async fn link_key(&self) -> Result<LinkKey> {
+        let by = actor::service("acceptance");
+        self.host.clerk.make_link_key(by, self.host.clock.now()).await?;
+        self.host.directory.read().link_key().cloned().context("no key of links")
     }
 
     /// Waits until its read models have read the log; until those of these names have, where

@@ -13,7 +13,7 @@ const ORDER: [&[&str]; 10] = [
     &["domain", "merkle", "journal", "stand-ins"],
     &["wire"],
     &["event-log"],
-    &["registry", "history", "rendering"],
+    &["registry", "history", "rendering", "photos"],
     &["event-log-embedded", "event-log-nats", "local-state"],
     &["chassis"],
     &["intake", "alerting", "fan-out", "audit"],

@@ -17,6 +17,7 @@ mod hung;
 mod idempotency;
 mod leases;
 mod matches;
+mod photos;
 mod policies;
 mod preflight;
 mod reach;

@@ -1,0 +1,178 @@
+//! The routes of pictures: sent by officers, seen with a token or a signed link that ends.
+//!
+//! No key is asked for: the id is made of the content, so that a repeat has the effect of one.
+
+use std::time::Duration;
+
+use axum::{
+    Json, Router,
+    body::{Body, Bytes},
+    extract::{
+        Path, Query, State,
+        rejection::{PathRejection, QueryRejection},
+    },
+    http::{HeaderMap, HeaderValue, StatusCode, header},
+    response::{IntoResponse, Response},
+    routing::{get, post},
+};
+use chassis::{
+    Problem,
+    auth::{Caller, NotKnown, forbidden},
+    links::{BadLink, photo_purpose, verify},
+};
+use photos::{PhotoId, Size, UPLOAD_BYTES_MAX};
+use serde::Deserialize;
+use serde_json::json;
+use tokio::time::timeout;
+
+use crate::{
+    Intake,
+    form::{AROUND_BYTES_MAX, NoFile, file_in},
+    http::{App, invalid, read_up_to, wrong_query},
+    photos::{Pictures, no_photo, not_a_picture, not_stored},
+    refused::starting,
+    request::one_of,
+};
+
+/// The field of the form.
+const FIELD: &str = "photo";
+/// Ten megabytes by a bad line from a village; whoever is slower tries again.
+const UPLOAD_PATIENCE: Duration = Duration::from_secs(180);
+/// So long a place among the uploads is waited for.
+const PLACE_PATIENCE: Duration = Duration::from_secs(4);
+const RETRY_AFTER_S: u64 = 5;
+/// It never changes, but a link that has ended should soon open nothing.
+const CACHE: &str = "private, max-age=300";
+/// Whatever a browser makes of it, it runs nothing and calls nobody.
+const POLICY: &str = "default-src 'none'; sandbox";
+
+pub(crate) fn routes() -> Router<App> {
+    Router::new().route("/v1/photos", post(upload)).route("/v1/photos/{id}", get(photo))
+}
+
+async fn upload(
+    State(App(intake)): State<App>,
+    Caller(asker): Caller,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Response, Problem> {
+    if !asker.standing.reads_alerts() {
+        return Err(forbidden());
+    }
+    let pictures = pictures(&intake)?;
+    let form = {
+        let place = timeout(PLACE_PATIENCE, pictures.reading.acquire()).await;
+        let _place = place.map_err(|_| busy())?.map_err(|_| busy())?;
+        let read = read_up_to(body, UPLOAD_BYTES_MAX + AROUND_BYTES_MAX);
+        timeout(UPLOAD_PATIENCE, read).await.map_err(|_| too_slow())??.ok_or_else(too_large)?
+    };
+    let kind = headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
+    let file = file_in(kind.unwrap_or_default(), &form, FIELD).map_err(no_file)?;
+    if file.len() > UPLOAD_BYTES_MAX {
+        return Err(too_large());
+    }
+    let taken = intake.take_photo(&asker, pictures, form.slice(file)).await?;
+    let told = json!({
+        "id": taken.id.as_str(),
+        "width": taken.width,
+        "height": taken.height,
+        "bytes": taken.bytes,
+    });
+    Ok((StatusCode::CREATED, Json(told)).into_response())
+}
+
+/// Whoever was given a link may have had more put behind it on the way, as by a chat.
+#[derive(Deserialize)]
+struct PhotoQuery {
+    size: Option<String>,
+    sig: Option<String>,
+}
+
+async fn photo(
+    State(App(intake)): State<App>,
+    id: Result<Path<String>, PathRejection>,
+    query: Result<Query<PhotoQuery>, QueryRejection>,
+    caller: Result<Caller, NotKnown>,
+) -> Result<Response, Response> {
+    let Query(query) = query.map_err(|why| wrong_query(why).into_response())?;
+    let Path(id) = id.map_err(|_| no_photo().into_response())?;
+    let word = query.size.as_deref().unwrap_or(Size::Full.as_str());
+    match &query.sig {
+        Some(token) => is_signed(&intake, (&id, word), token).map_err(Problem::into_response)?,
+        None => {
+            let Caller(asker) = caller.map_err(NotKnown::into_response)?;
+            if !asker.standing.reads_alerts() {
+                return Err(forbidden().into_response());
+            }
+        }
+    }
+    read(&intake, &id, word).await.map(shown).map_err(Problem::into_response)
+}
+
+fn is_signed(intake: &Intake, (id, size): (&str, &str), token: &str) -> Result<(), Problem> {
+    let directory = intake.host.directory.read();
+    // While the directory is read, nobody can say that a link is no good.
+    let key = directory.link_key().ok_or_else(starting)?;
+    match verify(key, &photo_purpose(id, size), token, intake.host.clock.now()) {
+        Ok(_) => Ok(()),
+        Err(BadLink::Expired) => {
+            let detail = "Liên kết đã hết hạn. / The link has expired.";
+            Err(Problem::new(StatusCode::FORBIDDEN, "link-expired", detail))
+        }
+        Err(BadLink::Forged) => {
+            let detail = "Liên kết không đúng. / The link is not a good one.";
+            Err(Problem::new(StatusCode::FORBIDDEN, "link-not-good", detail))
+        }
+    }
+}
+
+async fn read(intake: &Intake, id: &str, word: &str) -> Result<Bytes, Problem> {
+    let sizes = Size::ALL.map(Size::as_str).join(", ");
+    let size = Size::of(word).ok_or_else(|| invalid("size", one_of(&sizes)))?;
+    // What is no id at all is as unknown as any other.
+    let id: PhotoId = id.parse().map_err(|_| no_photo())?;
+    let found = pictures(intake)?.store.read(&id, size).await.map_err(|_| not_stored())?;
+    found.ok_or_else(no_photo)
+}
+
+fn shown(jpeg: Bytes) -> Response {
+    let fixed = [
+        (header::CONTENT_TYPE, "image/jpeg"),
+        (header::CACHE_CONTROL, CACHE),
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (header::CONTENT_SECURITY_POLICY, POLICY),
+        (header::CONTENT_DISPOSITION, "inline"),
+        (header::REFERRER_POLICY, "no-referrer"),
+    ];
+    (fixed.map(|(name, value)| (name, HeaderValue::from_static(value))), jpeg).into_response()
+}
+
+/// An intake without a store serves no pictures.
+fn pictures(intake: &Intake) -> Result<&Pictures, Problem> {
+    intake.pictures.as_ref().ok_or_else(Problem::no_such_path)
+}
+
+fn no_file(why: NoFile) -> Problem {
+    let reason = match why {
+        NoFile::NotAForm => "phải gửi bằng multipart/form-data / must be sent as a form",
+        NoFile::NoField => "phải có đúng một ảnh / must be there, once",
+    };
+    not_a_picture(reason.to_owned())
+}
+
+fn too_large() -> Problem {
+    let detail = "Ảnh quá lớn (tối đa 10 MiB). / The picture is too large (10 MiB).";
+    let problem = Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too-large", detail);
+    problem.with_field(FIELD, "tối đa 10485760 byte / at most 10485760 bytes")
+}
+
+fn too_slow() -> Problem {
+    let detail = "Gửi ảnh quá chậm; hãy gửi ảnh nhỏ hơn. / \
+                  The picture came too slowly; send a smaller one.";
+    Problem::new(StatusCode::REQUEST_TIMEOUT, "too-slow", detail)
+}
+
+fn busy() -> Problem {
+    let detail = "Đang nhận nhiều ảnh; hãy thử lại. / Many pictures are coming in; try again.";
+    Problem::new(StatusCode::SERVICE_UNAVAILABLE, "busy", detail).with_retry_after(RETRY_AFTER_S)
+}

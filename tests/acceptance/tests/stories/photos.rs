@@ -1,0 +1,248 @@
+//! Pictures: an officer sends one, an alert names it, and it is seen with a token or a link.
+
+use acceptance::{
+    Instance, Person, Timeline,
+    maps::HOANG_THINH,
+    people::{ask, request},
+};
+use anyhow::{Result, ensure};
+use axum::{
+    Router,
+    body::{Body, to_bytes},
+    http::{Method, Request, StatusCode, header},
+};
+use base64::{Engine, prelude::BASE64_STANDARD};
+use chassis::links::{photo_url, sign};
+use domain::{ids::Millis, rights::Standing};
+use photos::{Photos, UPLOAD_BYTES_MAX};
+use serde_json::{Value, json};
+use support::Answer;
+use tower::ServiceExt;
+
+const HERE: &str = "15958";
+const BASE: &str = "https://keng.example.vn";
+/// A PNG of one pixel.
+const PIXEL: &str = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==";
+
+/// A process that has a store of pictures, beside the one that has none.
+struct Stage {
+    day: Timeline,
+    with_store: Instance,
+    routes: Router,
+}
+
+impl Stage {
+    async fn begin() -> Result<Self> {
+        let day = Timeline::on("2025-04-12", HOANG_THINH).await?;
+        let with_store = day.instance("photos");
+        let routes = with_store.intake_with_photos(Photos::in_memory());
+        with_store.has_read(&[]).await?;
+        Ok(Self { day, with_store, routes })
+    }
+
+    async fn upload(&self, person: &Person, picture: &[u8]) -> Result<Answer> {
+        let form = [
+            b"--x\r\nContent-Disposition: form-data; name=\"photo\"; filename=\"a.jpg\"\r\n\r\n",
+            picture,
+            b"\r\n--x--\r\n",
+        ];
+        let kind = "multipart/form-data; boundary=x";
+        let request =
+            request(person, Method::POST, "/v1/photos").header(header::CONTENT_TYPE, kind);
+        ask(&self.routes, request.body(form.concat().into())?).await
+    }
+
+    async fn raise(&self, person: &Person, alert: &Value, key: &str) -> Result<Answer> {
+        let request = request(person, Method::POST, "/v1/alerts").header("idempotency-key", key);
+        ask(&self.routes, request.body(alert.to_string().into())?).await
+    }
+
+    async fn get(&self, person: &Person, path: &str) -> Result<Answer> {
+        ask(&self.routes, request(person, Method::GET, path).body(Body::empty())?).await
+    }
+
+    /// Without a token, as whoever has the address alone.
+    async fn open(&self, url: &str) -> Result<(StatusCode, Vec<u8>)> {
+        let path = url.strip_prefix(BASE).unwrap_or(url);
+        let request = Request::builder().uri(path).body(Body::empty())?;
+        let answer = self.routes.clone().oneshot(request).await?;
+        let status = answer.status();
+        if status == StatusCode::OK {
+            for (name, value) in [
+                ("content-type", "image/jpeg"),
+                ("cache-control", "private, max-age=300"),
+                ("x-content-type-options", "nosniff"),
+                ("content-security-policy", "default-src 'none'; sandbox"),
+            ] {
+                let found = answer.headers().get(name).and_then(|value| value.to_str().ok());
+                ensure!(found == Some(value), "{name}: {found:?}");
+            }
+        }
+        Ok((status, to_bytes(answer.into_body(), UPLOAD_BYTES_MAX).await?.to_vec()))
+    }
+
+    async fn ends(self) -> Result<()> {
+        self.with_store.ends().await?;
+        self.day.ends().await
+    }
+}
+
+fn pixel() -> Result<Vec<u8>> {
+    Ok(BASE64_STANDARD.decode(PIXEL)?)
+}
+
+/// The answer says what is wrong with this field, and nothing else.
+fn is_about(answer: &Answer, field: &str) -> Result<()> {
+    let errors = answer.problem()?.errors;
+    ensure!(errors.len() == 1 && errors[0].0 == field, "{field}: {errors:?}");
+    Ok(())
+}
+
+fn alert(photos: &Value) -> Value {
+    json!({
+        "kind": "lost-child",
+        "status": "actual",
+        "commune": HERE,
+        "headline": "Tìm cháu bé 4 tuổi",
+        "last_seen": {"at": "2025-04-12T09:50:00+07:00", "lat": 19.8285, "lon": 105.8392},
+        "expires": "2025-04-12T20:00:00+07:00",
+        "reach": {"mode": "auto"},
+        "photos": photos,
+    })
+}
+
+#[tokio::test]
+async fn a_picture_is_sent_and_an_alert_names_it() -> Result<()> {
+    let stage = Stage::begin().await?;
+    stage.day.at("10:00").await?;
+    let officer = stage.day.officer("an", HERE).await?;
+    let taken = stage.upload(&officer, &pixel()?).await?.expect(201)?;
+    let id = taken.text_at("/id").to_owned();
+    ensure!(id.len() == 64 && (taken.at("/width"), taken.at("/height")) == (&json!(1), &json!(1)));
+    ensure!(taken.at("/bytes").as_u64().is_some_and(|bytes| bytes > 100));
+    // The same again is the same.
+    ensure!(stage.upload(&officer, &pixel()?).await?.expect(201)?.text_at("/id") == id);
+
+    // Only what is stored is named: by a raise, and by a change.
+    let unknown = "0".repeat(64);
+    for (place, wrong) in
+        [(0, json!([{"id": unknown}])), (1, json!([{"id": id}, {"id": "made-up"}]))]
+    {
+        let refused = stage.raise(&officer, &alert(&wrong), "wrong").await?.expect(400)?;
+        is_about(&refused, &format!("photos[{place}].id"))?;
+    }
+    let raised = stage.raise(&officer, &alert(&json!([{"id": id}])), "good").await?.expect(201)?;
+    let path = format!("/v1/alerts/{}/update", raised.text_at("/id"));
+    let update = async |key: &str, patch: Value| {
+        let request = request(&officer, Method::POST, &path).header("idempotency-key", key);
+        ask(&stage.routes, request.body(patch.to_string().into())?).await
+    };
+    let refused = update("a", json!({"photos": [{"id": id}, {"id": unknown}]})).await?;
+    is_about(&refused.expect(400)?, "photos[1].id")?;
+    update("b", json!({"headline": "Tìm cháu bé 4 tuổi, áo đỏ"})).await?.expect(200)?;
+
+    // Where there is no store, nobody can say what is in it.
+    let elsewhere = stage.day.raise(&officer, &alert(&json!([{"id": "made-up"}]))).await?;
+    elsewhere.expect(201)?;
+    let none = stage.day.get(&officer, &format!("/v1/photos/{id}")).await?;
+    none.expect(404)?;
+    stage.ends().await
+}
+
+#[tokio::test]
+async fn what_is_no_picture_is_refused() -> Result<()> {
+    let stage = Stage::begin().await?;
+    let officer = stage.day.officer("an", HERE).await?;
+    for not in [b"GIF89a".as_slice(), b"<svg/>", b"", &pixel()?[..40]] {
+        let refused = stage.upload(&officer, not).await?.expect(400)?;
+        is_about(&refused, "photo")?;
+    }
+    let too_large = stage.upload(&officer, &vec![0; UPLOAD_BYTES_MAX + 1]).await?.expect(413)?;
+    ensure!(too_large.problem()?.code == "too-large");
+    let far_too_large = stage.upload(&officer, &vec![0; UPLOAD_BYTES_MAX + (1 << 20)]).await?;
+    far_too_large.expect(413)?;
+    let request = request(&officer, Method::POST, "/v1/photos");
+    let no_form = ask(&stage.routes, request.body(pixel()?.into())?).await?.expect(400)?;
+    is_about(&no_form, "photo")?;
+    // The next good one is taken.
+    stage.upload(&officer, &pixel()?).await?.expect(201)?;
+    stage.ends().await
+}
+
+#[tokio::test]
+async fn who_reads_alerts_sends_and_sees_pictures() -> Result<()> {
+    let stage = Stage::begin().await?;
+    let officer = stage.day.officer("an", HERE).await?;
+    let desk = stage.day.province("desk", "38").await?;
+    let id = stage.upload(&officer, &pixel()?).await?.expect(201)?.text_at("/id").to_owned();
+    stage.upload(&desk, &pixel()?).await?.expect(201)?;
+    for (name, standing) in [("auditor", Standing::Auditor), ("admin", Standing::Admin)] {
+        let person = stage.day.person(name, standing).await?;
+        stage.upload(&person, &pixel()?).await?.expect(403)?;
+        stage.get(&person, &format!("/v1/photos/{id}")).await?.expect(403)?;
+    }
+    let nobody = Person::with_token("nobody's");
+    stage.upload(&nobody, &pixel()?).await?.expect(401)?;
+    stage.get(&nobody, &format!("/v1/photos/{id}")).await?.expect(401)?;
+    ensure!(stage.open(&format!("/v1/photos/{id}")).await?.0 == StatusCode::UNAUTHORIZED);
+    let wrong = stage.get(&desk, &format!("/v1/photos/{id}?size=huge")).await?.expect(400)?;
+    is_about(&wrong, "size")?;
+    // What is no id, and what is nobody's, are told alike.
+    let none = stage.get(&desk, &format!("/v1/photos/{}", "0".repeat(64))).await?.expect(404)?;
+    for id in ["x", "%ff", "..%2f..%2fetc%2fpasswd", &id.to_uppercase()] {
+        let other = stage.get(&desk, &format!("/v1/photos/{id}")).await?.expect(404)?;
+        ensure!(other.at("/detail") == none.at("/detail"), "{id}: {other:?}");
+    }
+    stage.ends().await
+}
+
+#[tokio::test]
+async fn a_link_opens_one_size_until_it_ends() -> Result<()> {
+    let stage = Stage::begin().await?;
+    stage.day.at("10:00").await?;
+    let officer = stage.day.officer("an", HERE).await?;
+    let id = stage.upload(&officer, &pixel()?).await?.expect(201)?.text_at("/id").to_owned();
+    let key = stage.with_store.link_key().await?;
+    let ends = stage.day.now().plus_ms(60_000);
+    let of = |id: &str, size: &str, ends: Millis| photo_url(&key, BASE, (id, size), ends);
+    for size in ["full", "medium", "thumb"] {
+        let (status, bytes) = stage.open(&of(&id, size, ends)).await?;
+        ensure!(status == StatusCode::OK && bytes.starts_with(&[0xff, 0xd8]), "{size}: {status}");
+    }
+    let good = of(&id, "thumb", ends);
+    ensure!(stage.open(&format!("{good}&fbclid=1")).await?.0 == StatusCode::OK);
+    let other = sign(&key, &format!("task/{id}/thumb"), ends);
+    for bad in [
+        good.replace("size=thumb", "size=full"),
+        good.replace("size=thumb&", ""),
+        format!("{good}A"),
+        good[..good.len() - 1].to_owned(),
+        format!("/v1/photos/{id}?size=thumb&sig="),
+        format!("/v1/photos/{id}?size=thumb&sig={other}"),
+        of(&"0".repeat(64), "thumb", ends).replace(&"0".repeat(64), &id),
+    ] {
+        let (status, body) = stage.open(&bad).await?;
+        let body: Value = serde_json::from_slice(&body)?;
+        ensure!(status == StatusCode::FORBIDDEN && body["code"] == "link-not-good", "{bad}");
+    }
+    // A good link to what is not there.
+    for none in ["0".repeat(64), "x".to_owned()] {
+        ensure!(stage.open(&of(&none, "thumb", ends)).await?.0 == StatusCode::NOT_FOUND);
+    }
+    stage.day.at("10:01").await?;
+    let (status, body) = stage.open(&good).await?;
+    let body: Value = serde_json::from_slice(&body)?;
+    ensure!(status == StatusCode::FORBIDDEN && body["code"] == "link-expired", "{body}");
+    stage.ends().await
+}
+
+#[tokio::test]
+async fn of_two_processes_that_make_a_key_of_links_one_wins() -> Result<()> {
+    let day = Timeline::on("2025-04-12", HOANG_THINH).await?;
+    let (one, other) = (day.instance("one"), day.instance("other"));
+    let (of_one, of_other) = tokio::try_join!(one.link_key(), other.link_key())?;
+    ensure!(of_one == of_other && one.link_key().await? == of_one);
+    one.ends().await?;
+    other.ends().await?;
+    day.ends().await
+}
