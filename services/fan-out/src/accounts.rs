@@ -1,7 +1,7 @@
 //! The operator's accounts with providers: the channels file, and the channels that it opens.
 //!
 //! TOML, one table an account; secrets stand elsewhere (`secret`). An account may serve several
-//! types of channel. What is wrong with it is said with account and field, before any port is bound.
+//! types of channel. What is wrong is said with account and field, before any port is bound.
 
 use std::{
     collections::{BTreeMap, HashMap},

@@ -15,14 +15,15 @@ use axum::{
 use bytes::Bytes as Raw;
 use chassis::{
     Host, Problem,
-    admin::command_id,
+    admin::{self, command_id},
     auth::{Caller, forbidden},
     problem::HELD_HERE,
 };
 use domain::{
+    channel::ChannelType,
     delivery::{Delivery, DeliveryKnown, Target, delivery_id},
     hex::hex,
-    ids::{AlertId, CommuneCode, EntityName, Home, Millis},
+    ids::{AlertId, CommuneCode, EntityName, Home, Millis, SwitchId},
     lane::LaneDelivery,
     rights::Asker,
 };
@@ -31,6 +32,7 @@ use event_log::{
     command::Draft,
     order::{NotCarriedOut, carry_out},
 };
+use registry::Directory;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
@@ -83,6 +85,8 @@ impl FanOut {
             .route("/v1/channels", get(channels))
             .route("/v1/channels/{account}/callback", call.clone())
             .route("/v1/channels/{account}/callback/{*path}", call)
+            .route("/v1/channels/{name}/stop", post(stop))
+            .route("/v1/channels/{name}/start", post(go_on))
             .route("/v1/dead-letters", get(dead_letters))
             .route("/v1/deliveries/{id}/requeue", post(requeue))
             .with_state(self)
@@ -96,16 +100,19 @@ async fn channels(
     if !asker.standing.administers() && !asker.standing.reads_alerts() {
         return Err(forbidden());
     }
-    let mut shown: Vec<(String, Value)> = fan_out.desk.outlets.iter().map(|o| outlet(o)).collect();
+    let outlets = fan_out.desk.outlets.iter();
+    let mut shown: Vec<(String, Value)> =
+        outlets.map(|one| outlet(one, &fan_out.host.directory.read())).collect();
     shown.sort_by(|one, other| one.0.cmp(&other.0));
     let channels: Vec<Value> = shown.into_iter().map(|(_, shown)| shown).collect();
     Ok(Json(json!({ "channels": channels })).into_response())
 }
 
-fn outlet(outlet: &Arc<Outlet>) -> (String, Value) {
+fn outlet(outlet: &Arc<Outlet>, directory: &Directory) -> (String, Value) {
     let caps = outlet.way.channel.caps();
     let (account, channel_type) = (&*outlet.way.account, caps.channel_type.as_str());
     let (state, since, why) = match outlet.account.breaker.gate() {
+        _ if directory.is_stopped(channel_type, account) => ("stopped", None, None),
         Gate::Closed => ("works", None, None),
         Gate::Open { since, why } => ("down", Some(since), Some(why)),
         Gate::HalfOpen { since, why } => ("asking", Some(since), Some(why)),
@@ -120,6 +127,53 @@ fn outlet(outlet: &Arc<Outlet>) -> (String, Value) {
         "per_minute": outlet.way.terms.per_minute.or(caps.per_minute),
     });
     (format!("{account}/{channel_type}"), shown)
+}
+
+/// Nothing leaves on this type of channel, or by this account, until it is started again.
+async fn stop(
+    State(fan_out): State<FanOut>,
+    Caller(asker): Caller,
+    Path(name): Path<String>,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    switch(&fan_out, &asker, &name, &headers, true).await
+}
+
+/// What waits leaves again.
+async fn go_on(
+    State(fan_out): State<FanOut>,
+    Caller(asker): Caller,
+    Path(name): Path<String>,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    switch(&fan_out, &asker, &name, &headers, false).await
+}
+
+async fn switch(
+    fan_out: &FanOut,
+    asker: &Asker,
+    name: &str,
+    headers: &HeaderMap,
+    stopped: bool,
+) -> Result<Response, Problem> {
+    if !asker.standing.administers() {
+        return Err(forbidden());
+    }
+    let word = if stopped { "stop" } else { "start" };
+    let id = command_id(asker, &format!("/v1/channels/{name}/{word}"), headers)?;
+    let is_account = name.strip_prefix("account:").is_some_and(|account| !account.is_empty());
+    let switch = name.parse::<SwitchId>().ok();
+    let switch = switch.filter(|_| is_account || name.parse::<ChannelType>().is_ok());
+    let switch = switch.ok_or_else(|| {
+        let wanted = "phải là loại kênh, hoặc account:TÊN / a type of channel, or account:NAME";
+        invalid().with_field("name", wanted)
+    })?;
+    let (actor, now) = (person(asker), fan_out.host.clock.now());
+    let written = fan_out.host.clerk.switch_channel(id, actor, (&switch, stopped), now).await;
+    match written {
+        Ok(()) => Ok(Json(json!({ "channel": name, "stopped": stopped })).into_response()),
+        Err(why) => Err(admin::of_clerk(why)),
+    }
 }
 
 #[derive(Deserialize)]

@@ -17,6 +17,9 @@ use crate::{
 /// A rate that cannot be waited for exactly is asked again after this.
 const AGAIN_MS_MIN: u64 = 5;
 
+/// What an operator has stopped is looked at again after this.
+const STOPPED: Duration = Duration::from_secs(5);
+
 /// Whether messages of this rank have the part of each rate that is held back.
 fn goes_first(rank: Rank) -> bool {
     matches!(
@@ -102,6 +105,10 @@ impl Desk {
     /// Whether this message may leave now for its target, or after how long. What corrects never
     /// waits for a target's rate.
     fn may_leave(&self, outlet: &Outlet, rank: Rank, attempt: &Attempt) -> Result<(), Duration> {
+        let target = &attempt.target;
+        if self.host.directory.read().is_stopped(&target.channel_type, &outlet.way.account) {
+            return Err(STOPPED);
+        }
         match rank {
             None if outlet.way.channel.caps().shares_account => outlet.account.repeats.repeat(),
             None => Ok(()),
@@ -110,7 +117,7 @@ impl Desk {
                 Ok(())
             }
             Some(_) => {
-                outlet.targets.may_leave(&attempt.target, goes_first(rank))?;
+                outlet.targets.may_leave(target, goes_first(rank))?;
                 outlet.account.repeats.first();
                 Ok(())
             }

@@ -13,6 +13,7 @@ mod inbound;
 mod lease;
 mod leave;
 mod outlets;
+mod pictures;
 mod plan;
 mod pool;
 mod post;
@@ -38,6 +39,7 @@ use accounts::{Accounts, BadAccounts, Tools};
 use channels::{address::Guard, http::Http, webhook::WebhookOptions};
 use chassis::Host;
 use event_log::{Class, projection, reactor};
+use photos::Photos;
 use tokio::sync::mpsc;
 use tokio_util::task::TaskTracker;
 
@@ -59,6 +61,8 @@ pub struct FanOutOptions {
     pub public_url: String,
     /// The channels file; `None` where nothing but webhooks is set up.
     pub channels: Option<PathBuf>,
+    /// Where pictures lie; `None` where nothing reads them.
+    pub photos: Option<Photos>,
     /// A folder of this process for what accounts must remember.
     pub folder: PathBuf,
     /// Deliveries under way at once, slow ones apart.

@@ -24,7 +24,7 @@ use tokio::sync::oneshot;
 use crate::{
     begin::Beginning,
     breaker::chance,
-    channels::{Intent, Named, NotRendered, Outcome, Rendered, Repeats, Sent, View},
+    channels::{Intent, Named, NotRendered, Outcome, Photo, Rendered, Repeats, Sent, View},
     outlets::Outlet,
     plan::observation,
     receive::Seen,
@@ -62,7 +62,9 @@ impl Desk {
             return self.leave_be(&attempt);
         };
         let delivery = delivery_id(attempt.taken.book.0, attempt.revision, &attempt.target);
-        let message = match self.message(outlet, &attempt, &delivery) {
+        let photo = outlet.way.channel.caps().photo;
+        let photo = self.pictures.of(&attempt.taken.ready, photo, attempt.give_up_at).await;
+        let message = match self.message(outlet, &attempt, (&delivery, photo.as_ref())) {
             Ok(message) => message,
             Err(NotRendered(why)) => {
                 let sent = Outcome::Permanent { code: Cow::Borrowed(why) }.into();
@@ -104,7 +106,7 @@ impl Desk {
         &self,
         outlet: &Outlet,
         attempt: &Attempt,
-        delivery: &str,
+        (delivery, photo): (&str, Option<&Photo>),
     ) -> Result<Rendered, NotRendered> {
         let (ready, target) = (&attempt.taken.ready, &attempt.target);
         let (_, commune) = attempt.taken.book;
@@ -117,7 +119,7 @@ impl Desk {
                 commune: commune.as_str(),
                 channel: target.channel.as_str(),
             },
-            photo: None,
+            photo,
             task_url: None,
         })
     }

@@ -28,6 +28,7 @@ use crate::{
     begin::Beginning,
     book::{Book, BookId, Books},
     outlets::{Outlet, Outlets},
+    pictures::Pictures,
     post::Measures,
     receive::Seen,
     sheets::{Ready, Sheets},
@@ -110,6 +111,7 @@ pub(crate) struct Desk {
     pub(crate) books: Books,
     pub(crate) sheets: Sheets,
     pub(crate) outlets: Outlets,
+    pub(crate) pictures: Pictures,
     pub(crate) receipts: mpsc::Sender<Seen>,
     /// Hands over attempts that need a record of their own before they are made.
     pub(crate) beginning: mpsc::Sender<Beginning>,
@@ -142,6 +144,7 @@ impl Desk {
             host: host.clone(),
             books: books.clone(),
             sheets: Sheets::new(host, &format!("{}/v1/verify", options.public_url)),
+            pictures: Pictures::new(host, options.photos.clone(), &options.public_url),
             outlets: Outlets::new(accounts, options.in_flight_max, &host.clock),
             receipts,
             beginning,

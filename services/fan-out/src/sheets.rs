@@ -47,6 +47,8 @@ pub(crate) struct Ready {
     pub(crate) from: String,
     /// Where it can be checked.
     pub(crate) verify_url: String,
+    /// The picture's bytes, once they were read; none where it is not stored.
+    pub(crate) picture: tokio::sync::OnceCell<Option<bytes::Bytes>>,
     /// Where the alert's newest record stood: the directory must have come as far.
     pub(crate) position: u64,
     pub(crate) status: AlertStatus,
@@ -147,8 +149,19 @@ impl Sheets {
         let sheet = Sheet { alert, code, revision, state, facts, text, sent };
         let body = Body::of_alert(news, at, &sheet, &self.verify_base);
         let position = history.position;
-        let ready =
-            Ready { body, sheet, news, at, from, verify_url, position, status, kind, instructed };
+        let ready = Ready {
+            body,
+            sheet,
+            news,
+            at,
+            from,
+            verify_url,
+            picture: tokio::sync::OnceCell::new(),
+            position,
+            status,
+            kind,
+            instructed,
+        };
         let ready = Arc::new(ready);
         let mut kept = self.kept();
         if kept.len() >= BODIES_MAX {

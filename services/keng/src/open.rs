@@ -96,6 +96,13 @@ pub(crate) fn photos(settings: &Settings, data: &DataDir) -> Result<Photos, Fail
     opened.map_err(|why| wrong("--photos", why))
 }
 
+/// Where accounts with providers remember what they must, as rotating tokens.
+pub(crate) fn accounts(data: &DataDir) -> Result<std::path::PathBuf, Failed> {
+    let folder = subdirectory(data, "accounts");
+    make_folder(&folder)?;
+    Ok(folder)
+}
+
 /// A file of the map, checked.
 pub(crate) fn check_map(file: &Path) -> Result<Map, Failed> {
     Map::read(file).map_err(|why| Failed::Trouble(anyhow::anyhow!("{why}")))

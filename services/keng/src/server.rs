@@ -170,13 +170,12 @@ fn start(
 ) -> Result<Services, Failed> {
     let runs = |one: Service| service == Service::Up || service == one;
     let of = |one: Service| host.of_service(one.as_str());
-    let intake = match runs(Service::Intake) {
-        true => {
-            let photos = open::photos(settings, &opened.data)?;
-            Some(intake::start_with_photos(&of(Service::Intake), photos))
-        }
+    let photos = match runs(Service::Intake) || runs(Service::FanOut) {
+        true => Some(open::photos(settings, &opened.data)?),
         false => None,
     };
+    let intake = photos.clone().filter(|_| runs(Service::Intake));
+    let intake = intake.map(|photos| intake::start_with_photos(&of(Service::Intake), photos));
     if runs(Service::Alerting) {
         alerting::start(&of(Service::Alerting));
     }
@@ -187,7 +186,8 @@ fn start(
             allow_private_targets: settings.allow_private_targets || settings.kind == Kind::Demo,
             public_url: public_url(service, settings, http),
             channels: settings.channels.clone(),
-            folder: opened.data.path().join("accounts"),
+            photos,
+            folder: open::accounts(&opened.data)?,
             in_flight_max: FanOutOptions::IN_FLIGHT_MAX,
         };
         let started = fan_out::start(&of(Service::FanOut), &options)

@@ -326,7 +326,8 @@ fn unavailable(why: &str) -> Problem {
     Problem::new(StatusCode::SERVICE_UNAVAILABLE, "not-stored", detail)
 }
 
-pub(crate) fn of_clerk(error: ClerkError) -> Problem {
+/// What the asker is told where the directory was not written.
+pub fn of_clerk(error: ClerkError) -> Problem {
     match error {
         ClerkError::Refused { code, .. } if code == "not-found" => no_such_token(),
         ClerkError::Refused { code, field } => {

@@ -214,8 +214,8 @@ proptest! {
         for (round, attempts) in history.iter().enumerate() {
             if round > 0 {
                 revision += 1;
-                let spared: BTreeSet<_> =
-                    lanes.not_reached(Millis(10), ABOUT_TO_LEAVE_MS).map(|(t, _)| t.clone()).collect();
+                let spared = lanes.not_reached(Millis(10), ABOUT_TO_LEAVE_MS);
+                let spared: BTreeSet<_> = spared.map(|(of, _)| of.clone()).collect();
                 let to = (0..6).map(target).filter(|of| !spared.contains(of)).collect();
                 lanes.apply(&planned(revision, to), Millis(10));
             }

@@ -83,7 +83,7 @@ impl Lanes {
                         delivery.begun = delivery.begun.max(*attempt);
                         delivery.begun_at = delivery.begun_at.max(Some(at));
                     }
-                    // Its record was lost, and is back behind news whose planner did not know of it.
+                    // Its record was lost, and is back behind news that did not know of it.
                     if *revision < self.newest && !self.has_heard_since(target, *revision) {
                         self.behind.insert(target.clone());
                     }

@@ -24,7 +24,10 @@ macro_rules! words {
         impl std::str::FromStr for $name {
             type Err = $crate::values::UnknownWord;
             fn from_str(text: &str) -> Result<Self, $crate::values::UnknownWord> {
-                match text { $($word => Ok(Self::$variant),)+ _ => Err($crate::values::UnknownWord) }
+                match text {
+                    $($word => Ok(Self::$variant),)+
+                    _ => Err($crate::values::UnknownWord),
+                }
             }
         }
     };

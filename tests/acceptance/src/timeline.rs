@@ -418,6 +418,7 @@ pub(crate) fn fan_out_options() -> FanOutOptions {
         allow_private_targets: true,
         public_url: "https://keng.example.vn".to_owned(),
         channels: None,
+        photos: None,
         folder: std::env::temp_dir(),
         in_flight_max: FanOutOptions::IN_FLIGHT_MAX,
     }

@@ -99,6 +99,7 @@ pub async fn serve(serving: &Serving<'_>) -> Result<()> {
         allow_private_targets: true,
         public_url: http.to_string(),
         channels: None,
+        photos: None,
         folder: std::env::temp_dir(),
         in_flight_max: serving.in_flight,
     };

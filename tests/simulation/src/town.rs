@@ -214,6 +214,7 @@ impl Town {
             allow_private_targets: true,
             public_url: "https://keng.example.vn".to_owned(),
             channels: None,
+            photos: None,
             folder: std::env::temp_dir(),
             in_flight_max: FanOutOptions::IN_FLIGHT_MAX,
         };

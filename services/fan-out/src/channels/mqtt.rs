@@ -329,9 +329,8 @@ fn of_reason(reason: PubAckReason, is_kept: bool, delivery: &str) -> Sent {
         PubAckReason::NoMatchingSubscribers => (retry("no-subscriber"), 0x10),
         PubAckReason::UnspecifiedError => (retry("broker"), 0x80),
         PubAckReason::ImplementationSpecificError => (retry("broker"), 0x83),
-        PubAckReason::NotAuthorized => {
-            (Outcome::ChannelDown { code: Cow::Borrowed("not-authorised") }, 0x87)
-        }
+        // One device's line in the broker's list may be wrong; a few in a row open the breaker.
+        PubAckReason::NotAuthorized => (retry("not-authorised"), 0x87),
         PubAckReason::TopicNameInvalid => {
             (Outcome::Permanent { code: Cow::Borrowed("topic") }, 0x90)
         }

@@ -226,7 +226,7 @@ async fn a_reason_says_what_is_known() {
         (Reason::NoMatchingSubscribers, retry("no-subscriber"), 0x10),
         (Reason::UnspecifiedError, retry("broker"), 0x80),
         (Reason::ImplementationSpecificError, retry("broker"), 0x83),
-        (Reason::NotAuthorized, down("not-authorised"), 0x87),
+        (Reason::NotAuthorized, retry("not-authorised"), 0x87),
         (Reason::TopicNameInvalid, permanent("topic"), 0x90),
         (Reason::PacketIdentifierInUse, retry("packet-id"), 0x91),
         (Reason::QuotaExceeded, retry("quota"), 0x97),

@@ -197,7 +197,6 @@ fn nothing_is_kept_longer_than_the_alert_lasts_or_the_operator_allows() {
 async fn a_status_says_what_is_known() {
     let (service, subscription) = service().await;
     let channel = lenient();
-    let down = |code: &'static str| Outcome::ChannelDown { code: Cow::Borrowed(code) };
     let gone = || Outcome::TargetGone { why: Cow::Borrowed("status") };
     let unknown = |after_s| Outcome::Unknown { after_s, why: "status" };
     let retry = |after_s| Outcome::Retry { after_s, why: "rate" };
@@ -215,9 +214,9 @@ async fn a_status_says_what_is_known() {
         (413, vec![], never("too-large")),
         (429, after("120"), retry(Some(120))),
         (429, vec![], retry(None)),
-        (400, vec![], down("vapid-400")),
-        (401, vec![], down("vapid-401")),
-        (403, vec![], down("vapid-403")),
+        (400, vec![], Outcome::Retry { after_s: None, why: "vapid" }),
+        (401, vec![], Outcome::Retry { after_s: None, why: "vapid" }),
+        (403, vec![], Outcome::Retry { after_s: None, why: "vapid" }),
         (500, vec![], unknown(None)),
         (503, after("30"), unknown(Some(30))),
         (418, vec![], unknown(None)),
@@ -240,7 +239,7 @@ async fn whoever_has_unsubscribed_is_gone_and_another_ones_subscription_is_not()
     assert_eq!((sent.outcome.known(), sent.status), (domain::lane::Outcome::Gone, 410));
     let another = service.subscribe(Some("somebody else's key")).unwrap();
     let sent = send(&channel, &another).await;
-    assert_eq!(sent.outcome, Outcome::ChannelDown { code: Cow::Borrowed("vapid-403") });
+    assert_eq!(sent.outcome, Outcome::Retry { after_s: None, why: "vapid" });
     // A token that was refused is not used again.
     service.meet_next([Fate::status(401), Fate::status(404)]);
     for _ in 0..2 {

@@ -47,12 +47,13 @@ impl Clerk {
     /// [`ClerkError`]: ask again.
     pub async fn switch_channel(
         &self,
+        id: RecordId,
         actor: v1::Actor,
         (switch, stopped): (&SwitchId, bool),
         now: Millis,
     ) -> Result<(), ClerkError> {
         let body = Body::SwitchChannel(v1::SwitchChannel { channel: switch.to_string(), stopped });
-        let (id, entity) = (RecordId(Uuid::now_v7()), EntityName::channel(switch));
+        let entity = EntityName::channel(switch);
         let draft = draft(id, entity, Home::NATION, &actor, now, body);
         self.write(vec![draft], now).await?;
         Ok(())
