@@ -20,6 +20,7 @@ use crate::channels::{
     email,
     http::{Http, NoHttp},
     mqtt,
+    poster::Poster,
     sms::{esms, speedsms},
     telegram, web_push,
     webhook::{Webhook, WebhookOptions},
@@ -85,15 +86,27 @@ pub struct Way {
     pub channel: Arc<dyn Channel>,
     /// The account's name; [`NO_ACCOUNT`] for webhooks.
     pub account: Arc<str>,
+    /// Of a poster: by what the poster gets the task.
+    pub via: Option<ChannelType>,
     /// How the account is set.
     pub terms: Terms,
+}
+
+impl Way {
+    /// What it is found by.
+    pub(crate) fn means(&self) -> Means {
+        (Arc::clone(&self.account), self.channel.caps().channel_type, self.via)
+    }
 }
 
 /// All ways out of this process.
 #[derive(Clone, Default)]
 pub struct Accounts {
-    ways: HashMap<(Arc<str>, ChannelType), Way>,
+    ways: HashMap<Means, Way>,
 }
+
+/// An account, a type of channel, and for posters by what they get the task.
+pub(crate) type Means = (Arc<str>, ChannelType, Option<ChannelType>);
 
 /// Opens an account of one type from the rest of its table.
 type Open = fn(&str, Table, &Tools) -> Result<Vec<Arc<dyn Channel>>, String>;
@@ -150,17 +163,24 @@ impl Accounts {
         Ok(accounts)
     }
 
-    /// Adds a channel under an account.
+    /// Adds a channel under an account, and where a person reads it, the poster's task over it.
     pub fn add(&mut self, account: &str, channel: Arc<dyn Channel>, terms: Terms) {
-        let (account, channel_type): (Arc<str>, _) = (account.into(), channel.caps().channel_type);
-        let way = Way { channel, account: Arc::clone(&account), terms };
-        self.ways.insert((account, channel_type), way);
+        let account: Arc<str> = account.into();
+        if let Some(poster) = Poster::over(&channel) {
+            let via = Some(channel.caps().channel_type);
+            self.put(Way { channel: Arc::new(poster), account: Arc::clone(&account), via, terms });
+        }
+        self.put(Way { channel, account, via: None, terms });
+    }
+
+    fn put(&mut self, way: Way) {
+        self.ways.insert(way.means(), way);
     }
 
     /// The way of this account for this type of channel.
     #[must_use]
     pub fn way(&self, account: &str, channel_type: ChannelType) -> Option<&Way> {
-        self.ways.get(&(Arc::from(account), channel_type))
+        self.ways.get(&(Arc::from(account), channel_type, None))
     }
 
     /// All ways, in no order.

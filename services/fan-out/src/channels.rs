@@ -9,6 +9,7 @@ pub mod bot;
 pub mod email;
 pub mod http;
 pub mod mqtt;
+pub mod poster;
 pub mod sms;
 pub mod telegram;
 pub mod web_push;
@@ -103,6 +104,8 @@ pub struct View<'a> {
     pub photo: Option<&'a Photo>,
     /// The page of a person's task; only for [`ChannelType::Poster`].
     pub task_url: Option<&'a str>,
+    /// Whether the person has the task already, and is reminded of it.
+    pub is_reminder: bool,
 }
 
 /// The names of one delivery.
@@ -459,6 +462,13 @@ pub trait Channel: Send + Sync {
     /// # Errors
     /// It cannot be said on this channel at all.
     fn render(&self, view: &View<'_>) -> Result<Rendered, NotRendered>;
+
+    /// A few words to one person, where a person reads this channel: not an alert. None of it is
+    /// cut, since it may end in a link. `None` where this channel carries no such words, or not so
+    /// many of them.
+    fn note(&self, _text: &str, _subject: &str) -> Option<Rendered> {
+        None
+    }
 
     /// One attempt. Returns within [`domain::schedule::ATTEMPT_MS_MAX`].
     fn send<'a>(

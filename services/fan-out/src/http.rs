@@ -120,13 +120,15 @@ fn outlet(outlet: &Arc<Outlet>, directory: &Directory) -> (String, Value) {
     let shown = json!({
         "account": account,
         "type": channel_type,
+        "via": outlet.way.via.map(ChannelType::as_str),
         "state": state,
         "since": since.map(time),
         "why": why,
         "waiting": outlet.waiting(),
         "per_minute": outlet.way.terms.per_minute.or(caps.per_minute),
     });
-    (format!("{account}/{channel_type}"), shown)
+    let via = outlet.way.via.map_or("", ChannelType::as_str);
+    (format!("{account}/{channel_type}/{via}"), shown)
 }
 
 /// Nothing leaves on this type of channel, or by this account, until it is started again.

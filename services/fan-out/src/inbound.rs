@@ -12,6 +12,7 @@ use std::{
 
 use chassis::Host;
 use domain::{
+    channel::ChannelType,
     delivery::Target,
     ids::{Home, Millis, RecordId},
     lane::{Outcome as Known, Receipt},
@@ -143,11 +144,7 @@ impl Inbox {
             metrics::counter!("keng_receipts_unmatched_total").increment(1);
             return None;
         };
-        let (outcome, trouble) = match level {
-            Level::Delivered => (Known::Delivered, ""),
-            Level::Read => (Known::Read, ""),
-            Level::Failed => (Known::Refused, "not-delivered"),
-        };
+        let (outcome, trouble) = said_by(level, &message.target);
         let Message { book, home, plan, target, revision, attempt } = message;
         let receipt = Receipt {
             target,
@@ -194,6 +191,19 @@ impl Inbox {
     }
 }
 
+/// That the message came to a poster does not say that anything was posted: it is in hand, and
+/// never delivered.
+fn said_by(level: Level, target: &Target) -> (Known, &'static str) {
+    match level {
+        Level::Delivered | Level::Read if *target.channel_type == *ChannelType::Poster.as_str() => {
+            (Known::HandedOver, "")
+        }
+        Level::Delivered => (Known::Delivered, ""),
+        Level::Read => (Known::Read, ""),
+        Level::Failed => (Known::Refused, "not-delivered"),
+    }
+}
+
 fn count(account: &str, inbound: &Inbound) {
     let what = match inbound {
         Inbound::Receipt { .. } => "receipt",
@@ -209,4 +219,25 @@ fn count(account: &str, inbound: &Inbound) {
     }
     let account = account.to_owned();
     metrics::counter!("keng_inbound_total", "account" => account, "what" => what).increment(1);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_came_to_a_poster_is_in_hand_and_never_delivered() {
+        let said = |channel: ChannelType, level| {
+            let target = Target {
+                group: "g-1".parse().unwrap(),
+                channel: "c".parse().unwrap(),
+                channel_type: channel.as_str().into(),
+            };
+            said_by(level, &target).0
+        };
+        assert_eq!(said(ChannelType::Sms, Level::Delivered), Known::Delivered);
+        assert_eq!(said(ChannelType::Poster, Level::Delivered), Known::HandedOver);
+        assert_eq!(said(ChannelType::Poster, Level::Read), Known::HandedOver);
+        assert_eq!(said(ChannelType::Poster, Level::Failed), Known::Refused);
+    }
 }

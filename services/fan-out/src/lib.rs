@@ -21,7 +21,6 @@ mod rates;
 mod receive;
 mod send;
 mod settle;
-mod sheets;
 mod turn;
 
 pub mod accounts;

@@ -11,7 +11,7 @@ use chassis::Clock;
 use domain::{channel::ChannelType, guard::Precedence};
 
 use crate::{
-    accounts::{Accounts, Way},
+    accounts::{Accounts, Means, Way},
     breaker::Breaker,
     pool::Pool,
     rates::{AccountRate, Monotonic, RepeatBudget, TargetRates},
@@ -64,7 +64,7 @@ impl Outlet {
 }
 
 /// All outlets of this process.
-pub(crate) struct Outlets(HashMap<(Arc<str>, ChannelType), Arc<Outlet>>);
+pub(crate) struct Outlets(HashMap<Means, Arc<Outlet>>);
 
 impl Outlets {
     pub(crate) fn new(accounts: &Accounts, in_flight_max: usize, clock: &Arc<dyn Clock>) -> Self {
@@ -94,15 +94,20 @@ impl Outlets {
                 pools: RANKS.map(|rank| (rank, pool(rank))).into(),
                 rest: pool(None),
             };
-            let key = (Arc::clone(&way.account), caps.channel_type);
-            outlets.insert(key, Arc::new(outlet));
+            outlets.insert(way.means(), Arc::new(outlet));
         }
         Self(outlets)
     }
 
-    /// The outlet of this account for this type of channel.
-    pub(crate) fn of(&self, account: &str, channel_type: ChannelType) -> Option<&Arc<Outlet>> {
-        self.0.get(&(Arc::from(account), channel_type))
+    /// The outlet of this account for this type of channel; for a poster, and by what the poster
+    /// gets the task.
+    pub(crate) fn of(
+        &self,
+        account: &str,
+        channel_type: ChannelType,
+        via: Option<ChannelType>,
+    ) -> Option<&Arc<Outlet>> {
+        self.0.get(&(Arc::from(account), channel_type, via))
     }
 
     /// All of them, in no order.

@@ -3,14 +3,11 @@
 
 use std::sync::Arc;
 
-use chassis::{Host, links::photo_url};
+use chassis::{Host, links::photo_url, sheets::Ready};
 use domain::ids::Millis;
 use photos::{PhotoId, Photos, Size};
 
-use crate::{
-    channels::{Photo, PhotoRule},
-    sheets::Ready,
-};
+use crate::channels::{Photo, PhotoRule};
 
 /// A link that a provider fetches is open for so long at most.
 const LINK_MS_MAX: i64 = 24 * 60 * 60 * 1_000;

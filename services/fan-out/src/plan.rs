@@ -5,7 +5,10 @@
 use std::{borrow::Cow, sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use chassis::Host;
+use chassis::{
+    Host,
+    sheets::{History, NoSheet, alert_events, history},
+};
 use domain::{
     alert::{Alert, AlertEvent, AlertFacts, ChangeHow, Closing, Live},
     delivery::{
@@ -33,7 +36,6 @@ use wire::{commit::events_of, relay::relay_subject, v1};
 
 use crate::{
     book::Books,
-    sheets::{History, NoSheet, alert_events, history},
     turn::{Turn, answer_of},
 };
 

@@ -6,6 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use chassis::links::task_path;
 use domain::{
     channel::ChannelType,
     delivery::{
@@ -41,6 +42,9 @@ const AT_ONCE_MS: i64 = 1_000;
 /// The directory follows the class that the alert came in, so it is nearly there.
 const DIRECTORY_PATIENCE: Duration = Duration::from_secs(5);
 
+/// The key by which links are signed has not been read yet, or was erased.
+struct NoKey;
+
 impl Desk {
     /// Makes one attempt, and hands over its receipt. Calls `when_slow` where it takes long.
     pub(crate) async fn attempt(
@@ -62,9 +66,14 @@ impl Desk {
             return self.leave_be(&attempt);
         };
         let delivery = delivery_id(attempt.taken.book.0, attempt.revision, &attempt.target);
+        let Ok(task_url) = self.task_url(&attempt, &delivery) else {
+            tracing::error!("the key of links is not here: no poster can be told");
+            return self.leave_be(&attempt);
+        };
         let photo = outlet.way.channel.caps().photo;
         let photo = self.pictures.of(&attempt.taken.ready, photo, attempt.give_up_at).await;
-        let message = match self.message(outlet, &attempt, (&delivery, photo.as_ref())) {
+        let shown = (photo.as_ref(), task_url.as_deref());
+        let message = match self.message(outlet, &attempt, &delivery, shown) {
             Ok(message) => message,
             Err(NotRendered(why)) => {
                 let sent = Outcome::Permanent { code: Cow::Borrowed(why) }.into();
@@ -106,7 +115,8 @@ impl Desk {
         &self,
         outlet: &Outlet,
         attempt: &Attempt,
-        (delivery, photo): (&str, Option<&Photo>),
+        delivery: &str,
+        (photo, task_url): (Option<&Photo>, Option<&str>),
     ) -> Result<Rendered, NotRendered> {
         let (ready, target) = (&attempt.taken.ready, &attempt.target);
         let (_, commune) = attempt.taken.book;
@@ -120,8 +130,22 @@ impl Desk {
                 channel: target.channel.as_str(),
             },
             photo,
-            task_url: None,
+            task_url,
+            is_reminder: attempt.stands == Stands::HandedOver,
         })
+    }
+
+    /// The address of the page of a person's task, where this is one.
+    fn task_url(&self, attempt: &Attempt, delivery: &str) -> Result<Option<String>, NoKey> {
+        if *attempt.target.channel_type != *ChannelType::Poster.as_str() {
+            return Ok(None);
+        }
+        let (code, (_, commune)) = (&attempt.taken.ready.sheet.code, attempt.taken.book);
+        let directory = self.host.directory.read();
+        let key = directory.link_key().ok_or(NoKey)?;
+        let place = (code.as_str(), commune.as_str(), attempt.revision);
+        let path = task_path(key, place, delivery, attempt.give_up_at);
+        Ok(Some(format!("{}{path}", self.public_url)))
     }
 
     /// Whether the attempt may be made: where the plan is not its record, it has one of its own,
@@ -371,7 +395,8 @@ fn next_of(
         Outcome::Defer { until, .. } => in_time(*until),
         Outcome::ChannelDown { .. } => usual(None),
         Outcome::HandedOver { .. } => {
-            remind_at(attempt.number, attempt.taken.ready.kind, ended).and_then(in_time)
+            let times = if attempt.stands == Stands::HandedOver { 2 } else { 1 };
+            remind_at(times, attempt.taken.ready.kind, ended).and_then(in_time)
         }
         Outcome::Delivered
         | Outcome::Accepted { .. }
@@ -406,6 +431,10 @@ impl Measures {
         match (known, channel) {
             (Known::Delivered, "webhook") => self.webhook_delivered.increment(1),
             (known, channel) => attempts(channel, known.as_str()).increment(1),
+        }
+        if known == Known::HandedOver && attempt.stands == Stands::HandedOver {
+            metrics::counter!("keng_reminders_total").increment(1);
+            return;
         }
         if matches!(known, Known::Delivered | Known::Accepted | Known::HandedOver) {
             let since = Duration::from_millis(ended.since_ms(attempt.planned_at));

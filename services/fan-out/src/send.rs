@@ -9,7 +9,10 @@ use std::{
     time::Duration,
 };
 
-use chassis::Host;
+use chassis::{
+    Host,
+    sheets::{Ready, Sheets},
+};
 use domain::{
     channel::ChannelType,
     delivery::{Delivery, Target},
@@ -31,7 +34,6 @@ use crate::{
     pictures::Pictures,
     post::Measures,
     receive::Seen,
-    sheets::{Ready, Sheets},
 };
 
 /// How often the leases of what is under way are looked at.
@@ -112,6 +114,8 @@ pub(crate) struct Desk {
     pub(crate) sheets: Sheets,
     pub(crate) outlets: Outlets,
     pub(crate) pictures: Pictures,
+    /// Where people reach intake, without a slash at the end.
+    pub(crate) public_url: String,
     pub(crate) receipts: mpsc::Sender<Seen>,
     /// Hands over attempts that need a record of their own before they are made.
     pub(crate) beginning: mpsc::Sender<Beginning>,
@@ -145,6 +149,7 @@ impl Desk {
             books: books.clone(),
             sheets: Sheets::new(host, &format!("{}/v1/verify", options.public_url)),
             pictures: Pictures::new(host, options.photos.clone(), &options.public_url),
+            public_url: options.public_url.trim_end_matches('/').to_owned(),
             outlets: Outlets::new(accounts, options.in_flight_max, &host.clock),
             receipts,
             beginning,
@@ -258,11 +263,13 @@ impl Desk {
     fn outlet_of(&self, target: &Target) -> Option<Arc<Outlet>> {
         let channel_type: ChannelType = target.channel_type.parse().ok()?;
         if !channel_type.needs_account() {
-            return self.outlets.of(NO_ACCOUNT, channel_type).cloned();
+            return self.outlets.of(NO_ACCOUNT, channel_type, None).cloned();
         }
         let group = self.host.directory.read().group(&target.group).cloned()?;
         let facts = group.facts.channels.iter().find(|facts| facts.id == target.channel)?;
-        self.outlets.of(&facts.account, channel_type).cloned()
+        // Nothing but a poster has one.
+        let via = facts.via.parse().ok();
+        self.outlets.of(&facts.account, channel_type, via).cloned()
     }
 
     /// What is due now; the rest is looked at again in time.

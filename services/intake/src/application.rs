@@ -35,6 +35,7 @@ use crate::{
     guard::Guard,
     notices::{Notices, Seen},
     photos::Pictures,
+    posters::Tasks,
     refused::{disk_low, not_found, not_stored, only_exercises, other_bytes, refused, starting},
     request,
     row::{Refused, Row},
@@ -47,7 +48,7 @@ pub(crate) const STORE_PATIENCE: Duration = Duration::from_millis(4_500);
 /// Held for longer than this, a raise or an approval is stale.
 pub(crate) const VALIDITY_MS: i64 = 15 * 60 * 1_000;
 /// What must have been read before it can be said that an alert is not there.
-const READ: [&str; 2] = ["board-commands", "board-alerts"];
+pub(crate) const READ: [&str; 2] = ["board-commands", "board-alerts"];
 /// What must have been read before a stream begins.
 const STREAMED: [&str; 4] =
     ["board-commands", "board-alerts", "board-deliveries", "board-receipts"];
@@ -76,6 +77,8 @@ pub struct Intake {
     pub(crate) gone: Gone,
     /// Pictures; `None` where this process has no store of them.
     pub(crate) pictures: Option<Pictures>,
+    /// What posters are given to post.
+    pub(crate) tasks: Tasks,
 }
 
 /// A request that changes something: its command's id, and the hash of its body.
@@ -133,8 +136,9 @@ pub(crate) struct Filter {
 }
 
 impl Intake {
-    pub(crate) fn new(host: &Host) -> Self {
+    pub(crate) fn new(host: &Host, public_url: &str) -> Self {
         Self {
+            tasks: Tasks::new(host, public_url),
             host: host.clone(),
             board: Board::default(),
             notices: Notices::default(),
@@ -553,7 +557,7 @@ impl Intake {
     }
 }
 
-fn unread(LoadError::Unavailable(why): LoadError) -> Problem {
+pub(crate) fn unread(LoadError::Unavailable(why): LoadError) -> Problem {
     tracing::warn!(why, "deliveries cannot be read");
     starting()
 }

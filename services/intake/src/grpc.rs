@@ -251,7 +251,7 @@ impl IntakeService for Grpc {
         let (asker, _) = self.asker(request.metadata())?;
         let id = request.get_ref().id.parse().map_err(|_| status(&not_found()))?;
         let told = self.0.deliveries(&asker, id).await.map_err(|p| status(&p))?;
-        let deliveries = seen(&told).map(|seen| seen.message()).collect();
+        let deliveries = seen(&told, self.0.host.clock.now()).map(|seen| seen.message()).collect();
         Ok(Response::new(v1::ListDeliveriesResponse { deliveries }))
     }
 

@@ -23,7 +23,7 @@ use chassis::{
 };
 use domain::{
     alert::{Alert, Closing},
-    ids::{AlertId, CommuneCode},
+    ids::{AlertId, CommuneCode, Millis},
     rights::{Asker, Standing},
     values::AlertKind,
 };
@@ -89,6 +89,7 @@ pub(crate) fn router(intake: Arc<Intake>) -> Router {
         .merge(crate::preflight_http::routes())
         .merge(crate::freeze_http::router())
         .merge(crate::photo_http::routes())
+        .merge(crate::poster_http::routes())
         .with_state(App(intake))
 }
 
@@ -251,18 +252,23 @@ async fn deliveries(
 ) -> Result<Response, Problem> {
     let alert = alert_in(id)?;
     let told = intake.deliveries(&asker, alert).await?;
-    let deliveries: Vec<Value> = seen(&told).map(|seen| seen.json()).collect();
+    let now = intake.host.clock.now();
+    let deliveries: Vec<Value> = seen(&told, now).map(|seen| seen.json()).collect();
     Ok(Json(json!({ "deliveries": deliveries })).into_response())
 }
 
 /// Every delivery of an alert.
-pub(crate) fn seen(told: &AlertDeliveries) -> impl Iterator<Item = view::DeliverySeen<'_>> {
+pub(crate) fn seen(
+    told: &AlertDeliveries,
+    now: Millis,
+) -> impl Iterator<Item = view::DeliverySeen<'_>> {
     told.deliveries.iter().flat_map(move |(commune, deliveries)| {
         deliveries.lanes.iter().map(move |(target, delivery)| view::DeliverySeen {
             row: &told.row,
             commune: *commune,
             target,
             delivery,
+            now,
         })
     })
 }

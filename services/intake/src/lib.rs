@@ -34,6 +34,9 @@ mod matches;
 mod notices;
 mod photo_http;
 mod photos;
+mod poster_http;
+mod poster_page;
+mod posters;
 mod preflight;
 mod preflight_grpc;
 mod preflight_http;
@@ -63,20 +66,36 @@ pub use application::Intake;
 pub use freeze_grpc::FreezeGrpc;
 pub use grpc::Grpc;
 
-/// Starts the service in this process.
+/// How this service is set.
+#[derive(Default)]
+pub struct IntakeOptions {
+    /// Where people reach intake, without a slash at the end: it stands in the text that a poster
+    /// posts.
+    pub public_url: String,
+    /// The store of pictures. Without one none is taken or shown, and an alert may name any.
+    pub photos: Option<Photos>,
+}
+
+/// Starts the service in this process, without pictures, and for nobody outside.
 #[must_use]
 pub fn start(host: &Host) -> Arc<Intake> {
-    begin(host, Intake::new(host))
+    start_with(host, IntakeOptions::default())
 }
 
-/// Starts the service in this process, with pictures. Without them none is taken or shown, and an
-/// alert may name any.
+/// Starts the service in this process, with pictures.
 #[must_use]
 pub fn start_with_photos(host: &Host, photos: Photos) -> Arc<Intake> {
-    begin(host, Intake::new(host).with_photos(photos))
+    start_with(host, IntakeOptions { photos: Some(photos), ..IntakeOptions::default() })
 }
 
-fn begin(host: &Host, intake: Intake) -> Arc<Intake> {
+/// Starts the service in this process.
+#[must_use]
+pub fn start_with(host: &Host, options: IntakeOptions) -> Arc<Intake> {
+    let intake = Intake::new(host, &options.public_url);
+    let intake = match options.photos {
+        Some(photos) => intake.with_photos(photos),
+        None => intake,
+    };
     let intake = Arc::new(intake);
     for class in [Class::Command, Class::Alert, Class::Delivery, Class::Receipt] {
         let following = following::Following::new(host, &intake, class);

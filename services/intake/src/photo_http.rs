@@ -113,17 +113,17 @@ fn is_signed(intake: &Intake, (id, size): (&str, &str), token: &str) -> Result<(
     let directory = intake.host.directory.read();
     // While the directory is read, nobody can say that a link is no good.
     let key = directory.link_key().ok_or_else(starting)?;
-    match verify(key, &photo_purpose(id, size), token, intake.host.clock.now()) {
-        Ok(_) => Ok(()),
-        Err(BadLink::Expired) => {
-            let detail = "Liên kết đã hết hạn. / The link has expired.";
-            Err(Problem::new(StatusCode::FORBIDDEN, "link-expired", detail))
-        }
-        Err(BadLink::Forged) => {
-            let detail = "Liên kết không đúng. / The link is not a good one.";
-            Err(Problem::new(StatusCode::FORBIDDEN, "link-not-good", detail))
-        }
-    }
+    let verified = verify(key, &photo_purpose(id, size), token, intake.host.clock.now());
+    verified.map(|_| ()).map_err(bad_link)
+}
+
+/// A link that opens nothing, or nothing any more.
+pub(crate) fn bad_link(bad: BadLink) -> Problem {
+    let (code, detail) = match bad {
+        BadLink::Expired => ("link-expired", "Liên kết đã hết hạn. / The link has expired."),
+        BadLink::Forged => ("link-not-good", "Liên kết không đúng. / The link is not a good one."),
+    };
+    Problem::new(StatusCode::FORBIDDEN, code, detail)
 }
 
 async fn read(intake: &Intake, id: &str, word: &str) -> Result<Bytes, Problem> {

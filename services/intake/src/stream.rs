@@ -283,10 +283,11 @@ impl Stream_ {
         for newest in deliveries.newest.values() {
             self.stored(*newest).await?;
         }
+        let now = self.intake.host.clock.now();
         for (target, revision) in deliveries.changed_by(at).unwrap_or_default() {
             let Some(delivery) = deliveries.lanes.get(target, *revision) else { continue };
             let commune = home.commune;
-            let seen = view::DeliverySeen { row, commune, target, delivery };
+            let seen = view::DeliverySeen { row, commune, target, delivery, now };
             let told = self.told("delivery", seen.json());
             self.ready.push_back(told);
         }

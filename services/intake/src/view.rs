@@ -6,6 +6,7 @@ use domain::{
     ids::{CommuneCode, Millis},
     lane::{LaneDelivery, Progress},
     relay::Answer,
+    schedule::remind_at,
 };
 use serde_json::{Map, Value, json};
 use wire::v1::{self, AlertText};
@@ -108,6 +109,8 @@ pub(crate) struct DeliverySeen<'a> {
     pub(crate) commune: CommuneCode,
     pub(crate) target: &'a domain::delivery::Target,
     pub(crate) delivery: &'a LaneDelivery,
+    /// When it is looked at.
+    pub(crate) now: Millis,
 }
 
 impl DeliverySeen<'_> {
@@ -147,6 +150,16 @@ impl DeliverySeen<'_> {
         }
     }
 
+    /// Whether a person has it in hand for longer than until the reminder, and has not said that
+    /// it was posted.
+    fn is_overdue(&self) -> bool {
+        let Progress::HandedOver { .. } = self.delivery.progress else { return false };
+        let (kind, since) =
+            (self.row.facts().map(|facts| facts.kind), self.delivery.handed_over_at);
+        let due = kind.zip(since).and_then(|(kind, since)| remind_at(1, kind, since));
+        due.is_some_and(|at| at <= self.now)
+    }
+
     fn id(&self) -> String {
         delivery_id(self.row.id, self.delivery.revision, self.target)
     }
@@ -169,6 +182,7 @@ impl DeliverySeen<'_> {
             "accepted_at": self.accepted_at().map(time),
             "handed_over_at": self.delivery.handed_over_at.map(time),
             "posted_at": self.posted_at().map(time),
+            "overdue": self.is_overdue(),
             "delivered_at": self.delivered_at().map(time),
             "read_at": self.read_at().map(time),
             "next_attempt_at": self.next_attempt_at().map(time),
@@ -197,6 +211,7 @@ impl DeliverySeen<'_> {
             posted_at: text(self.posted_at()),
             read_at: text(self.read_at()),
             trouble: self.delivery.trouble.to_string(),
+            overdue: self.is_overdue(),
         }
     }
 }

@@ -9,7 +9,7 @@ use chassis::{
     disk::Disk, operators, telemetry,
 };
 use fan_out::{FanOut, FanOutOptions};
-use intake::Intake;
+use intake::{Intake, IntakeOptions};
 use registry::{ClerkError, GroupEntry};
 use tonic::service::Routes;
 use wire::actor;
@@ -174,8 +174,11 @@ fn start(
         true => Some(open::photos(settings, &opened.data)?),
         false => None,
     };
-    let intake = photos.clone().filter(|_| runs(Service::Intake));
-    let intake = intake.map(|photos| intake::start_with_photos(&of(Service::Intake), photos));
+    let intake = runs(Service::Intake).then(|| {
+        let public_url = public_url(service, settings, http);
+        let options = IntakeOptions { public_url, photos: photos.clone() };
+        intake::start_with(&of(Service::Intake), options)
+    });
     if runs(Service::Alerting) {
         alerting::start(&of(Service::Alerting));
     }

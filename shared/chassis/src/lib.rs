@@ -21,6 +21,7 @@ pub mod officers;
 pub mod operators;
 pub mod options;
 pub mod problem;
+pub mod sheets;
 pub mod socket;
 pub mod telemetry;
 pub mod variables;

@@ -81,6 +81,26 @@ pub fn photo_url(
     format!("{base}/v1/photos/{id}?size={size}&sig={token}")
 }
 
+/// What the link of a poster's task opens: one delivery, to be read and attested.
+#[must_use]
+pub fn task_purpose(delivery: &str) -> String {
+    format!("posted/{delivery}")
+}
+
+/// The path of a poster's task, open to whoever has it until `expires_at`: at most 60 characters,
+/// for an SMS. It names the alert by its code and the revision; which of the commune's targets it
+/// is only the token says, which is signed for that delivery and no other.
+#[must_use]
+pub fn task_path(
+    key: &LinkKey,
+    (code, commune, revision): (&str, &str, u64),
+    delivery: &str,
+    expires_at: Millis,
+) -> String {
+    let token = sign(key, &task_purpose(delivery), expires_at);
+    format!("/p/{code}/{commune}/{revision}/{token}")
+}
+
 fn hmac_key(key: &LinkKey) -> hmac::Key {
     hmac::Key::new(hmac::HMAC_SHA256, key.reveal())
 }
@@ -132,6 +152,16 @@ mod tests {
         for wrong in ["", "a", "=", &longer, shorter, "ạ".repeat(14).as_str()] {
             assert_eq!(verify(&key(1), "task/a", wrong, NOW), Err(BadLink::Forged), "{wrong}");
         }
+    }
+
+    #[test]
+    fn the_link_of_a_task_opens_one_delivery_and_fits_into_an_sms() {
+        let path = task_path(&key(1), ("0123456789", "15961", 1), "a:1:g:c", NOW.plus_ms(9_000));
+        let (front, token) = path.rsplit_once('/').unwrap();
+        assert_eq!(front, "/p/0123456789/15961/1");
+        assert!(path.len() <= 60, "{path}");
+        let check = |delivery: &str| verify(&key(1), &task_purpose(delivery), token, NOW).is_ok();
+        assert!(check("a:1:g:c") && !check("a:1:g:d") && !check("a:2:g:c"));
     }
 
     #[test]

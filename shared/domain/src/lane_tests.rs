@@ -293,3 +293,26 @@ fn what_a_person_has_in_hand_is_handed_over_and_never_delivered() {
     assert_eq!(lanes.reached_at(&sms(0)), Some(Millis(5)));
     assert_eq!(lanes.first_revision(&sms(0)), Some(1));
 }
+
+#[test]
+fn what_never_came_into_the_hand_has_failed_and_a_lost_reminder_has_not() {
+    let mut lanes = Lanes::default();
+    lanes.apply(&planned_sms(1, News::Issued, 0), Millis(0));
+    let told = |attempt, at, outcome, next| Receipt {
+        target: sms(0),
+        at: Millis(at),
+        ..receipt(0, attempt, outcome, next)
+    };
+    let state = |lanes: &Lanes| lanes.get(&sms(0), 1).unwrap().state();
+    lanes.receive(&told(1, 5, Outcome::HandedOver, Some(60_000)));
+    assert_eq!(state(&lanes), "handed-over");
+    let mut lost = lanes.clone();
+    // The provider says later that it could not be delivered to the person.
+    lost.receive(&told(1, 9, Outcome::Refused, None));
+    assert_eq!((state(&lost), lost.open().count()), ("failed", 0));
+    assert_eq!(lost.not_reached(Millis(99_000), 0).count(), 1);
+    // The same of a reminder leaves the task where it is.
+    lanes.receive(&told(2, 60_005, Outcome::HandedOver, None));
+    lanes.receive(&told(2, 60_009, Outcome::Refused, None));
+    assert_eq!(state(&lanes), "handed-over");
+}

@@ -43,12 +43,12 @@ pub fn settle_ms(chance: f64) -> i64 {
 const REMINDERS_MAX: u32 = 1;
 
 /// When a person who has a message in hand is reminded of it, where they have not said that it was
-/// posted: after 2 minutes where a life may hang on it, otherwise after 10. `attempt` is how often
-/// it was handed over. `None` where they were reminded already.
+/// posted: after 2 minutes where a life may hang on it, otherwise after 10. `times` is how often it
+/// was handed over. `None` where they were reminded already.
 #[must_use]
-pub fn remind_at(attempt: u32, kind: AlertKind, handed_over_at: Millis) -> Option<Millis> {
+pub fn remind_at(times: u32, kind: AlertKind, handed_over_at: Millis) -> Option<Millis> {
     let minutes = if kind.life_threatening() { 2 } else { 10 };
-    (attempt <= REMINDERS_MAX).then(|| handed_over_at.plus_ms(minutes * 60_000))
+    (times <= REMINDERS_MAX).then(|| handed_over_at.plus_ms(minutes * 60_000))
 }
 
 /// After this no attempt is made: an alert that has expired is never shown late (R11), and a

@@ -220,6 +220,7 @@ where
             slots.insert(name.clone(), self.slot(name).lock_owned().await);
         }
         let mut last = String::new();
+        let mut was_kept = slots.values().any(|slot| slot.is_some());
         for attempt in 0..CONFLICT_RETRIES_MAX {
             for (name, slot) in &mut slots {
                 if let Some(ask) = names.get(name) {
@@ -227,6 +228,12 @@ where
                 }
             }
             let batch = Batch::decide(&asks, &slots, &facts)?;
+            // An append is guarded by the version; that there is nothing to append is not, and
+            // what was kept may be behind the log: it is decided once more on what stands there.
+            if std::mem::take(&mut was_kept) && batch.is_unguarded() {
+                slots.values_mut().for_each(|slot| **slot = None);
+                continue;
+            }
             if batch.records.is_empty() {
                 return Ok(batch.decided);
             }
@@ -302,6 +309,11 @@ impl<D: Spoken + Clone> Batch<D> {
             batch.folded.insert(name.clone(), folded);
         }
         Ok(batch)
+    }
+
+    /// Whether somebody is answered with nothing that stands in the log.
+    fn is_unguarded(&self) -> bool {
+        self.decided.iter().any(|decided| decided.at.is_none() && decided.events.is_empty())
     }
 
     fn one(
@@ -407,3 +419,7 @@ pub fn entity_said(key: &Key) -> v1::Entity {
         commune: key.home.commune.to_string(),
     }
 }
+
+#[cfg(test)]
+#[path = "shell_tests.rs"]
+mod tests;

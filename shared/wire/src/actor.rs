@@ -47,6 +47,18 @@ pub fn service(name: &str) -> v1::Actor {
     }
 }
 
+/// Somebody who has a link, and is known by nothing else: the beginning of its hash, in hex.
+#[must_use]
+pub fn link(hash: &str, home: Home) -> v1::Actor {
+    v1::Actor {
+        officer: format!("link:{hash}"),
+        role: i32::from(v1::Role::Unspecified),
+        commune: home.commune.to_string(),
+        province: home.province.to_string(),
+        attested: "link".to_owned(),
+    }
+}
+
 /// The role of a person; `None` for a service.
 pub(crate) fn role_of(actor: Option<&v1::Actor>) -> Option<Role> {
     actor.and_then(|actor| role_recalled(actor.role).ok())

@@ -3,7 +3,7 @@
 //! A journal whose folder goes before it ends the process, and with it all other stories: where a
 //! story fails its folder stays, also for whoever looks into it.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use tempfile::TempDir;
@@ -18,6 +18,13 @@ impl Folder {
 
     pub(crate) fn path(&self) -> Result<&Path> {
         self.0.as_ref().map(TempDir::path).context("the folder is gone")
+    }
+
+    /// A file of this name in it.
+    pub(crate) fn write(&self, name: &str, text: &str) -> Result<PathBuf> {
+        let path = self.path()?.join(name);
+        std::fs::write(&path, text)?;
+        Ok(path)
     }
 
     /// Nothing writes into it any more.

@@ -3,7 +3,7 @@
 use base64::{Engine, prelude::BASE64_STANDARD};
 use serde_json::{Value, json};
 
-/// One group with one webhook.
+/// One group with one webhook, or with the channels that a story gives it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Group {
     /// The id, as `g-1`.
@@ -18,13 +18,15 @@ pub struct Group {
     pub exercises: bool,
     /// The webhook's URL; the timeline's own sink where it is `None`.
     pub url: Option<String>,
+    /// Its channels as the groups' file has them; one webhook where there is none.
+    pub channels: Vec<Value>,
 }
 
 /// A hamlet of 120 people, at the timeline's own sink.
 #[must_use]
 pub fn group(id: &str, commune: &str) -> Group {
     let (id, commune, kind) = (id.to_owned(), commune.to_owned(), "hamlet".to_owned());
-    Group { id, commune, kind, members: 120, exercises: false, url: None }
+    Group { id, commune, kind, members: 120, exercises: false, url: None, channels: vec![] }
 }
 
 impl Group {
@@ -56,6 +58,14 @@ impl Group {
         self
     }
 
+    /// One channel more, as the groups' file has it, in place of the one webhook. A webhook needs
+    /// neither URL nor secret here: it gets the group's own.
+    #[must_use]
+    pub fn channel(mut self, channel: Value) -> Self {
+        self.channels.push(channel);
+        self
+    }
+
     /// The secret that signs: another one for each group, the same in every run.
     #[must_use]
     pub fn secret(&self) -> String {
@@ -67,6 +77,19 @@ impl Group {
     #[must_use]
     pub fn to_json(&self, sink: &str) -> Value {
         let url = self.url.clone().unwrap_or_else(|| format!("{sink}{}", path_of(&self.id)));
+        let webhook = |mut channel: Value| {
+            let is_webhook = channel.pointer("/type") == Some(&json!("webhook"));
+            if let Some(fields) = channel.as_object_mut().filter(|_| is_webhook) {
+                fields.entry("url").or_insert_with(|| json!(url));
+                fields.entry("secret").or_insert_with(|| json!(self.secret()));
+            }
+            channel
+        };
+        let channels = match self.channels.as_slice() {
+            [] => vec![json!({ "type": "webhook" })],
+            channels => channels.to_vec(),
+        };
+        let channels: Vec<Value> = channels.into_iter().map(webhook).collect();
         json!({
             "id": self.id,
             "commune": self.commune,
@@ -74,7 +97,7 @@ impl Group {
             "kind": self.kind,
             "members": self.members,
             "exercises": self.exercises,
-            "channels": [{ "type": "webhook", "url": url, "secret": self.secret() }],
+            "channels": channels,
         })
     }
 }

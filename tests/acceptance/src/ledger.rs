@@ -9,12 +9,12 @@ use std::{
 };
 
 use anyhow::{Context, Result};
-use chassis::HostParts;
+use chassis::Host;
 use domain::{
     alert::{Alert, AlertEvent, Live, NearExpiry},
     decider::Decider,
     delivery::{DeliveryEvent, StopReason},
-    ids::{AlertId, CommuneCode, EntityName, Millis, RecordId},
+    ids::{AlertId, CommuneCode, EntityName, GroupId, Millis, RecordId},
     lane::Lanes,
     matching::decision::Pair,
     relay::{
@@ -29,7 +29,9 @@ use wire::{
     v1::{self, commit::Outcome, event::Event},
 };
 
-use crate::{encounter::Encounters, silence::Silences, thaw::Thaws, turn::Turns};
+use crate::{
+    encounter::Encounters, fallbacks::Fallbacks, silence::Silences, thaw::Thaws, turn::Turns,
+};
 
 type BookId = (AlertId, CommuneCode);
 
@@ -50,6 +52,7 @@ pub struct Ledger {
     silences: Silences,
     thaws: Thaws,
     turns: Turns,
+    fallbacks: Fallbacks,
 }
 
 /// What a timeline knows beside the log.
@@ -64,12 +67,14 @@ pub struct Known<'a> {
 }
 
 impl Ledger {
-    /// An empty one; the host's map says who borders whom, its policies what waits.
+    /// An empty one; the host's map says who borders whom, its policies what waits, its directory
+    /// which other ways there are to a group.
     #[must_use]
-    pub fn of(host: &HostParts) -> Self {
+    pub fn of(host: &Host) -> Self {
         let encounters = Encounters::of(Arc::clone(&host.map));
         let turns = Turns::of(Arc::clone(&host.policies));
-        Self { encounters, turns, ..Self::default() }
+        let fallbacks = Fallbacks::of(host.directory.clone());
+        Self { encounters, turns, fallbacks, ..Self::default() }
     }
 
     /// Reads on to the log's end.
@@ -141,7 +146,11 @@ impl Ledger {
             return Some(format!("the stop of {alert} in {commune}"));
         }
         let due = self.open(known).find(|(_, at)| *at <= known.now);
-        due.map(|(group, _)| format!("an attempt to reach group {group}"))
+        if let Some((group, _)) = due {
+            return Some(format!("an attempt to reach group {group}"));
+        }
+        let other = self.other_ways(known).find(|(_, at)| *at <= known.now);
+        other.map(|(group, _)| format!("another way to reach group {group}"))
     }
 
     /// When something falls due next.
@@ -152,7 +161,8 @@ impl Ledger {
         let attempts = self.open(known).map(|(_, at)| at);
         let steps = self.silences.due(&self.alerts).map(|(_, at)| at);
         let thaws = self.thaws.due().map(|(_, at)| at);
-        let lives = expiries.chain(questions).chain(attempts);
+        let other = self.other_ways(known).map(|(_, at)| at);
+        let lives = expiries.chain(questions).chain(attempts).chain(other);
         lives.chain(steps).chain(thaws).filter(|at| *at > known.now).min()
     }
 
@@ -164,6 +174,11 @@ impl Ledger {
             .filter(move |(group, _)| !known.held.contains(*group))
     }
 
+    fn other_ways(&self, known: Known<'_>) -> impl Iterator<Item = (GroupId, Millis)> {
+        let due = self.lanes.values().flat_map(move |lanes| self.fallbacks.due(lanes, known.now));
+        due.filter(move |(group, _)| !known.held.contains(group.as_str()))
+    }
+
     fn record(&mut self, recorded: &Recorded) -> Result<()> {
         if recorded.kind == Kind::Command {
             self.commits.entry(recorded.id).or_default();
@@ -173,6 +188,13 @@ impl Ledger {
         if let Some([one, other]) = recorded.key.entity.matched() {
             let pair = Pair::of(one, other).context("a match of one alert")?;
             self.encounters.proposed(pair);
+        }
+        if recorded.key.class == Class::Delivery {
+            // Fan-out plans on its own account; what a person asks of a delivery is a command.
+            let asked = RecordId::from_slice(&commit.causation);
+            if let Some(commits) = asked.and_then(|asked| self.commits.get_mut(&asked)) {
+                *commits += 1;
+            }
         }
         if recorded.key.class == Class::Alert {
             let cause = RecordId::from_slice(&commit.causation).context("a commit's causation")?;

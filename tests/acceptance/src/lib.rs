@@ -8,6 +8,7 @@
 pub mod asked;
 pub mod encounter;
 pub mod expectation;
+pub mod fallbacks;
 mod folder;
 pub mod group;
 pub mod instance;

@@ -24,6 +24,7 @@ use event_log::{
     projection::{self, Project},
 };
 use fan_out::FanOutOptions;
+use intake::IntakeOptions;
 use jiff::{civil, tz};
 use registry::{Map, Policies, groups::parse_groups};
 use support::{Call, Sink};
@@ -108,12 +109,29 @@ impl Timeline {
         Self::governed((day, map, ""), started).await
     }
 
+    /// As [`Self::on`], with a channels file: accounts with the stand-ins of providers. Secrets
+    /// stand in files of their own.
+    ///
+    /// # Errors
+    /// An account is wrong, or a service did not start.
+    pub async fn with_channels((day, map, channels): (&str, &str, &str)) -> Result<Self> {
+        Self::set_up((day, map, ""), Some(channels), Started::All).await
+    }
+
     /// As [`Self::begin`], with policies, as their file has them.
     ///
     /// # Errors
     /// The policies are wrong, or a service did not start.
     pub async fn governed(
         (day, map, policies): (&str, &str, &str),
+        started: Started,
+    ) -> Result<Self> {
+        Self::set_up((day, map, policies), None, started).await
+    }
+
+    async fn set_up(
+        (day, map, policies): (&str, &str, &str),
+        channels: Option<&str>,
         started: Started,
     ) -> Result<Self> {
         let day: civil::Date = day.parse()?;
@@ -128,19 +146,21 @@ impl Timeline {
             let run = projection::run(log.clone(), class, watching, host.drain.token());
             host.drain.spawn("timeline", run);
         }
-        let intake = intake::start(&host);
+        let folder = Folder::new()?;
+        let channels = channels.map(|text| folder.write("channels.toml", text)).transpose()?;
+        let intake = intake::start_with(&host, intake_options());
         if started != Started::WithoutAlerting {
             alerting::start(&host);
         }
         if started != Started::WithoutFanOut {
-            fan_out::start(&host, &fan_out_options())?;
+            fan_out::start(&host, &FanOutOptions { channels, ..fan_out_options() })?;
         }
-        let folder = Folder::new()?;
         let audit = audit::start(&host, folder.path()?)?;
         let app = App { host: host.clone(), replayer: Replayer::Audit(audit.clone()) };
         let others = audit::router::<App>().merge(admin::router()).with_state(app);
         timeout(WITHIN, host.caught_up()).await.context("the read models")?;
         host.clerk.adopt_map(actor::service("acceptance"), &host.map, clock.now()).await?;
+        host.clerk.make_link_key(actor::service("acceptance"), clock.now()).await?;
         Ok(Self {
             router: with_fallbacks(intake::router(intake).merge(others)),
             ledger: Mutex::new(Ledger::of(&host)),
@@ -412,11 +432,19 @@ pub(crate) fn host(
     })
 }
 
-/// How fan-out is set in every story.
+/// Where people reach intake in every story, as they are told.
+pub const PUBLIC_URL: &str = "https://keng.example.vn";
+
+/// How intake is set in every story.
+pub(crate) fn intake_options() -> IntakeOptions {
+    IntakeOptions { public_url: PUBLIC_URL.to_owned(), photos: None }
+}
+
+/// How fan-out is set in every story that has no channels file.
 pub(crate) fn fan_out_options() -> FanOutOptions {
     FanOutOptions {
         allow_private_targets: true,
-        public_url: "https://keng.example.vn".to_owned(),
+        public_url: PUBLIC_URL.to_owned(),
         channels: None,
         photos: None,
         folder: std::env::temp_dir(),

@@ -244,6 +244,7 @@ fn view<'a>(sheet: &'a Sheet, body: &'a Body) -> View<'a> {
         delivery: Named { id: "bench", group: "g", commune: "15961", channel: "c" },
         photo: None,
         task_url: None,
+        is_reminder: false,
     }
 }
 

@@ -171,6 +171,10 @@ impl Channel for Telegram {
         Ok(Rendered { photo, warnings: warnings.collect(), ..Rendered::text(fitted.text) })
     }
 
+    fn note(&self, text: &str, _: &str) -> Option<Rendered> {
+        (CAPS.unit.len(text) <= TEXT_MAX).then(|| Rendered::text(text))
+    }
+
     fn send<'a>(
         &'a self,
         message: &'a Rendered,

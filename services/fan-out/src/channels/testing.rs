@@ -69,6 +69,7 @@ pub(crate) fn view<'a>(sheet: &'a Sheet, body: &'a Body, news: News) -> View<'a>
         delivery: Named { id: "a:1:g:c", group: "g", commune: "15961", channel: "c" },
         photo: None,
         task_url: None,
+        is_reminder: false,
     }
 }
 

@@ -126,6 +126,10 @@ impl Channel for ZaloBot {
         Ok(Rendered { photo: view.photo.cloned(), warnings, ..Rendered::text(fitted.text) })
     }
 
+    fn note(&self, text: &str, _: &str) -> Option<Rendered> {
+        (CAPS.unit.len(text) <= TEXT_MAX).then(|| Rendered::text(text))
+    }
+
     fn send<'a>(
         &'a self,
         message: &'a Rendered,

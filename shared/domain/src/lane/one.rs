@@ -64,7 +64,8 @@ impl Outcome {
     /// Whether a second receipt of the same attempt says more than the first: a proof of what was
     /// unknown, a provider's own receipt, also that it failed in the end.
     fn says_more_than(self, before: Self) -> bool {
-        self.rank() > before.rank() || (before == Self::Accepted && self == Self::Refused)
+        let was_taken = matches!(before, Self::Accepted | Self::HandedOver);
+        self.rank() > before.rank() || (was_taken && self == Self::Refused)
     }
 }
 
@@ -279,6 +280,10 @@ impl LaneDelivery {
         }
         let was_stopped = matches!(self.progress, Progress::Stopped(_));
         let only_attempt = receipt.attempt == 1;
+        // What was handed over once, and by the attempt that this is a receipt of.
+        if receipt.outcome == Outcome::Refused && is_known && self.is_first_in_hand() {
+            self.take_back();
+        }
         self.attempts = receipt.attempt;
         self.begun = self.begun.max(receipt.attempt);
         self.last_attempt_at = Some(receipt.at);
@@ -333,6 +338,18 @@ impl LaneDelivery {
             (_, Some(at)) => Progress::Waiting(at),
             (_, None) => Progress::Failed,
         };
+    }
+
+    /// Whether a person has it in hand by the last attempt, and by none before that.
+    fn is_first_in_hand(&self) -> bool {
+        matches!(self.progress, Progress::HandedOver { .. })
+            && self.handed_over_at == self.last_attempt_at
+    }
+
+    /// It never came into the person's hand after all.
+    fn take_back(&mut self) {
+        self.handed_over_at = None;
+        self.progress = Progress::Failed;
     }
 
     /// What a person attested, or the holder confirmed, stands, whatever comes late.

@@ -19,6 +19,7 @@ mod leases;
 mod matches;
 mod photos;
 mod policies;
+mod poster;
 mod preflight;
 mod reach;
 mod replay;

@@ -1,11 +1,13 @@
 //! Sheets: what an alert says, read from its history when it is needed, and kept while it is.
+//!
+//! Here and not at one service, so that what a person is given to post by hand is the very text
+//! that every other channel tells.
 
 use std::{
     collections::{BTreeMap, HashMap},
     sync::{Arc, Mutex, PoisonError},
 };
 
-use chassis::Host;
 use domain::{
     alert::{Alert, AlertEvent, Content, Live},
     decider::Decider,
@@ -22,37 +24,47 @@ use wire::{
     v1::{self, sealed_content},
 };
 
+use crate::Host;
+
 /// Bodies kept; beyond this all are let go, and read again when they are needed.
 const BODIES_MAX: usize = 512;
 
 /// Why there is no sheet now: ask again.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum NoSheet {
+pub enum NoSheet {
+    /// The log cannot be read now.
     #[error("the log cannot be reached: {0}")]
     Unavailable(String),
+    /// Something of the history is newer than this program, or was lost.
     #[error("the alert's history cannot be read by this program")]
     Held,
+    /// The sealed part is erased, or has not come yet.
     #[error("the alert's words are not here")]
     NoWords,
 }
 
 /// One alert's news, ready to be rendered.
-pub(crate) struct Ready {
-    pub(crate) body: Body,
-    pub(crate) sheet: Sheet,
-    /// What the news is, and when it was recorded.
-    pub(crate) news: News,
-    pub(crate) at: Millis,
+pub struct Ready {
+    /// The common body of webhooks.
+    pub body: Body,
+    /// The alert as it stood, with its words.
+    pub sheet: Sheet,
+    /// What the news is.
+    pub news: News,
+    /// When it was recorded.
+    pub at: Millis,
     /// Who says it, as people call the commune.
-    pub(crate) from: String,
+    pub from: String,
     /// Where it can be checked.
-    pub(crate) verify_url: String,
+    pub verify_url: String,
     /// The picture's bytes, once they were read; none where it is not stored.
-    pub(crate) picture: tokio::sync::OnceCell<Option<bytes::Bytes>>,
+    pub picture: tokio::sync::OnceCell<Option<bytes::Bytes>>,
     /// Where the alert's newest record stood: the directory must have come as far.
-    pub(crate) position: u64,
-    pub(crate) status: AlertStatus,
-    pub(crate) kind: AlertKind,
+    pub position: u64,
+    /// Whether it is real.
+    pub status: AlertStatus,
+    /// What it is about.
+    pub kind: AlertKind,
     /// The communes whose own groups are told more: at home where, by which command.
     instructed: BTreeMap<CommuneCode, (Home, RecordId)>,
 }
@@ -62,16 +74,16 @@ pub(crate) struct Ready {
 type Which = (AlertId, u64, News, Option<CommuneCode>);
 
 /// Reads and keeps sheets.
-pub(crate) struct Sheets {
+pub struct Sheets {
     host: Host,
     verify_base: String,
     ready: Mutex<HashMap<Which, Arc<Ready>>>,
 }
 
-/// An alert's history, as far as fan-out needs it.
-pub(crate) struct History {
+/// An alert's history, as far as whoever tells needs it.
+pub struct History {
     /// As it stands now.
-    pub(crate) alert: Alert,
+    pub alert: Alert,
     /// As it stood at each revision.
     revisions: BTreeMap<u64, Standing>,
     /// When it was issued.
@@ -94,20 +106,27 @@ struct Standing {
 
 impl Ready {
     /// What is told, for the channels that people read.
-    pub(crate) fn told(&self) -> Told<'_> {
+    #[must_use]
+    pub fn told(&self) -> Told<'_> {
         let Self { sheet, news, at, from, verify_url, .. } = self;
         Told { sheet, news: *news, at: *at, from, verify_url }
     }
 }
 
 impl Sheets {
-    pub(crate) fn new(host: &Host, verify_base: &str) -> Self {
+    /// None read yet; `verify_base` is where codes are verified, as
+    /// `https://keng.example.vn/v1/verify`.
+    #[must_use]
+    pub fn new(host: &Host, verify_base: &str) -> Self {
         let verify_base = verify_base.to_owned();
         Self { host: host.clone(), verify_base, ready: Mutex::default() }
     }
 
     /// The rendered news of one revision, as it is told in one commune.
-    pub(crate) async fn ready(
+    ///
+    /// # Errors
+    /// [`NoSheet`]: ask again.
+    pub async fn ready(
         &self,
         (alert, home): (AlertId, Home),
         (revision, news): (u64, News),
@@ -226,7 +245,10 @@ impl Sheets {
 }
 
 /// The history of an alert, from the log.
-pub(crate) async fn history(host: &Host, alert: AlertId, home: Home) -> Result<History, NoSheet> {
+///
+/// # Errors
+/// [`NoSheet`]: ask again.
+pub async fn history(host: &Host, alert: AlertId, home: Home) -> Result<History, NoSheet> {
     let key = Key { class: Class::Alert, home, entity: EntityName::alert(alert) };
     let records = host.log.load(&key, None).await;
     let records = records.map_err(|why| NoSheet::Unavailable(why.to_string()))?;
@@ -275,19 +297,22 @@ impl History {
     }
 
     /// Whether this record is in it. One that was handed out may have been lost since.
-    pub(crate) fn has(&self, record: RecordId) -> bool {
+    #[must_use]
+    pub fn has(&self, record: RecordId) -> bool {
         self.records.contains(&record)
     }
 
     /// The alert, if it was ever issued: what was not, was told to nobody.
-    pub(crate) fn issued(&self) -> Option<&Live> {
+    #[must_use]
+    pub fn issued(&self) -> Option<&Live> {
         self.sent.and(self.alert.live())
     }
 }
 
 /// The events of an alert's commit, and when they were recorded; `None` where they cannot be
 /// decoded.
-pub(crate) fn alert_events(recorded: &Recorded) -> Option<(Vec<AlertEvent>, Millis)> {
+#[must_use]
+pub fn alert_events(recorded: &Recorded) -> Option<(Vec<AlertEvent>, Millis)> {
     let commit = v1::Commit::decode(recorded.open.clone()).ok()?;
     let at = Millis(commit.decided_at_ms);
     let events = events_of(commit).ok()?;
