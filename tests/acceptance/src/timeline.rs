@@ -23,7 +23,7 @@ use event_log::{
     memory::MemoryLog,
     projection::{self, Project},
 };
-use fan_out::FanOutOptions;
+use fan_out::{FanOut, FanOutOptions};
 use intake::IntakeOptions;
 use jiff::{civil, tz};
 use registry::{Map, Policies, groups::parse_groups};
@@ -152,17 +152,20 @@ impl Timeline {
         if started != Started::WithoutAlerting {
             alerting::start(&host);
         }
-        if started != Started::WithoutFanOut {
-            fan_out::start(&host, &FanOutOptions { channels, ..fan_out_options() })?;
-        }
+        let fan_out = match started {
+            Started::WithoutFanOut => None,
+            _ => Some(fan_out::start(&host, &FanOutOptions { channels, ..fan_out_options() })?),
+        };
         let audit = audit::start(&host, folder.path()?)?;
         let app = App { host: host.clone(), replayer: Replayer::Audit(audit.clone()) };
         let others = audit::router::<App>().merge(admin::router()).with_state(app);
         timeout(WITHIN, host.caught_up()).await.context("the read models")?;
         host.clerk.adopt_map(actor::service("acceptance"), &host.map, clock.now()).await?;
         host.clerk.make_link_key(actor::service("acceptance"), clock.now()).await?;
+        let routes = fan_out.map(FanOut::router).into_iter();
+        let routes = routes.fold(intake::router(intake).merge(others), Router::merge);
         Ok(Self {
-            router: with_fallbacks(intake::router(intake).merge(others)),
+            router: with_fallbacks(routes),
             ledger: Mutex::new(Ledger::of(&host)),
             host,
             log,

@@ -5,6 +5,7 @@
 mod answers;
 mod bad_input;
 mod cancel;
+mod channels;
 mod classes;
 mod da_teh;
 mod doors;
