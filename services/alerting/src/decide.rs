@@ -9,6 +9,7 @@ use bytes::Bytes;
 use chassis::Host;
 use domain::{
     alert::{Alert, AlertKnown, Closing, NotDone},
+    drill::Drill,
     freeze::{Freeze, FreezeKnown},
     ids::{EntityName, Millis, RecordId},
     matching::decision::{Match, MatchKnown},
@@ -38,6 +39,7 @@ pub(crate) struct Deciding {
     pub(crate) relays: Shell<RelayProtocol>,
     freezes: Shell<Freeze>,
     matches: Shell<Match>,
+    drills: Shell<Drill>,
     /// Commands that this program cannot read, each reported once.
     set_aside: Mutex<BTreeSet<RecordId>>,
 }
@@ -49,6 +51,7 @@ impl Deciding {
             relays: Shell::new(Arc::clone(&host.log)),
             freezes: Shell::new(Arc::clone(&host.log)),
             matches: Shell::new(Arc::clone(&host.log)),
+            drills: Shell::new(Arc::clone(&host.log)),
             set_aside: Mutex::default(),
             host,
         }
@@ -112,6 +115,7 @@ impl Deciding {
             Some(Body::ProposeMatch(_) | Body::ConfirmMatch(_) | Body::DismissMatch(_)) => {
                 self.decide_match(recorded, &command, now).await
             }
+            Some(Body::RecordDrillResult(_)) => self.decide_drill(recorded, &command, now).await,
             Some(
                 Body::MakeLinkKey(_)
                 | Body::SwitchChannel(_)
@@ -163,6 +167,19 @@ impl Deciding {
         let ask = self.ask::<Freeze>(recorded, command, now, false)?;
         let decided = self.freezes.execute(ask, |_, _| FreezeKnown { now }).await?;
         count("freeze", &decided);
+        Ok(decided.at)
+    }
+
+    /// Intake decides what it measured; this is what it left, where it was killed.
+    async fn decide_drill(
+        &self,
+        recorded: &Recorded,
+        command: &v1::Command,
+        now: Millis,
+    ) -> Result<Option<At>, ExecuteError> {
+        let ask = self.ask::<Drill>(recorded, command, now, false)?;
+        let decided = self.drills.execute(ask, |_, _| ()).await?;
+        count("drill", &decided);
         Ok(decided.at)
     }
 

@@ -11,10 +11,11 @@ use std::{
 use chassis::{Host, Kind, Problem, auth::forbidden};
 use domain::{
     alert::{AlertFacts, Pending},
+    drill::Drill,
     ids::{AlertId, CommuneCode, EntityName, Home, Millis, RecordId},
     rights::Asker,
 };
-use event_log::{AppendError, At, Class, Durable, Key, LoadError, Recorded};
+use event_log::{AppendError, At, Class, Durable, Key, LoadError, Recorded, shell::Shell};
 use futures::{StreamExt, TryStreamExt, stream};
 use prost::Message;
 use tokio::{
@@ -73,6 +74,8 @@ pub struct Intake {
     pub(crate) guard: Guard,
     /// Channels whose targets are gone.
     pub(crate) gone: Gone,
+    /// Decides what was measured in drills.
+    pub(crate) drilling: Shell<Drill>,
 }
 
 /// A request that changes something: its command's id, and the hash of its body.
@@ -139,6 +142,7 @@ impl Intake {
             texts: Mutex::default(),
             guard: Guard::new(host),
             gone: Gone::default(),
+            drilling: Shell::new(Arc::clone(&host.log)),
         }
     }
 

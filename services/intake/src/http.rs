@@ -88,6 +88,7 @@ pub(crate) fn router(intake: Arc<Intake>) -> Router {
         .merge(crate::correction_http::routes())
         .merge(crate::preflight_http::routes())
         .merge(crate::freeze_http::router())
+        .merge(crate::drill_http::routes())
         .with_state(App(intake))
 }
 

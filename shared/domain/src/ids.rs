@@ -165,6 +165,11 @@ impl EntityName {
     pub fn token(id: &str) -> Self {
         Self(format!("token-{id}"))
     }
+    /// `drill-<commune>`: what was measured in the commune's exercises.
+    #[must_use]
+    pub fn drill(commune: CommuneCode) -> Self {
+        Self(format!("drill-{commune}"))
+    }
     /// `map`: which map is in force.
     #[must_use]
     pub fn map() -> Self {

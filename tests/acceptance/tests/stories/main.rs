@@ -8,6 +8,7 @@ mod cancel;
 mod classes;
 mod da_teh;
 mod doors;
+mod drill;
 mod exercise;
 mod expiry;
 mod freeze;
