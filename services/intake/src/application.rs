@@ -11,10 +11,11 @@ use std::{
 use chassis::{Host, Kind, Problem, auth::forbidden};
 use domain::{
     alert::{AlertFacts, Pending},
+    drill::Drill,
     ids::{AlertId, CommuneCode, EntityName, Home, Millis, RecordId},
     rights::Asker,
 };
-use event_log::{AppendError, At, Class, Durable, Key, LoadError, Recorded};
+use event_log::{AppendError, At, Class, Durable, Key, LoadError, Recorded, shell::Shell};
 use futures::{StreamExt, TryStreamExt, stream};
 use prost::Message;
 use tokio::{
@@ -79,6 +80,8 @@ pub struct Intake {
     pub(crate) pictures: Option<Pictures>,
     /// What posters are given to post.
     pub(crate) tasks: Tasks,
+    /// Decides what was measured in drills.
+    pub(crate) drilling: Shell<Drill>,
 }
 
 /// A request that changes something: its command's id, and the hash of its body.
@@ -147,6 +150,7 @@ impl Intake {
             guard: Guard::new(host),
             gone: Gone::default(),
             pictures: None,
+            drilling: Shell::new(Arc::clone(&host.log)),
         }
     }
 
