@@ -8,7 +8,10 @@ use domain::{
     delivery::{Begun, Delivery, DeliveryCommand, DeliveryEvent, DeliveryKnown},
     ids::{Home, RecordId},
 };
-use event_log::{Durable, shell::Shell};
+use event_log::{
+    Durable,
+    shell::{Ask, ExecuteError, Shell},
+};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::{book::BookId, plan::observation};
@@ -68,43 +71,51 @@ impl Begins {
             for beginning in batch {
                 by_book.entry(beginning.book).or_default().push(beginning);
             }
-            for beginnings in by_book.into_values() {
-                self.begin(beginnings).await;
-            }
+            self.begin(by_book.into_values().collect()).await;
         }
     }
 
-    /// One book's. Where the decider lets fewer begin than asked, the others are told no.
-    async fn begin(&self, beginnings: Vec<Beginning>) {
-        let Some(Beginning { book, home, plan, .. }) = beginnings.first() else { return };
+    /// One append and one sync for all. Where the decider lets fewer begin than asked, the others
+    /// are told no.
+    async fn begin(&self, books: Vec<Vec<Beginning>>) {
         let now = self.host.clock.now();
-        let command = DeliveryCommand::Begin {
-            instance: self.host.instance.to_string(),
-            attempts: beginnings.iter().map(|one| one.begun.clone()).collect(),
+        let ask = |beginnings: &Vec<Beginning>| {
+            let Beginning { book, home, plan, .. } = beginnings.first()?;
+            let command = DeliveryCommand::Begin {
+                instance: self.host.instance.to_string(),
+                attempts: beginnings.iter().map(|one| one.begun.clone()).collect(),
+            };
+            Some(observation(book.0, *home, *plan, command, now, false))
         };
-        let ask = observation(book.0, *home, *plan, command, now, false);
+        let mut asks: Vec<Ask<DeliveryCommand>> = books.iter().filter_map(ask).collect();
         let known = |_: &Delivery, _: &_| DeliveryKnown::at(self.host.clock.now());
-        let begun: Vec<Begun> = match self.shell.execute(ask, known).await {
-            Ok(decided) => {
-                let is_durable = match decided.at {
-                    Some(at) => {
-                        self.host.log.durable(at, DURABLE_PATIENCE).await == Durable::Stored
-                    }
-                    None => false,
-                };
-                let begun = decided.events.iter().filter_map(|event| match event {
-                    DeliveryEvent::Begun(begun) => Some(begun.clone()),
-                    _ => None,
-                });
-                begun.flatten().filter(|_| is_durable).collect()
-            }
-            Err(why) => {
-                tracing::warn!(%why, "attempts cannot be begun yet");
-                vec![]
+        let decided = loop {
+            match self.shell.execute_all(asks.clone(), known).await {
+                Ok(decided) => break decided,
+                // No other book waits for one that is held.
+                Err(ExecuteError::Held { entity, .. }) if asks.len() > 1 => {
+                    asks.retain(|ask| ask.key.entity != entity);
+                }
+                Err(why) => {
+                    tracing::warn!(%why, "attempts cannot be begun yet");
+                    break vec![];
+                }
             }
         };
-        for one in beginnings {
-            let may = begun.contains(&one.begun);
+        let last = decided.iter().filter_map(|decided| decided.at).max_by_key(|at| at.position);
+        let is_durable = match last {
+            Some(at) => self.host.log.durable(at, DURABLE_PATIENCE).await == Durable::Stored,
+            None => false,
+        };
+        let events = decided.iter().flat_map(|decided| &decided.events);
+        let begun = events.filter_map(|event| match event {
+            DeliveryEvent::Begun(begun) => Some(begun),
+            _ => None,
+        });
+        // Ids of groups are the directory's, and no two books of an alert share one.
+        let begun: Vec<&Begun> = begun.flatten().filter(|_| is_durable).collect();
+        for one in books.into_iter().flatten() {
+            let may = begun.contains(&&one.begun);
             // Whoever asked may have gone: then nothing is made, and the next look finds it begun.
             let _ = one.may.send(may);
         }

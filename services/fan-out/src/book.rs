@@ -31,6 +31,21 @@ use crate::{
 /// One alert in one commune.
 pub(crate) type BookId = (AlertId, CommuneCode);
 
+/// An attempt that this process has taken on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Mark {
+    pub(crate) revision: u64,
+    pub(crate) number: u32,
+    /// Whether it is being made. What only waits gives way to newer news.
+    pub(crate) running: bool,
+}
+
+impl Mark {
+    fn is_of(self, revision: u64, number: u32) -> bool {
+        (self.revision, self.number) == (revision, number)
+    }
+}
+
 /// What is known of one alert in one commune.
 #[derive(Clone)]
 pub(crate) struct Book {
@@ -42,8 +57,8 @@ pub(crate) struct Book {
     pub(crate) lanes: Lanes,
     /// The last plan: what receipts are caused by.
     pub(crate) plan: RecordId,
-    /// Targets whose attempt is under way, or ended and not yet in the log: revision and attempt.
-    pub(crate) in_flight: HashMap<Target, (u64, u32)>,
+    /// Targets whose attempt waits for its turn, is under way, or ended and is not yet in the log.
+    pub(crate) in_flight: HashMap<Target, Mark>,
     /// Rises with everything that may concern what is under way: a plan, a stop, another's
     /// receipt. What was taken while it stood as it stands now is still as it was.
     pub(crate) changes: u64,
@@ -60,7 +75,28 @@ impl Book {
     /// What is to be tried for a target, if nothing of it is under way.
     pub(crate) fn open(&self) -> impl Iterator<Item = (&Target, &LaneDelivery)> {
         let open = self.lanes.open().filter(|_| !self.held);
-        open.filter(|(target, _)| !self.in_flight.contains_key(*target))
+        open.filter(|(target, delivery)| {
+            let is_it = |mark: &Mark| mark.is_of(delivery.revision, delivery.attempts + 1);
+            !self.in_flight.get(*target).is_some_and(|mark| mark.running || is_it(mark))
+        })
+    }
+
+    /// An attempt begins to be made; `false` where something else took its place in the queue.
+    pub(crate) fn starts(&mut self, target: &Target, revision: u64, number: u32) -> bool {
+        let mark = self.in_flight.get_mut(target).filter(|mark| mark.is_of(revision, number));
+        mark.is_some_and(|mark| !std::mem::replace(&mut mark.running, true))
+    }
+
+    /// An attempt is not made after all.
+    pub(crate) fn lets_go(&mut self, target: &Target, revision: u64, number: u32) {
+        if self.in_flight.get(target).is_some_and(|mark| mark.is_of(revision, number)) {
+            self.in_flight.remove(target);
+        }
+    }
+
+    /// Whether an attempt is being made.
+    pub(crate) fn is_running(&self) -> bool {
+        self.in_flight.values().any(|mark| mark.running)
     }
 }
 
@@ -72,6 +108,8 @@ pub(crate) struct Books(Arc<Mutex<Shelf>>);
 #[derive(Default)]
 pub(crate) struct Shelf {
     books: HashMap<BookId, Book>,
+    /// The communes of each alert.
+    of_alerts: HashMap<AlertId, Vec<CommuneCode>>,
     early: HashMap<BookId, Vec<Receipt>>,
     held_early: BTreeSet<BookId>,
 }
@@ -83,6 +121,15 @@ impl Shelf {
 
     pub(crate) fn get_mut(&mut self, id: &BookId) -> Option<&mut Book> {
         self.books.get_mut(id)
+    }
+
+    /// The books of one alert.
+    pub(crate) fn of_alert(&self, alert: AlertId) -> impl Iterator<Item = (BookId, &Book)> {
+        let communes = self.of_alerts.get(&alert).into_iter().flatten();
+        communes.filter_map(move |commune| {
+            let id = (alert, *commune);
+            Some((id, self.books.get(&id)?))
+        })
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = (&BookId, &Book)> {
@@ -120,8 +167,14 @@ impl Books {
         let shelf = self.lock();
         let book = shelf.books.get(&id);
         let of = |(target, begun): (&Target, u32)| (target.clone(), begun);
-        book.map(|book| book.lanes.not_reached(now, margin_ms).map(of).collect())
-            .unwrap_or_default()
+        // What is in its call now may arrive, whatever a clock that was set back says of it.
+        let is_running =
+            |book: &Book, target: &Target| book.in_flight.get(target).is_some_and(|m| m.running);
+        let known = |book: &Book| {
+            let not_reached = book.lanes.not_reached(now, margin_ms);
+            not_reached.filter(|(target, _)| !is_running(book, target)).map(of).collect()
+        };
+        book.map(known).unwrap_or_default()
     }
 
     /// How many targets were planned for so far.
@@ -140,6 +193,9 @@ impl Books {
         let shelf = &mut *shelf;
         if let DeliveryEvent::Planned { plan, .. } = event {
             let held = shelf.held_early.remove(&id);
+            if !shelf.books.contains_key(&id) {
+                shelf.of_alerts.entry(id.0).or_default().push(id.1);
+            }
             let book = shelf.books.entry(id).or_insert_with(|| Book {
                 home: recorded.key.home,
                 alert_home: plan.alert_home,
@@ -187,7 +243,7 @@ impl Books {
         for receipt in receipts {
             let ended = (receipt.revision, receipt.attempt);
             match book.in_flight.get(&receipt.target) {
-                Some(under_way) if *under_way <= ended => {
+                Some(mark) if (mark.revision, mark.number) <= ended => {
                     book.in_flight.remove(&receipt.target);
                     // Most alerts have nothing under way for most of their life.
                     if book.in_flight.is_empty() {
@@ -198,8 +254,12 @@ impl Books {
             }
             book.lanes.receive(receipt);
         }
-        let concerned = |target| book.lanes.has_open(target) || book.lanes.is_behind(target);
-        receipts.iter().any(|receipt| concerned(&receipt.target))
+        let concerned = |receipt: &Receipt| {
+            let (target, lanes) = (&receipt.target, &book.lanes);
+            let is_dead = || lanes.get(target, receipt.revision).is_some_and(LaneDelivery::is_dead);
+            lanes.has_open(target) || lanes.is_behind(target) || is_dead()
+        };
+        receipts.iter().any(concerned)
     }
 }
 
@@ -261,7 +321,13 @@ impl Following {
         }
         let place = (id, recorded.key.home, recorded.id);
         let mut names = self.names.lock().unwrap_or_else(PoisonError::into_inner);
-        named.for_each(|receipt| names.remember(place, receipt));
+        for receipt in named {
+            let account = self.desk.account_of(&receipt.target);
+            for seen in names.remember(place, &account, receipt) {
+                // Where whoever records is that far behind, the provider's next call says it again.
+                let _ = self.desk.receipts.try_send(seen);
+            }
+        }
     }
 
     fn take_in(&self, recorded: &Recorded) -> Result<(), NotDecodable> {

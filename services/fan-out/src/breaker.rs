@@ -1,21 +1,27 @@
 //! A breaker for each account: where nothing works any more, nothing is tried in vain, and one
 //! question at a time asks whether it works again.
 //!
-//! It lives as long as the process: after a restart the account is tried anew. Targets that are
-//! gone and messages that are refused say nothing about an account.
+//! It lives as long as the process: after a restart the account is tried anew. Failures count by
+//! target, since one that fails for ever says nothing of the others; targets that are gone and
+//! messages that are refused say nothing at all.
 
 use std::{
-    sync::{Mutex, PoisonError},
+    collections::BTreeSet,
+    sync::{Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
-use domain::ids::Millis;
-use tokio::sync::watch;
+use domain::{delivery::Target, ids::Millis};
+use tokio::sync::Notify;
 
 use crate::channels::{Health, Outcome};
 
-/// So many failures in a row open it.
-const FAILURES_MAX: u32 = 5;
+/// So many targets that fail in a row open it.
+const TARGETS_MAX: usize = 5;
+/// So many, where each may have a trouble of its own.
+const OWN_TROUBLES_MAX: usize = 50;
+/// Codes that say something of one target and little of the account.
+const OWN_TROUBLES: [&str; 4] = ["no-subscriber", "not-authorised", "vapid", "rate"];
 /// Between the first questions, and at most.
 const ASK_MS_MIN: u64 = 5_000;
 const ASK_MS_MAX: u64 = 60_000;
@@ -41,97 +47,176 @@ pub(crate) enum Gate {
     },
 }
 
+struct State {
+    gate: Gate,
+    /// Targets that failed since something worked.
+    failing: BTreeSet<Target>,
+    own_troubles: BTreeSet<Target>,
+    /// A message is under way as the question, and nothing is known of it yet.
+    questioned: bool,
+    /// Somebody asks the account itself.
+    asking: bool,
+}
+
 /// A breaker.
 pub(crate) struct Breaker {
-    failures: Mutex<u32>,
-    gate: watch::Sender<Gate>,
+    state: Mutex<State>,
+    changed: Notify,
+}
+
+/// The right to make one attempt. Where it was the question and is dropped without an answer, the
+/// next attempt is.
+pub(crate) struct Pass<'a>(Option<&'a Breaker>);
+
+impl Pass<'_> {
+    /// The right to an attempt on a channel whose targets share no account.
+    pub(crate) fn free() -> Self {
+        Self(None)
+    }
+}
+
+impl Drop for Pass<'_> {
+    fn drop(&mut self) {
+        let Some(breaker) = self.0 else { return };
+        let mut state = breaker.lock();
+        if std::mem::take(&mut state.questioned)
+            && let Gate::Open { since, why } = state.gate.clone()
+        {
+            state.gate = Gate::HalfOpen { since, why };
+            breaker.changed.notify_waiters();
+        }
+    }
 }
 
 impl Default for Breaker {
     fn default() -> Self {
-        Self { failures: Mutex::new(0), gate: watch::Sender::new(Gate::Closed) }
+        let state = State {
+            gate: Gate::Closed,
+            failing: BTreeSet::new(),
+            own_troubles: BTreeSet::new(),
+            questioned: false,
+            asking: false,
+        };
+        Self { state: Mutex::new(state), changed: Notify::new() }
+    }
+}
+
+impl State {
+    fn close(&mut self) {
+        self.gate = Gate::Closed;
+        self.failing.clear();
+        self.own_troubles.clear();
+        self.questioned = false;
     }
 }
 
 impl Breaker {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// What it is now.
     pub(crate) fn gate(&self) -> Gate {
-        self.gate.borrow().clone()
+        self.lock().gate.clone()
     }
 
     /// Waits until a message may leave.
-    pub(crate) async fn pass(&self) {
-        let mut gate = self.gate.subscribe();
+    pub(crate) async fn pass(&self) -> Pass<'_> {
         loop {
-            match self.gate() {
-                Gate::Closed => return,
-                Gate::HalfOpen { since, why } => {
+            let changed = self.changed.notified();
+            {
+                let mut state = self.lock();
+                match state.gate.clone() {
+                    Gate::Closed => return Pass(None),
                     // The first that comes is the question.
-                    let taken = self.gate.send_if_modified(|gate| {
-                        let is_half_open = matches!(gate, Gate::HalfOpen { .. });
-                        if is_half_open {
-                            *gate = Gate::Open { since, why: why.clone() };
-                        }
-                        is_half_open
-                    });
-                    if taken {
-                        return;
+                    Gate::HalfOpen { since, why } => {
+                        state.gate = Gate::Open { since, why };
+                        state.questioned = true;
+                        return Pass(Some(self));
                     }
+                    Gate::Open { .. } => {}
                 }
-                Gate::Open { .. } => {}
             }
-            // The sender lives as long as this does.
-            let _ = gate.changed().await;
+            changed.await;
         }
     }
 
     /// Takes in what an attempt came to. `true`: it has just opened, and somebody must ask.
-    pub(crate) fn saw(&self, outcome: &Outcome, now: Millis) -> bool {
-        let (failed, at_once, why) = match outcome {
-            Outcome::ChannelDown { code } => (true, true, code.as_ref()),
-            Outcome::Retry { why, .. } | Outcome::Unknown { why, .. } => (true, false, *why),
+    pub(crate) fn saw(&self, target: &Target, outcome: &Outcome, now: Millis) -> bool {
+        let mut state = self.lock();
+        let (why, opens) = match outcome {
+            Outcome::ChannelDown { code } => (code.as_ref(), true),
+            Outcome::Retry { why, .. } | Outcome::Unknown { why, .. } => {
+                let is_own = OWN_TROUBLES.contains(why);
+                let (most, failing) = match is_own {
+                    true => (OWN_TROUBLES_MAX, &mut state.own_troubles),
+                    false => (TARGETS_MAX, &mut state.failing),
+                };
+                failing.insert(target.clone());
+                let opens = failing.len() >= most;
+                // As an answer to the question it says that somebody answers.
+                if is_own && state.questioned && !opens {
+                    state.close();
+                    self.changed.notify_waiters();
+                    return false;
+                }
+                (*why, opens)
+            }
+            // The account works, whatever it says of this target or message.
+            Outcome::Defer { .. } | Outcome::TargetGone { .. } | Outcome::Permanent { .. } => {
+                if state.questioned {
+                    state.close();
+                    self.changed.notify_waiters();
+                }
+                return false;
+            }
             Outcome::Delivered
             | Outcome::Accepted { .. }
             | Outcome::Duplicate { .. }
-            | Outcome::HandedOver { .. } => (false, false, ""),
-            Outcome::Defer { .. } | Outcome::TargetGone { .. } | Outcome::Permanent { .. } => {
+            | Outcome::HandedOver { .. } => {
+                let was_closed = state.gate == Gate::Closed;
+                state.close();
+                if !was_closed {
+                    self.changed.notify_waiters();
+                }
                 return false;
             }
         };
-        let mut failures = self.failures.lock().unwrap_or_else(PoisonError::into_inner);
-        if !failed {
-            *failures = 0;
-            self.gate
-                .send_if_modified(|gate| std::mem::replace(gate, Gate::Closed) != Gate::Closed);
+        // The question has its answer: it does not work yet.
+        state.questioned = false;
+        if !opens || state.gate != Gate::Closed {
             return false;
         }
-        *failures = failures.saturating_add(1);
-        let opens = at_once || *failures >= FAILURES_MAX;
-        opens
-            && self.gate.send_if_modified(|gate| {
-                let closed = *gate == Gate::Closed;
-                if closed {
-                    *gate = Gate::Open { since: now, why: why.to_owned() };
-                }
-                closed
-            })
+        state.gate = Gate::Open { since: now, why: why.to_owned() };
+        !std::mem::replace(&mut state.asking, true)
     }
 
     /// Takes in what the account itself says.
     pub(crate) fn asked(&self, health: &Health) {
-        self.gate.send_if_modified(|gate| match (&*gate, health) {
-            (Gate::Closed, _) | (_, Health::Down { .. }) => false,
-            (_, Health::Works) => {
-                *self.failures.lock().unwrap_or_else(PoisonError::into_inner) = 0;
-                *gate = Gate::Closed;
-                true
-            }
+        let mut state = self.lock();
+        match (state.gate.clone(), health) {
+            (Gate::Closed | Gate::HalfOpen { .. }, Health::NotKnown { .. })
+            | (Gate::Closed, _)
+            | (_, Health::Down { .. }) => return,
+            (_, Health::Works) => state.close(),
             (Gate::Open { since, why }, Health::NotKnown { .. }) => {
-                *gate = Gate::HalfOpen { since: *since, why: why.clone() };
-                true
+                if state.questioned {
+                    return;
+                }
+                state.gate = Gate::HalfOpen { since, why };
             }
-            (Gate::HalfOpen { .. }, Health::NotKnown { .. }) => false,
-        });
+        }
+        self.changed.notify_waiters();
+    }
+
+    /// Whether nobody has to ask any more; whoever does stops then.
+    pub(crate) fn is_asked_enough(&self) -> bool {
+        let mut state = self.lock();
+        let is_closed = state.gate == Gate::Closed;
+        if is_closed {
+            state.asking = false;
+        }
+        is_closed
     }
 }
 
@@ -158,6 +243,14 @@ mod tests {
 
     const NOW: Millis = Millis(7);
 
+    fn target(n: u32) -> Target {
+        Target {
+            group: format!("g-{n}").parse().unwrap(),
+            channel: "sms-1".parse().unwrap(),
+            channel_type: "sms".into(),
+        }
+    }
+
     fn failed() -> Outcome {
         Outcome::Unknown { after_s: None, why: "timeout" }
     }
@@ -166,44 +259,72 @@ mod tests {
         Outcome::Accepted { provider_id: None }
     }
 
-    fn may_pass(breaker: &Breaker) -> bool {
-        breaker.pass().now_or_never().is_some()
+    fn down() -> Outcome {
+        Outcome::ChannelDown { code: Cow::Borrowed("-216") }
+    }
+
+    fn unasked() -> Health {
+        Health::NotKnown { why: Cow::Borrowed("cannot-be-asked") }
+    }
+
+    fn is_open(breaker: &Breaker) -> bool {
+        breaker.gate() != Gate::Closed
     }
 
     #[test]
-    fn five_failures_in_a_row_open_it_and_an_answer_closes_it() {
+    fn five_targets_that_fail_open_it_and_an_answer_closes_it() {
         let breaker = Breaker::default();
-        for _ in 0..4 {
-            assert!(!breaker.saw(&failed(), NOW));
-        }
-        breaker.saw(&accepted(), NOW);
-        let opened: Vec<bool> = (0..6).map(|_| breaker.saw(&failed(), NOW)).collect();
+        (0..4).for_each(|n| assert!(!breaker.saw(&target(n), &failed(), NOW)));
+        breaker.saw(&target(9), &accepted(), NOW);
+        let opened: Vec<bool> = (0..6).map(|n| breaker.saw(&target(n), &failed(), NOW)).collect();
         assert_eq!(opened, [false, false, false, false, true, false]);
-        assert!(!may_pass(&breaker));
+        assert!(breaker.pass().now_or_never().is_none());
         breaker.asked(&Health::Down { code: Cow::Borrowed("money") });
-        assert!(!may_pass(&breaker));
+        assert!(is_open(&breaker) && !breaker.is_asked_enough());
         breaker.asked(&Health::Works);
-        assert!(may_pass(&breaker));
+        assert!(breaker.pass().now_or_never().is_some() && breaker.is_asked_enough());
     }
 
     #[test]
-    fn an_account_that_is_down_opens_it_at_once_and_a_target_never_does() {
+    fn one_that_fails_for_ever_opens_nothing_and_loudspeakers_without_power_neither() {
         let breaker = Breaker::default();
+        (0..99).for_each(|_| assert!(!breaker.saw(&target(1), &failed(), NOW)));
+        let silent = Outcome::Retry { after_s: None, why: "no-subscriber" };
+        (0..40).for_each(|n| assert!(!breaker.saw(&target(n), &silent, NOW)));
         let gone = Outcome::TargetGone { why: Cow::Borrowed("-213") };
-        assert!((0..9).all(|_| !breaker.saw(&gone, NOW)));
-        assert!(breaker.saw(&Outcome::ChannelDown { code: Cow::Borrowed("-216") }, NOW));
-        assert_eq!(breaker.gate(), Gate::Open { since: NOW, why: "-216".to_owned() });
+        (0..40).for_each(|n| assert!(!breaker.saw(&target(n), &gone, NOW)));
+        assert!(!is_open(&breaker));
     }
 
     #[test]
-    fn who_cannot_be_asked_is_tried_with_one_message() {
+    fn who_cannot_be_asked_is_tried_with_one_message_and_with_another_where_that_never_left() {
         let breaker = Breaker::default();
-        breaker.saw(&Outcome::ChannelDown { code: Cow::Borrowed("x") }, NOW);
-        breaker.asked(&Health::NotKnown { why: Cow::Borrowed("cannot-be-asked") });
-        assert!(may_pass(&breaker));
-        assert!(!may_pass(&breaker), "one is enough");
-        breaker.saw(&accepted(), NOW);
-        assert!(may_pass(&breaker));
+        assert!(breaker.saw(&target(1), &down(), NOW));
+        breaker.asked(&unasked());
+        let question = breaker.pass().now_or_never().unwrap();
+        assert!(breaker.pass().now_or_never().is_none(), "one is enough");
+        drop(question);
+        let question = breaker.pass().now_or_never().unwrap();
+        breaker.saw(&target(1), &failed(), NOW);
+        drop(question);
+        assert!(breaker.pass().now_or_never().is_none(), "it does not work yet");
+        breaker.asked(&unasked());
+        let question = breaker.pass().now_or_never().unwrap();
+        let gone = Outcome::TargetGone { why: Cow::Borrowed("gone") };
+        breaker.saw(&target(1), &gone, NOW);
+        drop(question);
+        assert!(!is_open(&breaker), "somebody answered");
+    }
+
+    #[test]
+    fn one_asks_however_often_it_opens() {
+        let breaker = Breaker::default();
+        assert!(breaker.saw(&target(1), &down(), NOW));
+        breaker.asked(&Health::Works);
+        assert!(!breaker.saw(&target(1), &down(), NOW), "whoever asks has not stopped yet");
+        breaker.asked(&Health::Works);
+        assert!(breaker.is_asked_enough());
+        assert!(breaker.saw(&target(1), &down(), NOW));
     }
 
     #[test]

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use domain::{
-    delivery::{Delivery, DeliveryCommand, DeliveryKnown, Target},
+    delivery::{Delivery, DeliveryCommand, DeliveryKnown, StopReason, Target},
     directory::ChannelUse,
     ids::{GroupId, Home, Millis, RecordId},
     lane::{LaneDelivery, Progress},
@@ -40,7 +40,7 @@ impl Desk {
             return;
         }
         let now = self.host.clock.now();
-        let Some((home, plan, revision, standings)) = self.standings(id) else { return };
+        let Some((home, plan, revision, standings)) = self.standings(id, now) else { return };
         let (mut targets, mut next): (Vec<Target>, Option<Millis>) = (vec![], None);
         for (group, standing) in standings.into_iter().filter(|(_, s)| !s.succeeded && !s.stopped) {
             let Some(group) = self.host.directory.read().group(&group).cloned() else { continue };
@@ -89,12 +89,20 @@ impl Desk {
     }
 
     /// How the groups of a book stand with what is newest.
-    fn standings(&self, id: BookId) -> Option<(Home, RecordId, u64, BTreeMap<GroupId, Standing>)> {
+    fn standings(
+        &self,
+        id: BookId,
+        now: Millis,
+    ) -> Option<(Home, RecordId, u64, BTreeMap<GroupId, Standing>)> {
         let books = self.books.lock();
         let book = books.get(&id).filter(|book| !book.held)?;
         let revision = newest(book)?;
         let mut standings: BTreeMap<GroupId, Standing> = BTreeMap::new();
-        let of_newest = book.lanes.iter().filter(|(_, delivery)| delivery.revision == revision);
+        // What would be given up at once is told no other way.
+        let of_newest = book
+            .lanes
+            .iter()
+            .filter(|(_, delivery)| delivery.revision == revision && delivery.give_up_at > now);
         for (target, delivery) in of_newest {
             let standing = standings.entry(target.group.clone()).or_insert(Standing {
                 since: begins_at(delivery),
@@ -104,7 +112,7 @@ impl Desk {
             });
             standing.since = standing.since.min(begins_at(delivery));
             standing.succeeded |= delivery.has_succeeded();
-            standing.over &= delivery.is_dead();
+            standing.over &= is_over(delivery);
             standing.stopped |= is_stopped(delivery);
         }
         Some((book.home, book.plan, revision, standings))
@@ -123,8 +131,13 @@ fn begins_at(delivery: &LaneDelivery) -> Millis {
     }
 }
 
+/// It came to nothing, and nobody has to decide. What a person decides may have arrived.
+fn is_over(delivery: &LaneDelivery) -> bool {
+    matches!(delivery.progress, Progress::Failed | Progress::Stopped(StopReason::NoSuchTarget))
+}
+
 fn is_stopped(delivery: &LaneDelivery) -> bool {
-    matches!(delivery.progress, Progress::Stopped(_)) && !delivery.is_dead()
+    matches!(delivery.progress, Progress::Stopped(_)) && !is_over(delivery)
 }
 
 /// The channels that a group is reached by where the others were silent, and after how long.

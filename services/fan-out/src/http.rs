@@ -77,6 +77,18 @@ impl FanOut {
         Self { host: host.clone(), desk: Arc::clone(desk), inbox }
     }
 
+    /// Whether anything here, or any group's channel, goes by this switch: at three in the morning
+    /// a name that was mistyped must not look like one that was stopped.
+    fn is_known(&self, name: &str) -> bool {
+        let account = name.strip_prefix("account:");
+        let Some(account) = account else { return true };
+        let directory = self.host.directory.read();
+        let named = directory.groups().flat_map(|group| &group.facts.channels);
+        let mut named = named.map(|facts| facts.account.as_str());
+        self.desk.outlets.iter().any(|outlet| *outlet.way.account == *account)
+            || named.any(|named| named == account)
+    }
+
     /// The routes.
     #[must_use]
     pub fn router(self) -> Router {
@@ -173,7 +185,11 @@ async fn switch(
     let (actor, now) = (person(asker), fan_out.host.clock.now());
     let written = fan_out.host.clerk.switch_channel(id, actor, (&switch, stopped), now).await;
     match written {
-        Ok(()) => Ok(Json(json!({ "channel": name, "stopped": stopped })).into_response()),
+        Ok(()) => {
+            let known = fan_out.is_known(name);
+            let told = json!({ "channel": name, "stopped": stopped, "known": known });
+            Ok(Json(told).into_response())
+        }
         Err(why) => Err(admin::of_clerk(why)),
     }
 }
@@ -196,7 +212,7 @@ async fn dead_letters(
     });
     let commune = commune.transpose()?;
     let since = fan_out.host.clock.now().plus_ms(-DEAD_SHOWN_MS);
-    let mut dead: Vec<(Millis, Value)> = Vec::new();
+    let mut dead: Vec<(Millis, BookId, Target, LaneDelivery)> = Vec::new();
     {
         let books = fan_out.desk.books.lock();
         let shown = books.iter().filter(|((_, of), book)| {
@@ -207,14 +223,16 @@ async fn dead_letters(
             for (target, delivery) in book.lanes.iter() {
                 let at = delivery.last_attempt_at.unwrap_or(delivery.planned_at);
                 if delivery.revision == newest && delivery.is_dead() && at >= since {
-                    dead.push((at, letter(*id, target, delivery)));
+                    dead.push((at, *id, target.clone(), delivery.clone()));
                 }
             }
         }
     }
-    dead.sort_by_key(|(at, _)| std::cmp::Reverse(*at));
+    dead.sort_by_key(|(at, ..)| std::cmp::Reverse(*at));
     let more = dead.len() > DEAD_MAX;
-    let letters: Vec<Value> = dead.into_iter().take(DEAD_MAX).map(|(_, shown)| shown).collect();
+    let shown = dead.iter().take(DEAD_MAX);
+    let letters: Vec<Value> =
+        shown.map(|(_, id, target, delivery)| letter(*id, target, delivery)).collect();
     Ok(Json(json!({ "dead_letters": letters, "more": more })).into_response())
 }
 
@@ -341,7 +359,9 @@ async fn call(
             Err(why) => refused = why,
         }
     }
-    let account = account.to_owned();
+    // The name is the caller's: only those that are ours make a series of their own.
+    let known = fan_out.desk.outlets.iter().any(|outlet| *outlet.way.account == *account);
+    let account = if known { account.to_owned() } else { "unknown".to_owned() };
     metrics::counter!("keng_calls_refused_total", "account" => account).increment(1);
     Err(match refused {
         NotReceived::Unsupported => Problem::no_such_path(),
@@ -385,14 +405,13 @@ impl Desk {
         let alert: AlertId = parts.next()?.parse().ok()?;
         let revision: u64 = parts.next()?.parse().ok()?;
         let books = self.books.lock();
-        let of_alert = books.iter().filter(|((of, _), _)| *of == alert);
-        for (book, known) in of_alert {
+        for (book, known) in books.of_alert(alert) {
             let mut of_revision =
                 known.lanes.iter().filter(|(_, delivery)| delivery.revision == revision);
             let found = of_revision.find(|(target, _)| delivery_id(alert, revision, target) == id);
             if let Some((target, delivery)) = found {
                 return Some(Found {
-                    book: *book,
+                    book,
                     home: known.home,
                     target: target.clone(),
                     revision,

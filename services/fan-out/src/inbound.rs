@@ -13,13 +13,14 @@ use std::{
 use chassis::Host;
 use domain::{
     channel::ChannelType,
-    delivery::Target,
+    delivery::{Target, delivery_id},
     ids::{Home, Millis, RecordId},
     lane::{Outcome as Known, Receipt},
 };
 use tokio::sync::mpsc;
 
 use crate::{
+    accounts::NO_ACCOUNT,
     book::{BookId, Books},
     channels::{Inbound, Level},
     receive::Seen,
@@ -27,6 +28,8 @@ use crate::{
 
 /// Names of messages that are remembered; the oldest are forgotten.
 const NAMES_MAX: usize = 500_000;
+/// Receipts that wait for the message that they are receipts of.
+const EARLY_MAX: usize = 4_096;
 /// The longest name that is remembered.
 const NAME_BYTES_MAX: usize = 256;
 /// A provider's call is answered within this.
@@ -43,11 +46,16 @@ struct Message {
     attempt: u32,
 }
 
+/// A provider's name of a message, which is the account's alone.
+type Name = (Arc<str>, Box<str>);
+
 /// Providers' names of messages.
 #[derive(Default)]
 pub(crate) struct Names {
-    messages: HashMap<Box<str>, Message>,
-    order: VecDeque<Box<str>>,
+    messages: HashMap<Name, Message>,
+    order: VecDeque<Name>,
+    /// Receipts that came before what they are receipts of was read from the log.
+    early: VecDeque<(Name, Level)>,
 }
 
 /// Takes in what providers tell. Cloning shares it.
@@ -60,15 +68,16 @@ pub(crate) struct Inbox {
 }
 
 impl Names {
-    /// Remembers the name of a message, from its receipt.
+    /// Remembers the name of a message, from its receipt. Answers with what came before it.
     pub(crate) fn remember(
         &mut self,
         (book, home, plan): (BookId, Home, RecordId),
+        account: &Arc<str>,
         receipt: &Receipt,
-    ) {
-        let name = receipt.provider_id.as_str();
-        if name.is_empty() || name.len() > NAME_BYTES_MAX || self.messages.contains_key(name) {
-            return;
+    ) -> Vec<Seen> {
+        let name: Name = (Arc::clone(account), receipt.provider_id.as_str().into());
+        if name.1.len() > NAME_BYTES_MAX || self.messages.contains_key(&name) {
+            return vec![];
         }
         let message = Message {
             book,
@@ -78,13 +87,58 @@ impl Names {
             revision: receipt.revision,
             attempt: receipt.attempt,
         };
-        self.messages.insert(name.into(), message);
-        self.order.push_back(name.into());
+        let mut waiting = vec![];
+        self.early.retain(|(of, level)| {
+            let is_it = *of == name;
+            if is_it {
+                waiting.push(*level);
+            }
+            !is_it
+        });
+        let seen = waiting.into_iter().map(|level| message.seen(level, receipt.at)).collect();
+        self.messages.insert(name.clone(), message);
+        self.order.push_back(name);
         while self.order.len() > NAMES_MAX {
             if let Some(oldest) = self.order.pop_front() {
                 self.messages.remove(&oldest);
             }
         }
+        seen
+    }
+
+    fn comes_early(&mut self, name: Name, level: Level) {
+        if self.early.len() >= EARLY_MAX {
+            self.early.pop_front();
+        }
+        self.early.push_back((name, level));
+    }
+}
+
+impl Message {
+    /// What a receipt says of it. The time is ours: a provider's clock is its own.
+    fn seen(&self, level: Level, at: Millis) -> Seen {
+        let is_poster = *self.target.channel_type == *ChannelType::Poster.as_str();
+        let (outcome, trouble) = match level {
+            // That the poster has the message is not that the group does.
+            Level::Delivered | Level::Read if is_poster => (Known::HandedOver, ""),
+            Level::Delivered => (Known::Delivered, ""),
+            Level::Read => (Known::Read, ""),
+            Level::Failed => (Known::Refused, "not-delivered"),
+        };
+        let Self { book, home, plan, target, revision, attempt } = self.clone();
+        let receipt = Receipt {
+            target,
+            revision,
+            attempt,
+            outcome,
+            at,
+            took_ms: 0,
+            status: 0,
+            trouble: trouble.to_owned(),
+            next_attempt_at: None,
+            provider_id: String::new(),
+        };
+        Seen { book, home, plan, receipt }
     }
 }
 
@@ -125,7 +179,7 @@ impl Inbox {
         for one in inbound {
             count(account, &one);
             if let Inbound::Receipt { provider_id, level, .. } = one
-                && let Some(seen) = self.receipt(&provider_id, level)
+                && let Some(seen) = self.receipt(account, &provider_id, level)
             {
                 let sent = tokio::time::timeout(PATIENCE, self.receipts.send(seen)).await;
                 sent.map_err(|_| ())?.map_err(|_| ())?;
@@ -134,74 +188,67 @@ impl Inbox {
         Ok(())
     }
 
-    /// What a receipt says of its delivery. The time is ours: a provider's clock is its own.
-    fn receipt(&self, provider_id: &str, level: Level) -> Option<Seen> {
-        let message = {
-            let names = self.names.lock().unwrap_or_else(PoisonError::into_inner);
-            names.messages.get(provider_id).cloned()
+    /// What a receipt says of its delivery, which must be one of this account's.
+    fn receipt(&self, account: &str, provider_id: &str, level: Level) -> Option<Seen> {
+        let name: Name = (account.into(), provider_id.into());
+        let found = {
+            let mut names = self.names.lock().unwrap_or_else(PoisonError::into_inner);
+            let found = names.messages.get(&name).cloned();
+            let found = found.or_else(|| self.by_delivery_id(account, provider_id));
+            if found.is_none() {
+                // It may be faster than our own word of the message.
+                names.comes_early(name, level);
+            }
+            found
         };
-        let Some(message) = message.or_else(|| self.by_delivery_id(provider_id)) else {
+        if found.is_none() {
             metrics::counter!("keng_receipts_unmatched_total").increment(1);
-            return None;
-        };
-        let (outcome, trouble) = said_by(level, &message.target);
-        let Message { book, home, plan, target, revision, attempt } = message;
-        let receipt = Receipt {
-            target,
-            revision,
-            attempt,
-            outcome,
-            at: self.now(),
-            took_ms: 0,
-            status: 0,
-            trouble: trouble.to_owned(),
-            next_attempt_at: None,
-            provider_id: String::new(),
-        };
-        Some(Seen { book, home, plan, receipt })
+        }
+        found.map(|message| message.seen(level, self.host.clock.now()))
     }
 
-    /// Some channels name a message as we do.
-    fn by_delivery_id(&self, id: &str) -> Option<Message> {
+    /// A device names a message as we do. It answers for what its own account sent, and for what
+    /// was tried at all.
+    fn by_delivery_id(&self, account: &str, id: &str) -> Option<Message> {
         let mut parts = id.splitn(3, ':');
         let alert = parts.next()?.parse().ok()?;
         let revision: u64 = parts.next()?.parse().ok()?;
         let books = self.books.lock();
-        for (book, known) in books.iter().filter(|((of, _), _)| *of == alert) {
-            for (target, delivery) in known.lanes.iter() {
-                let is_it = delivery.revision == revision
-                    && domain::delivery::delivery_id(alert, revision, target) == id;
-                if is_it {
-                    return Some(Message {
-                        book: *book,
-                        home: known.home,
-                        plan: known.plan,
-                        target: target.clone(),
-                        revision,
-                        attempt: delivery.attempts.max(1),
-                    });
-                }
+        for (book, known) in books.of_alert(alert) {
+            let found = known.lanes.iter().find(|(target, delivery)| {
+                delivery.revision == revision
+                    && delivery.attempts.max(delivery.begun) > 0
+                    && is_device(target)
+                    && delivery_id(alert, revision, target) == id
+            });
+            let Some((target, delivery)) = found else { continue };
+            if *account_of(&self.host, target) != *account {
+                return None;
             }
+            return Some(Message {
+                book,
+                home: known.home,
+                plan: known.plan,
+                target: target.clone(),
+                revision,
+                attempt: delivery.attempts.max(delivery.begun),
+            });
         }
         None
     }
-
-    fn now(&self) -> Millis {
-        self.host.clock.now()
-    }
 }
 
-/// That the message came to a poster does not say that anything was posted: it is in hand, and
-/// never delivered.
-fn said_by(level: Level, target: &Target) -> (Known, &'static str) {
-    match level {
-        Level::Delivered | Level::Read if *target.channel_type == *ChannelType::Poster.as_str() => {
-            (Known::HandedOver, "")
-        }
-        Level::Delivered => (Known::Delivered, ""),
-        Level::Read => (Known::Read, ""),
-        Level::Failed => (Known::Refused, "not-delivered"),
-    }
+/// The account by which a target is told; empty where it needs none.
+pub(crate) fn account_of(host: &Host, target: &Target) -> Arc<str> {
+    let directory = host.directory.read();
+    let channels = directory.group(&target.group).map(|group| &group.facts.channels);
+    let facts = channels.into_iter().flatten().find(|facts| facts.id == target.channel);
+    facts.map_or(NO_ACCOUNT, |facts| facts.account.as_str()).into()
+}
+
+fn is_device(target: &Target) -> bool {
+    let channel_type = target.channel_type.parse();
+    matches!(channel_type, Ok(ChannelType::Loudspeaker | ChannelType::Led))
 }
 
 fn count(account: &str, inbound: &Inbound) {
@@ -223,17 +270,56 @@ fn count(account: &str, inbound: &Inbound) {
 
 #[cfg(test)]
 mod tests {
+    use domain::ids::AlertId;
+
     use super::*;
+
+    fn receipt(channel: ChannelType, provider_id: &str) -> Receipt {
+        Receipt {
+            target: Target {
+                group: "g-1".parse().unwrap(),
+                channel: "c".parse().unwrap(),
+                channel_type: channel.as_str().into(),
+            },
+            revision: 1,
+            attempt: 2,
+            outcome: Known::Accepted,
+            at: Millis(5),
+            took_ms: 1,
+            status: 0,
+            trouble: String::new(),
+            next_attempt_at: None,
+            provider_id: provider_id.to_owned(),
+        }
+    }
+
+    fn place() -> (BookId, Home, RecordId) {
+        let alert = AlertId::raised_by(RecordId::of_purpose("a"));
+        ((alert, "15961".parse().unwrap()), Home::NATION, RecordId::of_purpose("p"))
+    }
+
+    #[test]
+    fn a_name_is_the_accounts_alone_and_may_come_before_its_message() {
+        let mut names = Names::default();
+        let (sms, bot): (Arc<str>, Arc<str>) = ("sms".into(), "bot".into());
+        names.comes_early((Arc::clone(&sms), "77".into()), Level::Delivered);
+        let telegram = receipt(ChannelType::Telegram, "77");
+        assert_eq!(names.remember(place(), &bot, &telegram).len(), 0);
+        let seen = names.remember(place(), &sms, &receipt(ChannelType::Sms, "77"));
+        let outcomes: Vec<_> = seen.iter().map(|one| one.receipt.outcome).collect();
+        assert_eq!(outcomes, [Known::Delivered]);
+        assert_eq!(names.messages.len(), 2);
+        assert!(names.early.is_empty());
+    }
 
     #[test]
     fn what_came_to_a_poster_is_in_hand_and_never_delivered() {
         let said = |channel: ChannelType, level| {
-            let target = Target {
-                group: "g-1".parse().unwrap(),
-                channel: "c".parse().unwrap(),
-                channel_type: channel.as_str().into(),
-            };
-            said_by(level, &target).0
+            let mut names = Names::default();
+            let account: Arc<str> = "a".into();
+            names.comes_early((Arc::clone(&account), "1".into()), level);
+            let seen = names.remember(place(), &account, &receipt(channel, "1"));
+            seen.first().unwrap().receipt.outcome
         };
         assert_eq!(said(ChannelType::Sms, Level::Delivered), Known::Delivered);
         assert_eq!(said(ChannelType::Poster, Level::Delivered), Known::HandedOver);

@@ -41,7 +41,7 @@ impl Desk {
         let now = self.host.clock.now();
         let Some((home, plan, lease)) = self.lease_of(id) else { return false };
         let others = lease.filter(|lease| *lease.instance != *self.host.instance);
-        if let Some(other) = others.filter(|lease| lease.until > now) {
+        if let Some(other) = others.filter(|lease| lease.holds(now)) {
             self.look_again(id, other.until.plus_ms(GRACE_MS));
             return false;
         }
@@ -78,7 +78,7 @@ impl Desk {
         let ends_soon = |book: &Book| book.lanes.lease.as_ref().is_some_and(|l| l.until <= soon);
         let books: Vec<BookId> = {
             let shelf = self.books.lock();
-            let under_way = shelf.iter().filter(|(_, book)| !book.in_flight.is_empty());
+            let under_way = shelf.iter().filter(|(_, book)| book.is_running());
             under_way.filter(|(_, book)| ends_soon(book)).map(|(id, _)| *id).collect()
         };
         for id in books {

@@ -5,27 +5,31 @@
 
 use std::{sync::Arc, time::Duration};
 
-use domain::{guard::Precedence, ids::Millis};
+use domain::{delivery::Target, guard::Precedence, ids::Millis};
 
 use crate::{
-    breaker::{Gate, ask_after, chance},
+    breaker::{Pass, ask_after, chance},
     channels::Outcome,
     outlets::Outlet,
     send::{Attempt, Desk, Rank},
 };
 
+/// An attempt that takes longer no longer counts among those in flight, so that slow targets
+/// delay no other.
+const SLOW_AFTER: Duration = Duration::from_millis(50);
+/// What goes behind others on the same account looks again after this.
+const BEHIND: Duration = Duration::from_millis(50);
+/// What an operator has stopped is looked at again after this.
+const STOPPED: Duration = Duration::from_secs(5);
 /// A rate that cannot be waited for exactly is asked again after this.
 const AGAIN_MS_MIN: u64 = 5;
 
-/// What an operator has stopped is looked at again after this.
-const STOPPED: Duration = Duration::from_secs(5);
+/// A repeat over the budget is looked at again after this at least: all at once, and not each.
+const OVER_BUDGET: Duration = Duration::from_secs(1);
 
 /// Whether messages of this rank have the part of each rate that is held back.
 fn goes_first(rank: Rank) -> bool {
-    matches!(
-        rank,
-        Some(Precedence::SuspectCorrected | Precedence::Corrected | Precedence::LifeThreatening)
-    )
+    rank.precedence <= Precedence::LifeThreatening
 }
 
 impl Desk {
@@ -37,6 +41,7 @@ impl Desk {
         attempts: Vec<Attempt>,
     ) {
         let turn_of = |attempt: Attempt| (attempt.taken.alert_home.commune, attempt);
+        outlet.account.waits(rank, attempts.len());
         let wanted = outlet.pool(rank).submit(attempts.into_iter().map(turn_of));
         for _ in 0..wanted {
             self.another_worker(outlet, rank);
@@ -53,52 +58,81 @@ impl Desk {
     /// it delays no other.
     async fn work(self: &Arc<Self>, outlet: &Arc<Outlet>, rank: Rank) {
         let pool = outlet.pool(rank);
+        let mut token: Option<Pass<'_>> = None;
         loop {
-            // With nothing left to do no token is taken.
-            if pool.waiting() > 0 && !self.account_is_ready(outlet, rank).await {
-                pool.leave();
-                return;
+            // With nothing left to do no token is taken; one that was not used is kept.
+            if token.is_none() && pool.waiting() > 0 {
+                token = self.account_is_ready(outlet, rank).await;
+                if token.is_none() {
+                    pool.leave();
+                    return;
+                }
             }
             let Some(attempt) = pool.next() else { return };
+            outlet.account.has_its_turn(rank);
             if let Err(wait) = self.may_leave(outlet, rank, &attempt) {
                 self.put_off(&attempt, wait);
                 continue;
             }
-            let mut is_slow = false;
-            let when_slow = || {
-                is_slow = true;
-                if pool.leave() {
-                    self.another_worker(outlet, rank);
-                }
-            };
-            self.attempt(outlet, attempt, when_slow).await;
-            if is_slow {
-                return;
+            // Newer news took its place meanwhile.
+            if !self.starts(&attempt) {
+                continue;
             }
+            let pass = token.take();
+            let made = self.attempt(outlet, attempt);
+            let mut made = std::pin::pin!(made);
+            tokio::select! {
+                () = &mut made => continue,
+                () = tokio::time::sleep(SLOW_AFTER) => {}
+            }
+            // It goes on while a place among the slow ones is waited for.
+            let _slow = tokio::select! {
+                () = &mut made => continue,
+                slow = pool.slow.acquire() => slow,
+            };
+            if pool.leave() {
+                self.another_worker(outlet, rank);
+            }
+            made.await;
+            drop(pass);
+            return;
         }
     }
 
-    /// Waits for the account's breaker and rate; `false`: the process drains.
-    async fn account_is_ready(&self, outlet: &Outlet, rank: Rank) -> bool {
+    fn starts(&self, attempt: &Attempt) -> bool {
+        let mut books = self.books.lock();
+        let book = books.get_mut(&attempt.taken.book);
+        book.is_some_and(|book| book.starts(&attempt.target, attempt.revision, attempt.number))
+    }
+
+    /// Waits for the account's breaker and rate; `None`: the process drains.
+    async fn account_is_ready<'a>(&self, outlet: &'a Outlet, rank: Rank) -> Option<Pass<'a>> {
         let shares_account = outlet.way.channel.caps().shares_account;
         loop {
             if self.stop.is_cancelled() {
-                return false;
+                return None;
             }
-            if shares_account && outlet.account.breaker.gate() != Gate::Closed {
-                tokio::select! {
-                    () = outlet.account.breaker.pass() => {}
-                    () = self.stop.cancelled() => return false,
-                }
-            }
-            let Err(wait) = outlet.account.rate.may_leave(goes_first(rank)) else { return true };
+            // Where the account is the bottleneck, what goes before this takes what there is.
+            let is_behind = outlet.account.rate.is_limited() && outlet.account.has_before(rank);
+            let wait = match is_behind {
+                true => Err(BEHIND),
+                false => outlet.account.rate.may_leave(goes_first(rank)),
+            };
+            let Err(wait) = wait else { break };
             let wait_ms = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX).max(AGAIN_MS_MIN);
             let at = self.host.clock.now().plus_ms(i64::try_from(wait_ms).unwrap_or(i64::MAX));
             tokio::select! {
                 () = self.host.clock.sleep_until(at) => {}
                 () = self.clock_set_back.notified() => {}
-                () = self.stop.cancelled() => return false,
+                () = self.stop.cancelled() => return None,
             }
+        }
+        if !shares_account {
+            return Some(Pass::free());
+        }
+        tokio::select! {
+            pass = outlet.account.breaker.pass() => Some(pass),
+            () = self.stop.cancelled() => None,
         }
     }
 
@@ -106,39 +140,37 @@ impl Desk {
     /// waits for a target's rate.
     fn may_leave(&self, outlet: &Outlet, rank: Rank, attempt: &Attempt) -> Result<(), Duration> {
         let target = &attempt.target;
-        if self.host.directory.read().is_stopped(&target.channel_type, &outlet.way.account) {
+        if self.is_stopped(target) {
             return Err(STOPPED);
         }
-        match rank {
-            None if outlet.way.channel.caps().shares_account => outlet.account.repeats.repeat(),
-            None => Ok(()),
-            Some(Precedence::SuspectCorrected | Precedence::Corrected) => {
-                outlet.account.repeats.first();
-                Ok(())
-            }
-            Some(_) => {
-                outlet.targets.may_leave(target, goes_first(rank))?;
-                outlet.account.repeats.first();
-                Ok(())
-            }
+        if rank.is_retry {
+            return match outlet.way.channel.caps().shares_account {
+                true => outlet.account.repeats.repeat().map_err(|wait| wait.max(OVER_BUDGET)),
+                false => Ok(()),
+            };
         }
+        if rank.precedence > Precedence::Corrected {
+            outlet.targets.may_leave(target, goes_first(rank))?;
+        }
+        outlet.account.repeats.first();
+        Ok(())
     }
 
     /// Looks at the book again when the target may be told.
     fn put_off(&self, attempt: &Attempt, wait: Duration) {
         if let Some(book) = self.books.lock().get_mut(&attempt.taken.book) {
-            book.in_flight.remove(&attempt.target);
+            book.lets_go(&attempt.target, attempt.revision, attempt.number);
         }
         let wait_ms = i64::try_from(wait.as_millis()).unwrap_or(i64::MAX).max(1);
         self.look_again_in(attempt.taken.book, wait_ms);
     }
 
     /// Takes in what an attempt says of its account; where nothing works any more, somebody asks.
-    pub(crate) fn heed(self: &Arc<Self>, outlet: &Arc<Outlet>, outcome: &Outcome) {
+    pub(crate) fn heed(self: &Arc<Self>, outlet: &Arc<Outlet>, target: &Target, outcome: &Outcome) {
         if !outlet.way.channel.caps().shares_account {
             return;
         }
-        if outlet.account.breaker.saw(outcome, self.host.clock.now()) {
+        if outlet.account.breaker.saw(target, outcome, self.host.clock.now()) {
             let account = outlet.way.account.to_string();
             tracing::error!(account, why = outcome.trouble(), "an account does not work");
             metrics::counter!("keng_account_opened_total", "account" => account).increment(1);
@@ -157,7 +189,7 @@ impl Desk {
                 () = self.clock_set_back.notified() => {}
                 () = self.stop.cancelled() => return,
             }
-            if outlet.account.breaker.gate() == Gate::Closed {
+            if outlet.account.breaker.is_asked_enough() {
                 return;
             }
             let health = tokio::select! {
@@ -165,6 +197,9 @@ impl Desk {
                 () = self.stop.cancelled() => return,
             };
             outlet.account.breaker.asked(&health);
+            if outlet.account.breaker.is_asked_enough() {
+                return;
+            }
         }
     }
 }

@@ -4,7 +4,10 @@
 
 use std::{
     collections::{BTreeMap, HashMap},
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
 };
 
 use chassis::Clock;
@@ -15,7 +18,7 @@ use crate::{
     breaker::Breaker,
     pool::Pool,
     rates::{AccountRate, Monotonic, RepeatBudget, TargetRates},
-    send::Attempt,
+    send::{Attempt, Rank},
 };
 
 /// Slow attempts of one pool, which no longer count among those in flight.
@@ -23,22 +26,50 @@ const SLOW_MAX: usize = 4_096;
 /// Slow retries.
 const SLOW_RETRIES_MAX: usize = 1_024;
 
-/// Whose first attempts have places of their own; retries have theirs (`None`).
-const RANKS: [Option<Precedence>; 7] = [
-    Some(Precedence::SuspectCorrected),
-    Some(Precedence::Corrected),
-    Some(Precedence::LifeThreatening),
-    Some(Precedence::Urgent),
-    Some(Precedence::Ordinary),
-    Some(Precedence::News),
-    None,
+/// What has places of its own, in the order in which it leaves.
+const PRECEDENCES: [Precedence; 6] = [
+    Precedence::SuspectCorrected,
+    Precedence::Corrected,
+    Precedence::LifeThreatening,
+    Precedence::Urgent,
+    Precedence::Ordinary,
+    Precedence::News,
 ];
+
+/// All ranks, what goes first first.
+fn ranks() -> impl Iterator<Item = Rank> {
+    let both = |precedence| [false, true].map(|is_retry| Rank { precedence, is_retry });
+    PRECEDENCES.into_iter().flat_map(both)
+}
 
 /// What all channels of one account share.
 pub(crate) struct Account {
     pub(crate) rate: AccountRate,
     pub(crate) breaker: Breaker,
     pub(crate) repeats: RepeatBudget,
+    /// How much waits of each rank, over all channels of the account.
+    waiting: BTreeMap<Rank, AtomicUsize>,
+}
+
+impl Account {
+    /// Whether something that goes before this waits for the account too.
+    pub(crate) fn has_before(&self, rank: Rank) -> bool {
+        self.waiting.range(..rank).any(|(_, count)| count.load(Ordering::Relaxed) > 0)
+    }
+
+    /// So much more waits, or less.
+    pub(crate) fn waits(&self, rank: Rank, more: usize) {
+        if let Some(count) = self.waiting.get(&rank) {
+            count.fetch_add(more, Ordering::Relaxed);
+        }
+    }
+
+    /// One of it has its turn.
+    pub(crate) fn has_its_turn(&self, rank: Rank) {
+        if let Some(count) = self.waiting.get(&rank) {
+            count.fetch_sub(1, Ordering::Relaxed);
+        }
+    }
 }
 
 /// One channel of one account.
@@ -46,14 +77,14 @@ pub(crate) struct Outlet {
     pub(crate) way: Way,
     pub(crate) account: Arc<Account>,
     pub(crate) targets: TargetRates,
-    pools: BTreeMap<Option<Precedence>, Pool<Attempt>>,
-    /// Where a rank is missing from [`RANKS`].
+    pools: BTreeMap<Rank, Pool<Attempt>>,
+    /// Where a precedence is missing from [`PRECEDENCES`].
     rest: Pool<Attempt>,
 }
 
 impl Outlet {
-    /// The pool of first attempts of this precedence, or of retries.
-    pub(crate) fn pool(&self, rank: Option<Precedence>) -> &Pool<Attempt> {
+    /// The pool of this rank.
+    pub(crate) fn pool(&self, rank: Rank) -> &Pool<Attempt> {
         self.pools.get(&rank).unwrap_or(&self.rest)
     }
 
@@ -79,20 +110,21 @@ impl Outlets {
                     rate: AccountRate::new(per_minute, &clock),
                     breaker: Breaker::default(),
                     repeats: RepeatBudget::new(&clock),
+                    waiting: ranks().map(|rank| (rank, AtomicUsize::new(0))).collect(),
                 })
             };
             let account =
                 Arc::clone(shared.entry(Arc::clone(&way.account)).or_insert_with(account));
-            let pool = |rank: Option<Precedence>| match rank {
-                Some(_) => Pool::new(in_flight_max, SLOW_MAX),
-                None => Pool::new(in_flight_max / 2 + 1, SLOW_RETRIES_MAX),
+            let pool = |is_retry: bool| match is_retry {
+                false => Pool::new(in_flight_max, SLOW_MAX),
+                true => Pool::new(in_flight_max / 2 + 1, SLOW_RETRIES_MAX),
             };
             let outlet = Outlet {
                 way: way.clone(),
                 account,
                 targets: TargetRates::new(caps.per_minute_a_target, &clock),
-                pools: RANKS.map(|rank| (rank, pool(rank))).into(),
-                rest: pool(None),
+                pools: ranks().map(|rank| (rank, pool(rank.is_retry))).collect(),
+                rest: pool(true),
             };
             outlets.insert(way.means(), Arc::new(outlet));
         }

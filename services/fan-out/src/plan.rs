@@ -147,7 +147,8 @@ impl Planning {
         let is_over = matches!(history.alert, Alert::Closed { .. });
         let told = told.map(|told| if is_back { when_back(told, &history.alert) } else { told });
         let Some((news, audience, revision)) = told else {
-            return self.hold(recorded, alert, live).await;
+            let revision = history.revision_at(recorded.position);
+            return self.hold(recorded, alert, (live, revision)).await;
         };
         let facts = &live.content.facts;
         let in_force = !is_over && !live.on_hold;
@@ -189,13 +190,13 @@ impl Planning {
         &self,
         recorded: &Recorded,
         alert: AlertId,
-        live: &Live,
+        (live, revision): (&Live, u64),
     ) -> Result<Vec<At>, String> {
         let now = self.host.clock.now();
         let stop = |commune: &CommuneReached| {
             let stop = DeliveryCommand::Stop {
                 reason: StopReason::Held,
-                revision: live.content.revision,
+                revision,
                 targets: vec![],
                 never_left: false,
             };
@@ -367,7 +368,8 @@ impl Planning {
             return self.acknowledged((alert, alert_home), recorded, at).await;
         }
         let history = self.history(alert, alert_home).await?;
-        let revision = history.issued().ok_or(LOST)?.content.revision;
+        history.issued().ok_or(LOST)?;
+        let revision = history.revision_at(recorded.position);
         let stop = DeliveryCommand::Stop {
             reason: StopReason::Refused,
             revision,

@@ -14,7 +14,7 @@ use domain::{
         may_be_told,
     },
     ids::{EntityName, Millis},
-    lane::{Outcome as Known, Receipt},
+    lane::{LaneDelivery, Outcome as Known, Receipt},
     schedule::{next_attempt, remind_at, settle_ms},
 };
 use event_log::{Class, Key, shell::Folded};
@@ -29,13 +29,10 @@ use crate::{
     outlets::Outlet,
     plan::observation,
     receive::Seen,
-    send::{Attempt, Desk, Stands, Taken},
+    send::{Attempt, Desk, NoWay, Stands, Taken},
     settle::Settled,
 };
 
-/// An attempt that takes longer no longer counts among those in flight, so that slow targets
-/// delay no other.
-const SLOW_AFTER: Duration = Duration::from_millis(50);
 const LOOK_AGAIN_MS: i64 = 1_000;
 /// A first attempt that is so young follows its plan at once.
 const AT_ONCE_MS: i64 = 1_000;
@@ -46,13 +43,8 @@ const DIRECTORY_PATIENCE: Duration = Duration::from_secs(5);
 struct NoKey;
 
 impl Desk {
-    /// Makes one attempt, and hands over its receipt. Calls `when_slow` where it takes long.
-    pub(crate) async fn attempt(
-        self: &Arc<Self>,
-        outlet: &Arc<Outlet>,
-        attempt: Attempt,
-        when_slow: impl FnOnce(),
-    ) {
+    /// Makes one attempt, and hands over its receipt.
+    pub(crate) async fn attempt(self: &Arc<Self>, outlet: &Arc<Outlet>, attempt: Attempt) {
         let now = self.host.clock.now();
         let group = match self.last_look(&attempt, now).await {
             Ok(Some(group)) => group,
@@ -92,21 +84,7 @@ impl Desk {
             return self.leave_be(&attempt);
         }
         let began = Instant::now();
-        let mut call = outlet.way.channel.send(&message, address, intent);
-        let sent = tokio::select! {
-            sent = &mut call => sent,
-            () = tokio::time::sleep(SLOW_AFTER) => {
-                // The call goes on while a place among the slow ones is waited for.
-                let slow = &outlet.pool(attempt.rank()).slow;
-                tokio::select! {
-                    sent = &mut call => sent,
-                    _slow = slow.acquire() => {
-                        when_slow();
-                        call.await
-                    }
-                }
-            }
-        };
+        let sent = outlet.way.channel.send(&message, address, intent).await;
         self.attempted(outlet, attempt, &sent, began).await;
     }
 
@@ -189,7 +167,7 @@ impl Desk {
             known => known,
         };
         self.measures.attempted(&attempt, outcome, ended);
-        self.heed(outlet, &sent.outcome);
+        self.heed(outlet, &attempt.target, &sent.outcome);
         let receipt = Receipt {
             target: attempt.target.clone(),
             revision: attempt.revision,
@@ -212,9 +190,18 @@ impl Desk {
         let _ = self.receipts.send(Seen { book, home, plan, receipt }).await;
     }
 
-    /// This process has no account for a target's channel: the operator must act, and another
-    /// process may have one.
-    pub(crate) async fn no_account(&self, attempt: Attempt) {
+    /// There is no way to this target from here: its group or channel is gone, or this process has
+    /// no account for it, which the operator must mend, and another process may have.
+    pub(crate) async fn no_way(&self, attempt: Attempt, why: NoWay) {
+        let may_have_arrived = attempt.stands != Stands::Settled;
+        if why == NoWay::NoSuchTarget {
+            return self.stop(&attempt, StopReason::NoSuchTarget).await;
+        }
+        metrics::counter!("keng_accounts_missing_total").increment(1);
+        // Of what may have arrived nothing is said by whoever cannot even ask.
+        if may_have_arrived {
+            return self.leave_be(&attempt);
+        }
         let now = self.host.clock.now();
         let receipt = Receipt {
             target: attempt.target.clone(),
@@ -228,7 +215,6 @@ impl Desk {
             next_attempt_at: next_attempt(attempt.number, now, None, attempt.give_up_at),
             provider_id: String::new(),
         };
-        metrics::counter!("keng_accounts_missing_total").increment(1);
         self.hand_over(&attempt.taken, receipt).await;
     }
 
@@ -284,7 +270,7 @@ impl Desk {
         // Where an attempt has a record of its own, that is decided on the newest plan anyway.
         let at_once = (attempt.number == 1 && (0..AT_ONCE_MS).contains(&age_ms))
             || !plan_begins(&attempt.target);
-        if !at_once && self.newest_planned(attempt).await != Some(attempt.revision) {
+        if !at_once && !self.is_still_planned(attempt).await {
             return Ok(None);
         }
         // The look may have taken longer than the lease lasts, or what leaves may have been called
@@ -303,26 +289,29 @@ impl Desk {
         book.changes == taken.changes && self.is_held_here(book, now)
     }
 
-    /// The newest revision that was planned for this book, from the log itself.
-    async fn newest_planned(&self, attempt: &Attempt) -> Option<u64> {
+    /// Whether nothing newer was planned for this target, by the log itself.
+    async fn is_still_planned(&self, attempt: &Attempt) -> bool {
         let (home, (alert, commune)) = (attempt.taken.home, attempt.taken.book);
         let entity = EntityName::delivery(alert, commune);
         let key = Key { class: Class::Delivery, home, entity };
-        let history = self.host.log.load(&key, None).await.ok()?;
-        Folded::<Delivery>::of(&history).ok().map(|folded| folded.state.revision)
+        let Ok(history) = self.host.log.load(&key, None).await else { return false };
+        let folded = Folded::<Delivery>::of(&history);
+        folded.is_ok_and(|folded| folded.state.is_to_be_told(&attempt.target, attempt.revision))
     }
 
     fn is_open(&self, attempt: &Attempt) -> bool {
         let books = self.books.lock();
         let Some(book) = books.get(&attempt.taken.book) else { return false };
         let delivery = book.lanes.get(&attempt.target, attempt.revision);
-        !book.held && delivery.is_some_and(|delivery| !delivery.ended())
+        let is_it =
+            |delivery: &LaneDelivery| !delivery.ended() && delivery.attempts + 1 == attempt.number;
+        !book.held && delivery.is_some_and(is_it)
     }
 
     /// Not now: another look comes in a while.
     fn leave_be(&self, attempt: &Attempt) {
         if let Some(book) = self.books.lock().get_mut(&attempt.taken.book) {
-            book.in_flight.remove(&attempt.target);
+            book.lets_go(&attempt.target, attempt.revision, attempt.number);
         }
         // What has ended meanwhile makes room for the next revision, which goes at once.
         if !self.is_open(attempt) {

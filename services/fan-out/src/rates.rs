@@ -84,6 +84,11 @@ impl AccountRate {
         Self { rate, clock: clock.clone() }
     }
 
+    /// Whether there is a limit at all.
+    pub(crate) fn is_limited(&self) -> bool {
+        self.rate.is_some()
+    }
+
     /// Whether one message may leave now, or after how long.
     pub(crate) fn may_leave(&self, goes_first: bool) -> Result<(), Duration> {
         let Some(rate) = &self.rate else { return Ok(()) };

@@ -29,7 +29,8 @@ use crate::{
     FanOutOptions, READ,
     accounts::{Accounts, NO_ACCOUNT},
     begin::Beginning,
-    book::{Book, BookId, Books},
+    book::{Book, BookId, Books, Mark},
+    inbound::account_of,
     outlets::{Outlet, Outlets},
     pictures::Pictures,
     post::Measures,
@@ -39,6 +40,8 @@ use crate::{
 /// How often the leases of what is under way are looked at.
 const LOOK_AT_LEASES: Duration = Duration::from_secs(2);
 const DURABLE_PATIENCE: Duration = Duration::from_secs(10);
+/// What an operator has stopped is looked at again after this.
+const STOPPED_MS: i64 = 5_000;
 /// What cannot be sent for want of words or an address is looked at again so often.
 const WANTING_MS: i64 = 5_000;
 /// A book to be looked at, once this record is durable.
@@ -73,6 +76,7 @@ struct Due {
     first_revision: u64,
     stands: Stands,
     begun_at: Option<Millis>,
+    unknowns: u32,
     planned_at: Millis,
     give_up_at: Millis,
 }
@@ -103,6 +107,8 @@ pub(crate) struct Attempt {
     pub(crate) stands: Stands,
     /// When the attempt before this one began, as far as that has a record.
     pub(crate) begun_at: Option<Millis>,
+    /// How many attempts ended so that nobody knows whether they arrived.
+    pub(crate) unknowns: u32,
     pub(crate) planned_at: Millis,
     pub(crate) give_up_at: Millis,
 }
@@ -219,14 +225,21 @@ impl Desk {
     async fn send_due(self: &Arc<Self>, id: BookId) {
         self.catch_up(id).await;
         self.fall_back(id).await;
-        let due = self.due_in(id, self.host.clock.now());
+        let mut due = self.due_in(id, self.host.clock.now());
+        if due.iter().any(|due| self.is_stopped(&due.target)) {
+            // Without a lease, which would fill the log for as long as it lasts.
+            due.retain(|due| !self.is_stopped(&due.target));
+            self.look_again_in(id, STOPPED_MS);
+        }
         if due.is_empty() {
             return;
         }
-        if !self.hold_lease(id).await {
+        let sheets = self.sheets_of(id, &due).await;
+        due.retain(|due| sheets.contains_key(&(due.revision, due.news)));
+        if due.is_empty() || !self.hold_lease(id).await {
             return;
         }
-        let (attempts, newest) = self.take(id, due).await;
+        let (attempts, newest) = self.take(id, due, &sheets);
         // Nothing leaves before the record of its intent is durable.
         for at in newest {
             while self.host.log.durable(at, DURABLE_PATIENCE).await != Durable::Stored {
@@ -241,9 +254,12 @@ impl Desk {
         // suspect alert for anything (R21).
         let mut submitted: Vec<(Arc<Outlet>, Rank, Vec<Attempt>)> = Vec::new();
         for attempt in attempts {
-            let Some(outlet) = self.outlet_of(&attempt.target) else {
-                self.no_account(attempt).await;
-                continue;
+            let outlet = match self.outlet_of(&attempt.target) {
+                Ok(outlet) => outlet,
+                Err(why) => {
+                    self.no_way(attempt, why).await;
+                    continue;
+                }
             };
             let rank = attempt.rank();
             let same = |(at, its, _): &&mut (Arc<Outlet>, Rank, Vec<Attempt>)| {
@@ -259,17 +275,38 @@ impl Desk {
         }
     }
 
-    /// The channel that reaches this target; `None` where this process has no account for it.
-    fn outlet_of(&self, target: &Target) -> Option<Arc<Outlet>> {
-        let channel_type: ChannelType = target.channel_type.parse().ok()?;
+    /// The channel that reaches this target.
+    fn outlet_of(&self, target: &Target) -> Result<Arc<Outlet>, NoWay> {
+        let channel_type: ChannelType =
+            target.channel_type.parse().map_err(|_| NoWay::NoAccount)?;
         if !channel_type.needs_account() {
-            return self.outlets.of(NO_ACCOUNT, channel_type, None).cloned();
+            let outlet = self.outlets.of(NO_ACCOUNT, channel_type, None);
+            return outlet.cloned().ok_or(NoWay::NoAccount);
         }
-        let group = self.host.directory.read().group(&target.group).cloned()?;
-        let facts = group.facts.channels.iter().find(|facts| facts.id == target.channel)?;
+        let group = self.host.directory.read().group(&target.group).cloned();
+        let group = group.ok_or(NoWay::NoSuchTarget)?;
+        let facts = group.facts.channels.iter().find(|facts| facts.id == target.channel);
+        let facts = facts.ok_or(NoWay::NoSuchTarget)?;
         // Nothing but a poster has one.
         let via = facts.via.parse().ok();
-        self.outlets.of(&facts.account, channel_type, via).cloned()
+        let outlet = self.outlets.of(&facts.account, channel_type, via);
+        outlet.cloned().ok_or(NoWay::NoAccount)
+    }
+
+    /// The account by which a target is told; empty where it needs none.
+    pub(crate) fn account_of(&self, target: &Target) -> Arc<str> {
+        account_of(&self.host, target)
+    }
+
+    /// Whether an operator has stopped the channel of this target, or its account.
+    pub(crate) fn is_stopped(&self, target: &Target) -> bool {
+        let directory = self.host.directory.read();
+        if directory.stopped().len() == 0 {
+            return false;
+        }
+        drop(directory);
+        let account = self.account_of(target);
+        self.host.directory.read().is_stopped(&target.channel_type, &account)
     }
 
     /// What is due now; the rest is looked at again in time.
@@ -298,41 +335,56 @@ impl Desk {
         due
     }
 
-    /// Marks as under way what still is as it was, and can be rendered; also answers with the
-    /// records that must be durable before it leaves.
-    async fn take(&self, id: BookId, due: Vec<Due>) -> (Vec<Attempt>, Vec<At>) {
-        let (alert, _) = id;
-        let Some(alert_home) = self.books.lock().get(&id).map(|book| book.alert_home) else {
-            return (vec![], vec![]);
-        };
+    /// What is told, for each revision and news of these that can be rendered now.
+    async fn sheets_of(&self, id: BookId, due: &[Due]) -> BTreeMap<(u64, News), Arc<Ready>> {
+        let (alert, commune) = id;
         // Most often there is one revision.
-        let mut sheets: BTreeMap<u64, Arc<Ready>> = BTreeMap::new();
-        for due in &due {
-            if sheets.contains_key(&due.revision) {
+        let mut sheets = BTreeMap::new();
+        let Some(home) = self.books.lock().get(&id).map(|book| book.alert_home) else {
+            return sheets;
+        };
+        let mut wanting = false;
+        for due in due {
+            let told = (due.revision, due.news);
+            if sheets.contains_key(&told) {
                 continue;
             }
-            match self.sheets.ready((alert, alert_home), (due.revision, due.news), id.1).await {
+            match self.sheets.ready((alert, home), told, commune).await {
                 Ok(ready) => {
-                    sheets.insert(due.revision, ready);
+                    sheets.insert(told, ready);
                 }
-                Err(why) => {
+                Err(why) if !wanting => {
+                    wanting = true;
                     tracing::error!(%why, %alert, "an alert cannot be rendered");
                     self.look_again_in(id, WANTING_MS);
                 }
+                Err(_) => {}
             }
         }
+        sheets
+    }
+
+    /// Marks as taken what still is as it was; also answers with the records that must be durable
+    /// before it leaves.
+    fn take(
+        &self,
+        id: BookId,
+        due: Vec<Due>,
+        sheets: &BTreeMap<(u64, News), Arc<Ready>>,
+    ) -> (Vec<Attempt>, Vec<At>) {
         let mut books = self.books.lock();
         let Some(book) = books.get_mut(&id) else { return (vec![], vec![]) };
         let newest = book.newest.values().copied().collect();
-        let taken = |ready| {
-            let Book { home, plan, changes, inherited, .. } = *book;
+        let taken = |ready: &Arc<Ready>| {
+            let Book { home, alert_home, plan, changes, inherited, .. } = *book;
+            let ready = Arc::clone(ready);
             Arc::new(Taken { book: id, home, alert_home, plan, changes, ready, inherited })
         };
-        let sheets: BTreeMap<u64, Arc<Taken>> =
-            sheets.into_iter().map(|(revision, ready)| (revision, taken(ready))).collect();
+        let sheets: BTreeMap<(u64, News), Arc<Taken>> =
+            sheets.iter().map(|(told, ready)| (*told, taken(ready))).collect();
         let attempts = due.into_iter().filter_map(|due| {
-            let taken = sheets.get(&due.revision)?;
-            take_one(book, &due).then(|| due.attempt(taken))
+            let taken = sheets.get(&(due.revision, due.news))?;
+            Some(take_one(book, &due)?.attempt(taken))
         });
         (attempts.collect(), newest)
     }
@@ -395,13 +447,26 @@ impl Desk {
 /// The least book there is, to cut the queue by time.
 const LEAST: BookId = (domain::ids::AlertId(uuid::Uuid::nil()), domain::ids::Home::NATION.commune);
 
-/// The precedence of first attempts; `None` for retries.
-pub(crate) type Rank = Option<Precedence>;
+/// The pool that an attempt belongs to: what goes first comes first, also where it is repeated.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Rank {
+    pub(crate) precedence: Precedence,
+    pub(crate) is_retry: bool,
+}
+
+/// Why nothing can be sent to a target.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum NoWay {
+    /// This process has no account for its channel; another may.
+    NoAccount,
+    /// The group or its channel is gone from the directory.
+    NoSuchTarget,
+}
 
 impl Attempt {
     /// The pool that it belongs to.
     pub(crate) fn rank(&self) -> Rank {
-        (self.number == 1).then(|| self.precedence())
+        Rank { precedence: self.precedence(), is_retry: self.number > 1 }
     }
 
     fn precedence(&self) -> Precedence {
@@ -423,10 +488,11 @@ fn due_of(book: &Book, target: &Target, delivery: &LaneDelivery) -> Due {
         stands: match delivery.progress {
             _ if delivery.is_under_way() => Stands::Interrupted,
             Progress::HandedOver { .. } => Stands::HandedOver,
-            _ if delivery.last == Some(Outcome::Unknown) => Stands::Unknown,
+            _ if delivery.last == Some(Outcome::Unknown) && !delivery.requeued => Stands::Unknown,
             _ => Stands::Settled,
         },
         begun_at: delivery.begun_at,
+        unknowns: delivery.unknowns,
         planned_at: delivery.planned_at,
         give_up_at: delivery.give_up_at,
     }
@@ -443,20 +509,22 @@ impl Due {
             first_revision: self.first_revision,
             stands: self.stands,
             begun_at: self.begun_at,
+            unknowns: self.unknowns,
             planned_at: self.planned_at,
             give_up_at: self.give_up_at,
         }
     }
 }
 
-fn take_one(book: &mut Book, due: &Due) -> bool {
-    let same = book
-        .lanes
-        .get(&due.target, due.revision)
-        .is_some_and(|delivery| !delivery.ended() && delivery.attempts + 1 == due.number);
-    let free = same && !book.held && !book.in_flight.contains_key(&due.target);
-    if free {
-        book.in_flight.insert(due.target.clone(), (due.revision, due.number));
+/// Takes on what is due, as it stands now: between the look and this a lease was waited for.
+fn take_one(book: &mut Book, due: &Due) -> Option<Due> {
+    let delivery = book.lanes.get(&due.target, due.revision)?;
+    let now = due_of(book, &due.target, delivery);
+    let is_free = !book.in_flight.get(&due.target).is_some_and(|mark| mark.running);
+    if book.held || delivery.ended() || now.number != due.number || !is_free {
+        return None;
     }
-    free
+    let mark = Mark { revision: due.revision, number: due.number, running: false };
+    book.in_flight.insert(due.target.clone(), mark);
+    Some(now)
 }

@@ -15,11 +15,15 @@ use domain::{
 use registry::Address;
 
 use crate::{
+    book::Mark,
     breaker::chance,
     channels::{Intent, Reconciled, Rendered, Repeats},
     outlets::Outlet,
     send::{Attempt, Desk},
 };
+
+/// Twice may be told what nobody knows to have arrived, and not a hundred times.
+const UNKNOWNS_MAX: u32 = 2;
 
 /// What is to be done about an attempt whose end was unknown.
 pub(crate) enum Settled {
@@ -64,8 +68,8 @@ impl Desk {
             }
             Reconciled::NotArrived => Settled::Repeat,
             Reconciled::CannotTell => match when_unknown(attempt.taken.ready.kind, attempt.news) {
-                WhenUnknown::TellAgain => Settled::Repeat,
-                WhenUnknown::AskAPerson => Settled::As(Ended::NeedsPerson),
+                WhenUnknown::TellAgain if attempt.unknowns < UNKNOWNS_MAX => Settled::Repeat,
+                _ => Settled::As(Ended::NeedsPerson),
             },
         }
     }
@@ -77,6 +81,11 @@ impl Desk {
             Ended::NeedsPerson => (Known::NeedsPerson, "unknown", String::new()),
         };
         let number = attempt.number.saturating_sub(1);
+        // Nothing more is under way here than that receipt, which ends it.
+        if let Some(book) = self.books.lock().get_mut(&attempt.taken.book) {
+            let mark = Mark { revision: attempt.revision, number, running: true };
+            book.in_flight.insert(attempt.target.clone(), mark);
+        }
         let receipt = self.word(&attempt, number, (outcome, trouble), None);
         self.hand_over(&attempt.taken, Receipt { provider_id, ..receipt }).await;
     }

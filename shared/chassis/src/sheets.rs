@@ -91,6 +91,8 @@ pub struct History {
     /// Where its newest record stands.
     position: u64,
     records: Vec<RecordId>,
+    /// Where each of its records stands, and the revision that the alert had after it.
+    revised: Vec<(u64, u64)>,
 }
 
 /// An alert at one revision.
@@ -258,6 +260,7 @@ pub async fn history(host: &Host, alert: AlertId, home: Home) -> Result<History,
         sent: None,
         position: 0,
         records: records.iter().map(|recorded| recorded.id).collect(),
+        revised: vec![],
     };
     for recorded in &records {
         history.position = recorded.position;
@@ -265,11 +268,21 @@ pub async fn history(host: &Host, alert: AlertId, home: Home) -> Result<History,
         for event in events {
             history.apply(&event, at);
         }
+        let revision = history.alert.content().map_or(0, |content| content.revision);
+        history.revised.push((recorded.position, revision));
     }
     Ok(history)
 }
 
 impl History {
+    /// The revision that the alert had when a record at this position of its class was made:
+    /// what such a record stops is that, and nothing that came later.
+    #[must_use]
+    pub fn revision_at(&self, position: u64) -> u64 {
+        let before = self.revised.iter().take_while(|(at, _)| *at <= position);
+        before.last().map_or(0, |(_, revision)| *revision)
+    }
+
     fn apply(&mut self, event: &AlertEvent, at: Millis) {
         if matches!(event, AlertEvent::Issued { .. }) {
             self.sent = self.sent.or(Some(at));

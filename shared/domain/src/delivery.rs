@@ -9,6 +9,7 @@ use std::{
 };
 
 use crate::{
+    channel::ChannelType,
     decider::{Decider, Refusal},
     ids::{AlertId, ChannelId, CommuneCode, GroupId, Home, Millis, RecordId},
     schedule::FOLLOW_UP_MS_MAX,
@@ -136,6 +137,32 @@ pub struct Begun {
     pub attempt: u32,
 }
 
+/// What was begun for one target, over all revisions. A record that comes twice counts once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct BegunSoFar {
+    newest: (u64, u32),
+    /// How many attempts.
+    pub count: u32,
+}
+
+impl BegunSoFar {
+    /// Takes an attempt in; `false` where it, or a later one, was begun before.
+    pub fn take(&mut self, revision: u64, attempt: u32) -> bool {
+        let is_new = (revision, attempt) > self.newest;
+        if is_new {
+            self.newest = (revision, attempt);
+            self.count += 1;
+        }
+        is_new
+    }
+
+    /// Whether this attempt would be a new one.
+    #[must_use]
+    pub fn would_be_new(&self, revision: u64, attempt: u32) -> bool {
+        (revision, attempt) > self.newest
+    }
+}
+
 /// Who is told some news.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Audience {
@@ -167,6 +194,13 @@ pub enum StopReason {
 }
 
 impl StopReason {
+    /// Whether it stops corrections and ends too. Who may have been told of an alert hears that it
+    /// was wrong, or is over, whoever has refused it or put it on hold since.
+    #[must_use]
+    pub fn stops_what_sets_right(self) -> bool {
+        !matches!(self, Self::Refused | Self::Held)
+    }
+
     /// The reason's word.
     #[must_use]
     pub fn as_str(self) -> &'static str {
@@ -270,6 +304,9 @@ pub enum NotDelivered {
     /// Something newer took its place.
     #[error("a later revision took its place")]
     Superseded,
+    /// It was refused, or is on hold.
+    #[error("it was stopped")]
+    Stopped,
 }
 
 impl From<NotDelivered> for Refusal {
@@ -278,6 +315,7 @@ impl From<NotDelivered> for Refusal {
             NotDelivered::LeaseHeld => "lease-held",
             NotDelivered::NoSuchDelivery => "not-found",
             NotDelivered::Superseded => "superseded",
+            NotDelivered::Stopped => "stopped",
         };
         Self { code, field: "" }
     }
@@ -292,6 +330,19 @@ pub struct Lease {
     pub until: Millis,
 }
 
+impl Lease {
+    /// Whether it holds now. One that lasts longer than any lease was taken by a clock that was
+    /// ahead, and is nobody's.
+    #[must_use]
+    pub fn holds(&self, now: Millis) -> bool {
+        self.until > now && self.until <= now.plus_ms(2 * LEASE_MS)
+    }
+}
+
+fn is_read_by_people(target: &Target) -> bool {
+    target.channel_type.parse().is_ok_and(ChannelType::is_read_by_people)
+}
+
 /// The delivery to one commune, as far as it is decided.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Delivery {
@@ -301,17 +352,19 @@ pub struct Delivery {
     pub revision: u64,
     /// The plan for it, without its targets.
     pub newest: Option<Plan>,
-    /// Everybody who was ever planned for.
-    pub targets: BTreeSet<Target>,
+    /// Everybody who was ever planned for, and the newest revision that was.
+    pub targets: BTreeMap<Target, u64>,
+    /// What each revision told.
+    pub told: BTreeMap<u64, News>,
     /// Those whose plan stands behind a newer one. Nobody plans what is older: such a plan was
     /// lost meanwhile, so that whoever planned the newer one did not know of them.
     pub behind: BTreeSet<Target>,
     /// The revision up to which everything was stopped by a refusal; 0 for none.
     pub refused_up_to: u64,
-    /// The revision up to which everything was stopped for whatever reason; 0 for none.
-    pub stopped_up_to: u64,
-    /// How many attempts were begun, on channels where each has a record of its own.
-    pub begun: BTreeMap<Target, u32>,
+    /// What was stopped for everybody, and up to which revision.
+    pub stopped: BTreeMap<StopReason, u64>,
+    /// What was begun, on channels where each attempt has a record of its own.
+    pub begun: BTreeMap<Target, BegunSoFar>,
     /// What was posted by hand.
     pub posted: BTreeSet<(Target, u64)>,
 }
@@ -330,22 +383,22 @@ impl Delivery {
         };
         let mut targets: Vec<Target> = match audience {
             Audience::Named => plan.targets.clone(),
-            Audience::MayHaveBeenReached => self
-                .targets
-                .iter()
-                .filter(|target| !self.is_not_reached(target, known))
-                .cloned()
-                .collect(),
-            Audience::NotReached => self
-                .targets
-                .iter()
-                .filter(|target| self.is_not_reached(target, known))
-                .cloned()
-                .collect(),
-            Audience::Everybody => self.targets.iter().cloned().collect(),
+            Audience::MayHaveBeenReached => {
+                let may_have = self.everybody().filter(|one| !self.is_not_reached(one, known));
+                may_have.cloned().collect()
+            }
+            Audience::NotReached => {
+                let not = self.everybody().filter(|one| self.is_not_reached(one, known));
+                not.cloned().collect()
+            }
+            Audience::Everybody => self.everybody().cloned().collect(),
         };
         if is_refused && !plan.news.sets_right() {
             targets.clear();
+        }
+        // People are told nothing of an expiry; machines take it off their screens.
+        if plan.news == News::Expired {
+            targets.retain(|target| !is_read_by_people(target));
         }
         // An empty plan is recorded too: it keeps an older revision from leaving after it.
         if targets.is_empty() {
@@ -368,10 +421,32 @@ impl Delivery {
         self.planned(newest, instance, &chunks, known.now)
     }
 
+    fn everybody(&self) -> impl Iterator<Item = &Target> {
+        self.targets.keys()
+    }
+
+    /// Whether what this revision tells was stopped for everybody. What sets right is told all the
+    /// same to those who may have been told before, whoever refused it or put it on hold.
+    fn is_stopped(&self, revision: u64) -> bool {
+        let sets_right = self.told.get(&revision).is_some_and(|news| news.sets_right());
+        let spares = |reason: StopReason| sets_right && !reason.stops_what_sets_right();
+        self.stopped.iter().any(|(reason, up_to)| *up_to >= revision && !spares(*reason))
+    }
+
+    /// Whether this revision is still to be told to a target: the newest there is for it, and the
+    /// newest of all, or a correction that nothing newer took the place of.
+    #[must_use]
+    pub fn is_to_be_told(&self, target: &Target, revision: u64) -> bool {
+        let sets_right = self.told.get(&revision).is_some_and(|news| news.sets_right());
+        self.targets.get(target) == Some(&revision)
+            && (revision == self.revision || sets_right)
+            && !self.is_stopped(revision)
+    }
+
     /// Whether a target was certainly not reached. Who says so must know of every attempt that was
     /// begun: between its look and this decision another may have been.
     fn is_not_reached(&self, target: &Target, known: &DeliveryKnown) -> bool {
-        let begun = self.begun.get(target).copied().unwrap_or(0);
+        let begun = self.begun.get(target).map_or(0, |begun| begun.count);
         known.not_reached.get(target).is_some_and(|seen| *seen >= begun)
     }
 
@@ -386,11 +461,12 @@ impl Delivery {
         if !self.lease.as_ref().is_some_and(is_ours) {
             return Err(NotDelivered::LeaseHeld);
         }
-        let may = |begun: &&Begun| {
-            begun.revision == self.revision
-                && begun.revision > self.stopped_up_to
-                && self.targets.contains(&begun.target)
+        let is_new = |begun: &Begun| {
+            let so_far = self.begun.get(&begun.target).copied().unwrap_or_default();
+            so_far.would_be_new(begun.revision, begun.attempt)
         };
+        let may =
+            |begun: &&Begun| self.is_to_be_told(&begun.target, begun.revision) && is_new(begun);
         let begun: Vec<Begun> = attempts.iter().filter(may).cloned().collect();
         let parts = begun.chunks(TARGETS_PER_RECORD_MAX);
         Ok(parts.map(|part| DeliveryEvent::Begun(part.to_vec())).collect())
@@ -407,9 +483,9 @@ impl Delivery {
             return vec![];
         };
         let is_stopped =
-            self.stopped_up_to >= revision || (self.refused_up_to > 0 && !newest.news.sets_right());
-        let new: Vec<Target> =
-            targets.iter().filter(|target| !self.targets.contains(target)).cloned().collect();
+            self.is_stopped(revision) || (self.refused_up_to > 0 && !newest.news.sets_right());
+        let is_planned = |target: &Target| self.targets.get(target) == Some(&revision);
+        let new: Vec<Target> = targets.iter().filter(|one| !is_planned(one)).cloned().collect();
         if is_stopped || new.is_empty() {
             return vec![];
         }
@@ -418,7 +494,7 @@ impl Delivery {
     }
 
     fn attest(&self, target: &Target, revision: u64) -> Result<Vec<DeliveryEvent>, NotDelivered> {
-        if !self.targets.contains(target) || revision > self.revision {
+        if !self.targets.contains_key(target) || revision > self.revision {
             return Err(NotDelivered::NoSuchDelivery);
         }
         if self.posted.contains(&(target.clone(), revision)) {
@@ -435,11 +511,14 @@ impl Delivery {
         revision: u64,
         now: Millis,
     ) -> Result<Vec<DeliveryEvent>, NotDelivered> {
-        let Some(newest) = self.newest.as_ref().filter(|_| self.targets.contains(target)) else {
+        let (Some(newest), Some(planned)) = (&self.newest, self.targets.get(target)) else {
             return Err(NotDelivered::NoSuchDelivery);
         };
-        if revision != self.revision {
+        if revision != self.revision || *planned != revision {
             return Err(NotDelivered::Superseded);
+        }
+        if self.is_stopped(revision) || (self.refused_up_to > 0 && !newest.news.sets_right()) {
+            return Err(NotDelivered::Stopped);
         }
         let give_up_at = match newest.news.sets_right() {
             true => now.plus_ms(FOLLOW_UP_MS_MAX),
@@ -516,7 +595,7 @@ impl Decider for Delivery {
                 self.requeue(target, *revision, known.now)
             }
             DeliveryCommand::TakeLease { instance } => match &self.lease {
-                Some(lease) if lease.instance != *instance && lease.until > known.now => {
+                Some(lease) if lease.instance != *instance && lease.holds(known.now) => {
                     Err(NotDelivered::LeaseHeld)
                 }
                 _ => Ok(vec![DeliveryEvent::LeaseTaken {
@@ -542,7 +621,11 @@ impl Decider for Delivery {
         match event {
             DeliveryEvent::Planned { plan, lease_until } => {
                 self.lease = Some(Lease { instance: plan.instance.clone(), until: *lease_until });
-                self.targets.extend(plan.targets.iter().cloned());
+                for target in &plan.targets {
+                    let newest = self.targets.entry(target.clone()).or_default();
+                    *newest = plan.revision.max(*newest);
+                }
+                self.told.insert(plan.revision, plan.news);
                 match plan.revision.cmp(&self.revision) {
                     Ordering::Less => self.behind.extend(plan.targets.iter().cloned()),
                     Ordering::Equal => self.behind.retain(|behind| !plan.targets.contains(behind)),
@@ -559,9 +642,11 @@ impl Decider for Delivery {
             }
             DeliveryEvent::Begun(attempts) => {
                 for begun in attempts {
-                    *self.begun.entry(begun.target.clone()).or_default() += 1;
+                    let so_far = self.begun.entry(begun.target.clone()).or_default();
+                    so_far.take(begun.revision, begun.attempt);
                     // Nobody begins what is older: its record was lost, and is back.
-                    if begun.revision < self.revision {
+                    let planned = self.targets.get(&begun.target).copied().unwrap_or(0);
+                    if begun.revision < planned.max(self.revision) {
                         self.behind.insert(begun.target.clone());
                     }
                 }
@@ -575,7 +660,8 @@ impl Decider for Delivery {
                     self.refused_up_to = self.refused_up_to.max(*revision);
                 }
                 if targets.is_empty() {
-                    self.stopped_up_to = self.stopped_up_to.max(*revision);
+                    let up_to = self.stopped.entry(*reason).or_default();
+                    *up_to = (*up_to).max(*revision);
                 }
             }
         }

@@ -8,7 +8,7 @@ use std::{
 };
 
 use crate::{
-    delivery::{Begun, DeliveryEvent, Lease, Plan, StopReason, Target},
+    delivery::{Begun, BegunSoFar, DeliveryEvent, Lease, Plan, StopReason, Target},
     ids::Millis,
 };
 
@@ -36,7 +36,9 @@ pub struct Lanes {
     behind: BTreeSet<Target>,
     lanes: BTreeMap<Target, Vec<LaneDelivery>>,
     /// How many attempts were recorded before they were made, over all revisions.
-    begun: BTreeMap<Target, u32>,
+    begun: BTreeMap<Target, BegunSoFar>,
+    /// Attempts whose plan has not come yet.
+    early_begun: Vec<(Begun, Millis)>,
     /// Receipts whose plan has not come yet: plans and receipts have no order between them.
     early: Vec<Receipt>,
 }
@@ -56,6 +58,8 @@ impl Lanes {
                     let delivery = LaneDelivery::of(plan, target, lane, at);
                     lane.push(delivery);
                 }
+                let early = std::mem::take(&mut self.early_begun);
+                early.iter().for_each(|(begun, at)| self.begin(begun, *at));
                 let early = std::mem::take(&mut self.early);
                 early.iter().for_each(|receipt| self.receive(receipt));
                 // A plan that comes after a newer one, because it was lost meanwhile, is over;
@@ -66,28 +70,13 @@ impl Lanes {
                 self.stop_if_stopped(plan, at);
                 self.fall_behind(plan);
                 self.newest = self.newest.max(plan.revision);
-                // Whoever is told the new revision, or was certainly not told the old one, is
-                // not told the old one any more.
-                let before = plan.revision.saturating_sub(1);
-                if before > 0 {
-                    self.stop(before, &[], StopReason::Superseded, None, at);
-                }
+                self.supersede(plan, at);
             }
             DeliveryEvent::LeaseTaken { instance, lease_until } => {
                 self.lease = Some(Lease { instance: instance.clone(), until: *lease_until });
             }
             DeliveryEvent::Begun(attempts) => {
-                for Begun { target, revision, attempt } in attempts {
-                    *self.begun.entry(target.clone()).or_default() += 1;
-                    if let Some(delivery) = self.get_mut(target, *revision) {
-                        delivery.begun = delivery.begun.max(*attempt);
-                        delivery.begun_at = delivery.begun_at.max(Some(at));
-                    }
-                    // Its record was lost, and is back behind news that did not know of it.
-                    if *revision < self.newest && !self.has_heard_since(target, *revision) {
-                        self.behind.insert(target.clone());
-                    }
-                }
+                attempts.iter().for_each(|begun| self.begin(begun, at));
             }
             DeliveryEvent::PostAttested { target, revision } => {
                 if let Some(delivery) = self.get_mut(target, *revision) {
@@ -111,6 +100,23 @@ impl Lanes {
 
     fn get_mut(&mut self, target: &Target, revision: u64) -> Option<&mut LaneDelivery> {
         self.lanes.get_mut(target)?.iter_mut().find(|delivery| delivery.revision == revision)
+    }
+
+    fn begin(&mut self, begun: &Begun, at: Millis) {
+        let Begun { target, revision, attempt } = begun;
+        let Some(delivery) = self.get_mut(target, *revision) else {
+            if self.early_begun.len() < EARLY_MAX {
+                self.early_begun.push((begun.clone(), at));
+            }
+            return;
+        };
+        delivery.begun = delivery.begun.max(*attempt);
+        delivery.begun_at = delivery.begun_at.max(Some(at));
+        self.begun.entry(target.clone()).or_default().take(*revision, *attempt);
+        // Its record was lost, and is back behind news that did not know of it.
+        if *revision < self.newest && !self.has_heard_since(target, *revision) {
+            self.behind.insert(target.clone());
+        }
     }
 
     /// A plan that was lost and is back may stand behind what stopped it.
@@ -159,6 +165,22 @@ impl Lanes {
         self.behind.contains(target)
     }
 
+    /// Whoever is told the new revision, or was certainly not told the old one, is not told the old
+    /// one any more. A correction that is still to be told goes on for whom the new one is not.
+    fn supersede(&mut self, plan: &Plan, at: Millis) {
+        for (target, lane) in &mut self.lanes {
+            let mut before = lane.iter_mut().filter(|d| d.revision < plan.revision && !d.ended());
+            let Some(first) = before.next() else { continue };
+            let is_told = plan.targets.contains(target);
+            for delivery in [first].into_iter().chain(before) {
+                if is_told || !delivery.news.sets_right() {
+                    delivery.maybe_arrived = delivery.may_have_arrived(at, ABOUT_TO_LEAVE_MS);
+                    delivery.progress = Progress::Stopped(StopReason::Superseded);
+                }
+            }
+        }
+    }
+
     fn stop(
         &mut self,
         up_to: u64,
@@ -174,7 +196,7 @@ impl Lanes {
             for delivery in lane.iter_mut().filter(|d| d.revision <= up_to && !d.ended()) {
                 // A commune that refuses still tells those who may have been told how it ended,
                 // also where its refusal is taken in after the end.
-                if why == StopReason::Refused && delivery.news.sets_right() {
+                if delivery.news.sets_right() && !why.stops_what_sets_right() {
                     continue;
                 }
                 if never_left != Some(true) {
@@ -206,7 +228,7 @@ impl Lanes {
         self.lanes
             .iter()
             .filter(move |(_, lane)| !lane.iter().any(|d| d.may_have_arrived(now, margin_ms)))
-            .map(|(target, _)| (target, self.begun.get(target).copied().unwrap_or(0)))
+            .map(|(target, _)| (target, self.begun.get(target).map_or(0, |begun| begun.count)))
     }
 
     /// The newest revision that was planned; 0 for none.
@@ -218,14 +240,15 @@ impl Lanes {
     /// When something of this alert first may have arrived at a target.
     #[must_use]
     pub fn reached_at(&self, target: &Target) -> Option<Millis> {
-        self.lanes.get(target)?.iter().filter_map(|delivery| delivery.reached_at).min()
+        let lane = self.lanes.get(target)?.iter();
+        lane.filter_map(|delivery| delivery.reached_at.or(delivery.begun_at)).min()
     }
 
     /// The first revision that a target was told, or is being told.
     #[must_use]
     pub fn first_revision(&self, target: &Target) -> Option<u64> {
         let lane = self.lanes.get(target)?;
-        let told = lane.iter().filter(|delivery| delivery.reached_at.is_some());
+        let told = lane.iter().filter(|d| d.maybe_arrived || d.begun > 0);
         told.map(|delivery| delivery.revision).min()
     }
 

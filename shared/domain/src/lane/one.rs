@@ -153,6 +153,10 @@ pub struct LaneDelivery {
     pub reached_at: Option<Millis>,
     /// When a person first had it in hand.
     pub handed_over_at: Option<Millis>,
+    /// How many attempts ended so that nobody knows whether they arrived.
+    pub unknowns: u32,
+    /// Whether somebody has had it tried again since its last attempt.
+    pub requeued: bool,
     /// The stable code of what went wrong last; empty where nothing did.
     pub trouble: Box<str>,
 }
@@ -185,6 +189,8 @@ impl LaneDelivery {
                 || target.channel_type.parse::<ChannelType>().is_err(),
             reached_at: None,
             handed_over_at: None,
+            unknowns: 0,
+            requeued: false,
             trouble: "".into(),
         }
     }
@@ -256,7 +262,7 @@ impl LaneDelivery {
     pub fn state(&self) -> &'static str {
         match self.progress {
             Progress::Planned => "planned",
-            Progress::Waiting(_) if self.attempts == 0 => "quiet-hours",
+            Progress::Waiting(_) if self.attempts == 0 && !self.requeued => "quiet-hours",
             Progress::Waiting(_) => "retrying",
             Progress::Accepted(_) => "accepted",
             Progress::HandedOver { .. } => "handed-over",
@@ -279,6 +285,8 @@ impl LaneDelivery {
             return;
         }
         let was_stopped = matches!(self.progress, Progress::Stopped(_));
+        self.unknowns += u32::from(receipt.outcome == Outcome::Unknown && !is_known);
+        self.requeued &= is_known;
         let only_attempt = receipt.attempt == 1;
         // What was handed over once, and by the attempt that this is a receipt of.
         if receipt.outcome == Outcome::Refused && is_known && self.is_first_in_hand() {
@@ -380,7 +388,7 @@ impl LaneDelivery {
             self.progress = Progress::Waiting(at);
             self.give_up_at = give_up_at;
             // What was unknown has been looked at by a person.
-            self.last = None;
+            self.requeued = true;
         }
     }
 }

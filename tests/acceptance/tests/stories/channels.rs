@@ -116,7 +116,8 @@ async fn a_scam_warning_goes_to_a_person_who_has_it_told_again() -> Result<()> {
     story.telegram.next(Fate::TakeAndCut);
     let alert = story.raise("scam-warning").await?;
     day.at("10:05").await?;
-    day.expect(delivery(an, &alert, ("g-1", 1), Some("needs-person"))).await?;
+    // Revision 1 waited for the second person.
+    day.expect(delivery(an, &alert, ("g-1", 2), Some("needs-person"))).await?;
     assert_eq!(story.shown(), 1, "nobody says it twice in silence");
 
     let dead = day.get(binh, "/v1/dead-letters").await?.expect(200)?;
@@ -131,7 +132,7 @@ async fn a_scam_warning_goes_to_a_person_who_has_it_told_again() -> Result<()> {
     day.post(&far, &path, &json!({})).await?.expect(404)?;
 
     day.post(binh, &path, &json!({})).await?.expect(200)?;
-    day.expect(delivery(an, &alert, ("g-1", 1), Some("accepted"))).await?;
+    day.expect(delivery(an, &alert, ("g-1", 2), Some("accepted"))).await?;
     assert_eq!(story.shown(), 2);
     let dead = day.get(binh, "/v1/dead-letters").await?.expect(200)?;
     assert_eq!(dead.at("/dead_letters"), &json!([]));
