@@ -64,7 +64,8 @@ pub struct Tools {
     pub guard: Guard,
     /// A folder of this process for what an account must remember, as rotating tokens.
     pub folder: PathBuf,
-    /// Where people reach intake from outside, without a slash at the end.
+    /// Where people reach this installation from outside, without a slash at the end. Calls of
+    /// providers come there too, where an account names no other place, and are led to fan-out.
     pub public_url: String,
     /// Where an account hands over what comes in by a connection of its own, and by no call: its
     /// name, and what was said. Bounded, and waited for: an account holds its provider back, so
@@ -151,8 +152,7 @@ impl Accounts {
         };
         let text = fs::read_to_string(path)
             .map_err(|cause| BadAccounts::Unreadable { path: name.clone(), cause })?;
-        let tables: BTreeMap<String, Table> =
-            toml::from_str(&text).map_err(|error| wrong("", error.message().to_owned()))?;
+        let tables = tables(&text).map_err(|(account, why)| wrong(&account, why))?;
         for (account, table) in tables {
             let (channels, terms) =
                 open_one(&account, table, tools).map_err(|why| wrong(&account, why))?;
@@ -189,11 +189,49 @@ impl Accounts {
     }
 }
 
+/// The accounts of a file, each with its table. No error repeats what stands in the file but the
+/// names of accounts and fields: a secret may stand where its place should be told.
+fn tables(text: &str) -> Result<BTreeMap<String, Table>, (String, String)> {
+    let file: Table =
+        toml::from_str(text).map_err(|error| (String::new(), no_toml(text, &error)))?;
+    let mut tables: BTreeMap<String, Table> = BTreeMap::new();
+    for (account, value) in file {
+        let toml::Value::Table(table) = value else {
+            let why = "phải là một bảng, như [ten] / must be a table, as [name]";
+            return Err((account, why.to_owned()));
+        };
+        // A refresh token works once: two that held the same would take it from each other.
+        let is_same = |known: &Table| {
+            let oa_id = |of: &Table| of.get("oa-id").cloned();
+            known.get("type") == table.get("type")
+                && oa_id(known).is_some_and(|known| oa_id(&table) == Some(known))
+        };
+        if let Some((other, _)) = tables.iter().find(|(_, known)| is_same(known)) {
+            let why = format!("oa-id: đã có ở [{other}] / stands in [{other}] already");
+            return Err((account, why));
+        }
+        tables.insert(account, table);
+    }
+    Ok(tables)
+}
+
+/// Where it is no TOML. The parser's own words may repeat what stands there.
+fn no_toml(text: &str, error: &toml::de::Error) -> String {
+    let before = error.span().and_then(|span| text.get(..span.start));
+    let line = before.map_or(0, |before| before.matches('\n').count()) + 1;
+    format!(
+        "dòng {line}: không phải TOML, hoặc một tên có hai lần / \
+         line {line}: is no TOML, or a name stands twice"
+    )
+}
+
 fn open_one(
     account: &str,
     mut table: Table,
     tools: &Tools,
 ) -> Result<(Vec<Arc<dyn Channel>>, Terms), String> {
+    // The name is one of a file too, and of a part of an address.
+    registry::channels::account(account).map_err(|why| format!("tên / the name: {why}"))?;
     let given = table.remove("type").ok_or("type: thiếu / missing")?;
     let word = given.as_str().unwrap_or_default();
     let open = opener(word)
@@ -254,5 +292,58 @@ mod tests {
             let why = fields::<Settings>(text.parse().unwrap()).err().unwrap();
             assert!(why.starts_with(told) && !why.contains("s3cret"), "{why}");
         }
+    }
+
+    fn why(text: &str) -> String {
+        let (file, folder) =
+            (tempfile::NamedTempFile::new().unwrap(), tempfile::tempdir().unwrap());
+        fs::write(file.path(), text).unwrap();
+        let tools = Tools {
+            http: Http::new().unwrap(),
+            guard: Guard::new(false),
+            folder: folder.path().to_owned(),
+            public_url: "https://keng.example.vn".to_owned(),
+            receipts: crate::channels::testing::receipts(),
+        };
+        let opened = Accounts::open(Some(file.path()), &WebhookOptions::default(), &tools);
+        opened.err().unwrap().to_string()
+    }
+
+    #[test]
+    fn a_file_that_is_wrong_does_not_show_what_stands_in_it() {
+        let speedsms = "type = 'speedsms'\nsender = 'KENG'\n";
+        for (text, told) in [
+            ("token = 's3cret'", "[token]: phải là một bảng"),
+            ("token = ['s3cret']", "[token]: phải là một bảng"),
+            ("[a]\ntoken = s3cret", "[]: dòng 2: "),
+            ("[a]\ntoken = 12s3cret", "[]: dòng 2: "),
+            ("[a]\ntoken = 's3cret", "[]: dòng 2: "),
+            ("[a]\ntoken = 's3cret's3cret", "[]: dòng 2: "),
+            ("[a]\ntoken = '1'\ntoken = 's3cret'", "[]: dòng 3: "),
+            ("[a]\ntype = 's3cret'", "[a]: type: "),
+            ("[a]\ntype = 'smtp'\nper-minute = 's3cret'", "[a]: per-minute: "),
+            (&format!("[a]\n{speedsms}token = 's3cret'"), "[a]: token: "),
+            (&format!("[a]\n{speedsms}token = {{ file = 's3cret' }}"), "[a]: token: "),
+            (&format!("[a]\n{speedsms}token = {{ env = 's3cret' }}"), "[a]: token: "),
+            (&format!("[a]\n{speedsms}token = {{ env = 'S3CRET' }}"), "[a]: token: "),
+            (&format!("[a]\n{speedsms}token = {{ text = 's3cret' }}"), "[a]: token: "),
+        ] {
+            let why = why(text);
+            assert!(why.contains(told), "{text}: {why}");
+            assert!(!why.to_lowercase().contains("s3cret"), "{text}: {why}");
+        }
+    }
+
+    #[test]
+    fn an_account_has_a_name_of_its_own_and_a_zalo_account_one_table() {
+        let long = "x".repeat(33);
+        for name in ["\"\"", "\"a/b\"", "\"a:b\"", "\"xã\"", &long] {
+            let why = why(&format!("[{name}]\ntype = 'zalo'"));
+            assert!(why.contains("tên / the name: phải từ 1 đến 32"), "{name}: {why}");
+        }
+        let twice = why("[a]\ntype = 'zalo'\noa-id = '7'\n[b]\ntype = 'zalo'\noa-id = '7'\n");
+        assert!(twice.contains("[b]: oa-id: đã có ở [a]"), "{twice}");
+        let others = why("[a]\ntype = 'zalo'\noa-id = '7'\n[b]\ntype = 'zalo'\noa-id = '8'\n");
+        assert!(others.contains("[a]: "), "{others}");
     }
 }

@@ -126,9 +126,9 @@ pub struct Named<'a> {
 pub struct Photo {
     /// Its content id.
     pub id: String,
-    /// Where it is served without a token, for a while; absolute.
+    /// Where it is served without a token, for a while; absolute. Empty for channels that upload.
     pub url: String,
-    /// Its bytes, as JPEG, for channels that upload.
+    /// Its bytes, as JPEG, for channels that upload; else empty.
     pub jpeg: Bytes,
 }
 
@@ -251,6 +251,26 @@ pub enum Outcome {
         code: Cow<'static, str>,
     },
 }
+
+/// Codes of [`Outcome::Retry`] and [`Outcome::Unknown`] that speak of one target alone: however
+/// many targets have them, they say nothing of the account, and no breaker opens for them.
+/// In [`Outcome::ChannelDown`] a word that stands here too is the account's.
+pub const TARGET_TROUBLES: [&str; 7] = [
+    // A loudspeaker's or a board's address in the groups file.
+    "address",
+    // A group of Telegram's has another id.
+    "chat-moved",
+    // A mailbox's server lets a stranger wait.
+    "greylisted",
+    // A device without power.
+    "no-subscriber",
+    // A device's line in the broker's access list.
+    "not-authorised",
+    // A browser that is sent too much.
+    "target-rate",
+    // A subscription that was made with another key.
+    "vapid",
+];
 
 impl Outcome {
     /// What is known by it of where the message is.
@@ -465,7 +485,7 @@ pub trait Channel: Send + Sync {
 
     /// A few words to one person, where a person reads this channel: not an alert. None of it is
     /// cut, since it may end in a link. `None` where this channel carries no such words, or not so
-    /// many of them.
+    /// many of them. Every channel by which a poster may get the task has it (`registry`, `VIA`).
     fn note(&self, _text: &str, _subject: &str) -> Option<Rendered> {
         None
     }

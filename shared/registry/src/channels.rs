@@ -222,8 +222,9 @@ impl Fields<'_> {
     }
 }
 
-/// Who reads these is a person with a telephone in hand.
-const VIA: [ChannelType; 6] = [
+/// By what a poster may get the task: who reads these is a person with a telephone in hand. Each of
+/// these channels has a `note` in fan-out.
+pub const VIA: [ChannelType; 6] = [
     ChannelType::Sms,
     ChannelType::Email,
     ChannelType::WebPush,
@@ -276,7 +277,11 @@ fn mailbox(text: &str) -> Result<&str, String> {
     parts.map(|_| text).ok_or_else(|| "không phải hộp thư / is not a mailbox".to_owned())
 }
 
-fn account(text: &str) -> Result<String, String> {
+/// The name of an account, as it must be here and in the channels file.
+///
+/// # Errors
+/// What is wrong with it.
+pub fn account(text: &str) -> Result<String, String> {
     let is_name = (1..=ACCOUNT_BYTES_MAX).contains(&text.len())
         && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'));
     if is_name {

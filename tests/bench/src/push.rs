@@ -222,7 +222,8 @@ fn stage(given: &Value) -> Result<Stage> {
             auth: Auth::from(bytes),
         });
     }
-    let options = WebPushOptions::new(Secret::new(KEY), "mailto:bench@keng.example.vn");
+    let mut options = WebPushOptions::new(Secret::new(KEY), "mailto:bench@keng.example.vn");
+    options.allow_hosts = vec!["127.0.0.1".to_owned()];
     let channel = WebPush::new(&options, Guard::new(true))?;
     let sheet = sheet()?;
     let body = Body::of_alert(News::Issued, sheet.sent, &sheet, VERIFY);

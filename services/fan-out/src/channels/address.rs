@@ -2,6 +2,7 @@
 //!
 //! A literal address in the URL is checked as such; a name is resolved once, each of its
 //! addresses is checked, and the connection goes to just those. No redirects: see `webhook`.
+//! Beside it: whether a provider's address, as the operator wrote it, keeps what is sent there.
 //! Ranges: IANA's special-purpose registries for IPv4 and IPv6, and the clouds' metadata services.
 
 use std::{
@@ -115,6 +116,35 @@ impl Resolve for Guard {
             Ok(Box::new(addresses.into_iter()) as Addrs)
         })
     }
+}
+
+/// Whether it leads to this machine, by its host as it is written: a name may lead anywhere.
+#[must_use]
+pub fn stays_here(url: &Url) -> bool {
+    let host = url.host_str().unwrap_or_default();
+    let literal = host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();
+    host == "localhost" || literal.is_ok_and(|address| address.is_loopback())
+}
+
+/// An address that the operator gave in `field`, without a slash at the end: of a provider, or the
+/// beginning of one at which a provider calls us. Keys, numbers and words go there: plain http only
+/// where nothing leaves this machine.
+///
+/// # Errors
+/// What is wrong, with the field's name, and not the address: it may hold a key.
+pub fn base(field: &str, text: &str) -> Result<String, String> {
+    let url = Url::parse(text).ok().filter(|url| {
+        let has_user = !url.username().is_empty() || url.password().is_some();
+        let goes_on = url.query().is_some() || url.fragment().is_some();
+        let is_sealed = url.scheme() == "https" || (url.scheme() == "http" && stays_here(url));
+        is_sealed && url.has_host() && !has_user && !goes_on
+    });
+    url.map(|_| text.trim_end_matches('/').to_owned()).ok_or_else(|| {
+        format!(
+            "{field}: phải là https://… (http:// chỉ với chính máy này) / \
+             must be https://… (http:// only on this machine)"
+        )
+    })
 }
 
 fn realm(address: IpAddr) -> Realm {
@@ -292,6 +322,33 @@ mod tests {
         assert_eq!(error.downcast_ref(), Some(&NotCalled::Blocked));
         let resolved = Guard::new(true).resolve("localhost".parse().unwrap()).await;
         assert!(resolved.is_ok_and(|mut found| found.all(|address| address.ip().is_loopback())));
+    }
+
+    #[test]
+    fn a_provider_is_called_over_tls_or_on_this_machine() {
+        for (text, told) in [
+            ("https://rest.esms.vn/a/", "https://rest.esms.vn/a"),
+            ("http://127.0.0.1:9/", "http://127.0.0.1:9"),
+            ("http://[::1]:9", "http://[::1]:9"),
+            ("http://localhost", "http://localhost"),
+        ] {
+            assert_eq!(base("url", text).as_deref(), Ok(told));
+        }
+        for text in [
+            "",
+            "rest.esms.vn",
+            "ftp://127.0.0.1",
+            "http://rest.esms.vn",
+            "http://10.0.0.1",
+            "http://0.0.0.0:8080",
+            "http://localhost.example.org",
+            "https://s3cret@rest.esms.vn",
+            "https://rest.esms.vn/?key=s3cret",
+            "https://rest.esms.vn/#s3cret",
+        ] {
+            let why = base("base-url", text).unwrap_err();
+            assert!(why.starts_with("base-url: ") && !why.contains("s3cret"), "{text}: {why}");
+        }
     }
 
     #[test]

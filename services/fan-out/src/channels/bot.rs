@@ -15,7 +15,7 @@ use tokio::time::Instant;
 
 use crate::{
     channels::{
-        Health, Intent, Outcome, Photo, Rendered, Sent,
+        Health, Intent, Outcome, Photo, Rendered, Sent, address,
         http::{HeaderMap, Http, NoAnswer, no_answer},
     },
     secret::Secret,
@@ -72,7 +72,7 @@ struct Envelope {
 }
 
 impl Bot {
-    /// A bot behind `url`, which is the provider's, without a slash at the end.
+    /// A bot behind `url`, which is the provider's.
     ///
     /// # Errors
     /// The URL or the token is none; says which, and shows neither.
@@ -81,15 +81,8 @@ impl Bot {
         if !token.reveal().bytes().all(fits) {
             return Err("token: có ký tự lạ / has a character that no token has".to_owned());
         }
-        let root = Url::parse(&format!("{}/bot{}/", url.trim_end_matches('/'), token.reveal()));
-        let root = root.ok().filter(|root| {
-            let has_user = !root.username().is_empty() || root.password().is_some();
-            let goes_on = root.query().is_some() || root.fragment().is_some();
-            matches!(root.scheme(), "http" | "https") && root.has_host() && !has_user && !goes_on
-        });
-        let root = root.ok_or(
-            "url: phải là http:// hay https:// và tên máy / must be http:// or https:// and a host",
-        )?;
+        let root = Url::parse(&format!("{}/bot{}/", address::base("url", url)?, token.reveal()));
+        let root = root.map_err(|_| "url: không phải địa chỉ / is no address")?;
         Ok(Self { http: http.clone(), root, attempt_ms: ATTEMPT_MS_MAX })
     }
 

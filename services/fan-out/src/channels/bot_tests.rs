@@ -139,6 +139,7 @@ fn what_is_no_address_or_no_token_is_said_without_either() {
         ("https://api.example.vn", "1:a b", "token"),
         ("ftp://api.example.vn", "1:abc", "url"),
         ("https://", "1:abc", "url"),
+        ("http://api.example.vn", "1:abc", "url"),
         ("https://an:a1@api.example.vn", "1:abc", "url"),
         ("https://api.example.vn?x=1", "1:abc", "url"),
         ("api.example.vn", "1:abc", "url"),

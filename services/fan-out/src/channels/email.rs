@@ -118,6 +118,11 @@ impl Channel for Email {
         Ok(Rendered { subject, warnings, ..Rendered::text(fitted.text) })
     }
 
+    fn note(&self, text: &str, subject: &str) -> Option<Rendered> {
+        let fits = CAPS.unit.len(text) <= TEXT_CHARS_MAX;
+        fits.then(|| Rendered { subject: one_line(subject), ..Rendered::text(text) })
+    }
+
     fn send<'a>(
         &'a self,
         message: &'a Rendered,

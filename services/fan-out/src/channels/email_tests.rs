@@ -92,6 +92,19 @@ fn the_subject_says_of_what_kind_it_is_and_the_text_says_all() {
 }
 
 #[test]
+fn a_note_is_a_letter_of_one_line_and_its_words() {
+    let email = email(1, 1_000, "");
+    let note = email.note("Bấm: https://keng.example.vn/p/1", "TÌM TRẺ LẠC:\r\nđăng").unwrap();
+    assert_eq!(note.as_text(), "Bấm: https://keng.example.vn/p/1");
+    assert_eq!(note.subject, "TÌM TRẺ LẠC:  đăng");
+    let delivery = delivery(1);
+    let (head, text) = read(&letter("", &note, &intent(&delivery, NOW_S)));
+    assert_eq!(header(&head, "To"), Some(MAILBOX));
+    assert_eq!(text, note.as_text());
+    assert_eq!(email.note(&"x".repeat(TEXT_CHARS_MAX + 1), ""), None);
+}
+
+#[test]
 fn a_letter_is_this() {
     let message =
         Rendered { subject: "TÌM: bé".into(), ..Rendered::text("Dòng một\nDòng hai") };
@@ -227,8 +240,8 @@ async fn each_refusal_has_its_class() {
         (Sender, 451, "4.3.0", RETRY("busy")),
         (Sender, 553, "5.7.1 not yours", down("sender")),
         (Recipient, 421, "closing", RETRY("busy")),
-        (Recipient, 450, "4.2.1 greylisted", RETRY("busy")),
-        (Recipient, 451, "x", RETRY("busy")),
+        (Recipient, 450, "4.2.1 greylisted", RETRY("greylisted")),
+        (Recipient, 451, "x", RETRY("greylisted")),
         (Recipient, 452, "4.2.2 full", RETRY("busy")),
         (Recipient, 550, "5.1.1 nobody", gone()),
         (Recipient, 551, "moved", gone()),

@@ -47,7 +47,7 @@ use crate::{
         Caps, Channel, Confirms, Health, Intent, NotRendered, Outcome, PhotoRule, Rendered,
         Repeats, Sent, View,
     },
-    secret::Secret,
+    secret::{Secret, shown_path},
 };
 
 const LOUDSPEAKER: Caps = Caps {
@@ -186,7 +186,7 @@ fn options(settings: &Settings) -> Result<MqttOptions, String> {
         let ca = settings.ca.as_deref().ok_or(
             "ca: thiếu; tệp PEM của các CA được tin / missing: a PEM file of the CAs to trust",
         )?;
-        let config = trusting(ca).map_err(|why| format!("ca: {}: {why}", ca.display()))?;
+        let config = trusting(ca).map_err(|why| format!("ca: {}{why}", shown_path(ca)))?;
         options.set_transport(Transport::tls_with_config(config));
     }
     let mut properties = ConnectProperties::new();
@@ -302,7 +302,13 @@ impl Channel for Mqtt {
 
     fn probe(&self) -> BoxFuture<'_, Health> {
         let health = match self.link.probe() {
-            Ok(()) => Health::Works,
+            Ok(hears) => {
+                if !hears {
+                    // Devices are told all the same; only that they were is not known.
+                    tracing::warn!("MQTT: messages leave, and no answer of a device comes");
+                }
+                Health::Works
+            }
             Err(NotTaken::Down(code)) => Health::Down { code: Cow::Borrowed(code) },
             Err(NotTaken::NotSent(why) | NotTaken::MayBeSent(why)) => {
                 Health::NotKnown { why: Cow::Borrowed(why) }
@@ -329,7 +335,7 @@ fn of_reason(reason: PubAckReason, is_kept: bool, delivery: &str) -> Sent {
         PubAckReason::NoMatchingSubscribers => (retry("no-subscriber"), 0x10),
         PubAckReason::UnspecifiedError => (retry("broker"), 0x80),
         PubAckReason::ImplementationSpecificError => (retry("broker"), 0x83),
-        // One device's line in the broker's list may be wrong; a few in a row open the breaker.
+        // One device's line in the broker's list may be wrong: it says nothing of the others.
         PubAckReason::NotAuthorized => (retry("not-authorised"), 0x87),
         PubAckReason::TopicNameInvalid => {
             (Outcome::Permanent { code: Cow::Borrowed("topic") }, 0x90)

@@ -10,6 +10,9 @@ use crate::channels::testing::{body, intent, sheet, to, view};
 
 const URL: &str = "https://keng.example.vn/p/0123456789/15961/1/AAAAAAAAAAAAAAAAAAAAAAAAAAAA";
 
+/// The example of RFC 8291, 5.
+const VAPID_KEY: &str = "yfWPiYE-n46HLnH0KqZOF1fJJU3MYrct3AELtAQ-oRw";
+
 /// A channel as an SMS provider's: unaccented, of so many characters; answers as it is told.
 struct Short {
     caps: Caps,
@@ -154,6 +157,55 @@ async fn what_was_taken_is_in_hand_and_nothing_else_is_changed() {
         assert_eq!(sent, Sent::with(seen, 200_u32));
     }
     assert_eq!(short.sent.lock().unwrap().len(), 5);
+}
+
+#[tokio::test]
+async fn each_way_to_a_poster_that_a_groups_file_may_name_is_there() {
+    use crate::{
+        accounts::{Accounts, Tools},
+        channels::{address::Guard, http::Http, testing::receipts, webhook::WebhookOptions},
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str, text: &str| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        format!("{{ file = {path:?} }}")
+    };
+    let (secret, key) = (at("secret", "1:abc"), at("key", VAPID_KEY));
+    let text = format!(
+        "[a]\ntype = 'esms'\napi-key = {secret}\nsecret-key = {secret}\nbrandname = 'KENG'\n\
+         [b]\ntype = 'speedsms'\ntoken = {secret}\nsender = 'KENG'\n\
+         [c]\ntype = 'smtp'\nhost = 'h'\nfrom = 'a@b.vn'\ndomain = 'b.vn'\n\
+         [d]\ntype = 'web-push'\nkey = {key}\nsubject = 'mailto:a@b.vn'\n\
+         [e]\ntype = 'zalo-bot'\ntoken = {secret}\n\
+         [f]\ntype = 'telegram'\nenabled = true\ntoken = {secret}\n\
+         [g]\ntype = 'zalo'\napp-id = '1'\noa-id = '2'\napp-secret = {secret}\n\
+         tokens = {{ access = {secret}, refresh = {secret} }}\n"
+    );
+    let file = folder.path().join("channels.toml");
+    std::fs::write(&file, text).unwrap();
+    let tools = Tools {
+        http: Http::new().unwrap(),
+        guard: Guard::new(false),
+        folder: folder.path().join("state"),
+        public_url: "https://keng.example.vn".to_owned(),
+        receipts: receipts(),
+    };
+    let accounts = Accounts::open(Some(&file), &WebhookOptions::default(), &tools).unwrap();
+    let mut sms = 0;
+    for via in registry::channels::VIA {
+        let ways: Vec<_> = accounts.ways().filter(|way| way.via == Some(via)).collect();
+        assert!(!ways.is_empty(), "{via:?}");
+        sms += ways.iter().filter(|_| via == ChannelType::Sms).count();
+        let sheet = sheet();
+        let body = body(&sheet);
+        let view = View { task_url: Some(URL), ..view(&sheet, &body, News::Issued) };
+        for way in ways {
+            let rendered = way.channel.render(&view).unwrap();
+            assert!(String::from_utf8_lossy(&rendered.body).contains(URL), "{via:?}");
+        }
+    }
+    assert_eq!(sms, 2);
 }
 
 #[test]

@@ -11,7 +11,7 @@ pub mod speedsms;
 use std::borrow::Cow;
 
 use domain::channel::ChannelType;
-use rendering::Unit;
+use rendering::{Unit, plain::unaccented};
 use reqwest::{StatusCode, Url};
 use ring::hmac;
 use serde_json::Value;
@@ -19,7 +19,9 @@ use serde_json::Value;
 use crate::{
     channels::{
         Caps, Confirms, Health, NotReceived, NotRendered, Outcome, PhotoRule, Rendered, Repeats,
-        View, http::Answer,
+        View,
+        address::{base, stays_here},
+        http::Answer,
     },
     secret::Secret,
 };
@@ -84,9 +86,19 @@ impl Writing {
         let warnings = if fitted.is_cut { vec!["description"] } else { vec![] };
         Ok(Rendered { warnings, ..Rendered::text(fitted.text) })
     }
+
+    /// A few words to one person, none of which is cut; a link that lost a letter opens nothing.
+    fn note(self, text: &str) -> Option<Rendered> {
+        let written = if self.is_unicode { text.to_owned() } else { unaccented(text) };
+        let mut links = text.split_whitespace().filter(|word| word.contains("://"));
+        let is_whole = links.all(|link| written.split_whitespace().any(|word| word == link));
+        let fits = is_whole && self.unit().len(&written) <= self.chars_max;
+        fits.then(|| Rendered::text(written))
+    }
 }
 
-/// Where a provider that signs nothing calls us: an address that only it knows.
+/// Where a provider that signs nothing calls us: an address that only it knows, and that leads to
+/// fan-out, since receipts are its own.
 struct WayBack {
     url: String,
     key: hmac::Key,
@@ -94,11 +106,17 @@ struct WayBack {
 }
 
 impl WayBack {
-    /// `base_url` is where people reach intake, without a slash at the end.
+    /// `callback_url` is the beginning of the address, as the account has it; without one the
+    /// public address is. A provider elsewhere than on this machine must reach it.
     ///
     /// # Errors
     /// What is wrong, with the field's name.
-    fn of(account: &str, secret: &Secret, base_url: &str) -> Result<Self, String> {
+    fn of(
+        account: &str,
+        secret: &Secret,
+        callback_url: Option<&str>,
+        (public_url, provider_url): (&str, &str),
+    ) -> Result<Self, String> {
         let path = secret.reveal();
         let is_plain = |c: u8| c.is_ascii_alphanumeric() || matches!(c, b'-' | b'_');
         if !PATH_BYTES.contains(&path.len()) || !path.bytes().all(is_plain) {
@@ -106,9 +124,13 @@ impl WayBack {
                         must be at least 20 of A-Z a-z 0-9 - _"
                 .to_owned());
         }
-        let base_url = base_url.trim_end_matches('/');
-        if !base_url.starts_with("https://") && !base_url.starts_with("http://") {
-            return Err("callback-url: phải là địa chỉ http(s) / is no http(s) address".to_owned());
+        let base_url = base("callback-url", callback_url.unwrap_or(public_url))?;
+        let is_here = |url: &str| Url::parse(url).is_ok_and(|url| stays_here(&url));
+        if is_here(&base_url) && !is_here(provider_url) {
+            return Err("callback-url: nhà cung cấp không gọi tới chính máy này được, \
+                        hãy đặt callback-url hay --public-url / no provider reaches this machine \
+                        itself: set callback-url or --public-url"
+                .to_owned());
         }
         let key = hmac::Key::new(hmac::HMAC_SHA256, path.as_bytes());
         let tag = hmac::sign(&key, path.as_bytes());
@@ -123,13 +145,8 @@ impl WayBack {
 }
 
 /// A provider's base URL, without a slash at the end.
-fn base_url(given: Option<String>, usual: &str) -> Result<String, String> {
-    let url = given.unwrap_or_else(|| usual.to_owned());
-    let is_http = Url::parse(&url).is_ok_and(|url| matches!(url.scheme(), "http" | "https"));
-    if !is_http {
-        return Err("base-url: phải là địa chỉ http(s) / is no http(s) address".to_owned());
-    }
-    Ok(url.trim_end_matches('/').to_owned())
+fn base_url(given: Option<&str>, usual: &str) -> Result<String, String> {
+    base("base-url", given.unwrap_or(usual))
 }
 
 /// What an answer says that has no code of the provider's.

@@ -7,7 +7,7 @@
 
 pub mod vapid;
 
-use std::{borrow::Cow, fmt, net::Ipv4Addr, ops::Range, sync::Arc};
+use std::{borrow::Cow, fmt, ops::Range, sync::Arc};
 
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD as BASE64URL};
 use domain::{
@@ -25,6 +25,7 @@ use reqwest::{
         RETRY_AFTER,
     },
 };
+use ring::digest;
 use serde::{Deserialize, Serialize};
 use toml::Table;
 use web_push_native::{Auth, p256::PublicKey};
@@ -34,7 +35,7 @@ use crate::{
     channels::{
         Caps, Channel, Confirms, Intent, NotRendered, Outcome, PhotoRule, Rendered, Repeats, Sent,
         View,
-        address::{Guard, NotCalled},
+        address::{Guard, NotCalled, stays_here},
         http::{self, NoHttp, drain, no_answer, retry_after_s, set_up},
         web_push::vapid::Vapid,
     },
@@ -45,16 +46,14 @@ use crate::{
 pub const PLAINTEXT_BYTES_MAX: usize = 3_000;
 /// What fits in the 4,096 bytes that every push service must take (RFC 8030, 7.2).
 const SENT_BYTES_MAX: usize = 3_993;
-/// The push services of the browsers (M). A subscription names any host it likes: what is sent to
-/// another one would be a call on behalf of whoever subscribed.
-pub const HOSTS: [&str; 7] = [
-    "*.google.com",
-    "*.googleapis.com",
-    "*.mozilla.com",
-    "*.mozaws.net",
-    "*.windows.com",
-    "*.microsoft.com",
-    "*.apple.com",
+/// The push services of the browsers (M), and nothing else of their makers, where anybody may
+/// rent a host. A subscription names any host it likes: what is sent to another one would be a call
+/// on behalf of whoever subscribed.
+pub const HOSTS: [&str; 4] = [
+    "fcm.googleapis.com",
+    "*.push.services.mozilla.com",
+    "*.notify.windows.com",
+    "*.push.apple.com",
 ];
 /// Four weeks: push services keep nothing longer (M).
 pub const TTL_S_MAX: u32 = 28 * 24 * 60 * 60;
@@ -64,6 +63,8 @@ const SUBJECT_BYTES_MAX: usize = 254;
 const PROVIDER_ID_BYTES_MAX: usize = 128;
 /// The record size as everybody sends it (M).
 const RECORD_BYTES: u32 = 4_096;
+/// Of a hash, as many as of an id.
+const TOPIC_BYTES: usize = 16;
 /// Behind the salt (RFC 8188, 2.1).
 const RECORD_SIZE_AT: Range<usize> = 16..20;
 /// A delimiter and a tag go behind the plaintext.
@@ -94,7 +95,8 @@ pub struct WebPushOptions {
     #[serde(default = "ttl_s_max")]
     pub ttl_s_max: u32,
     /// The hosts that may be called, as `push.example.org` or `*.example.org`, instead of the
-    /// browsers' own.
+    /// browsers' own. A host on this machine may be called over http, where private addresses may
+    /// be called at all.
     #[serde(default = "hosts")]
     pub allow_hosts: Vec<String>,
     /// One attempt may take this long, answer included, in milliseconds.
@@ -158,8 +160,6 @@ pub enum BadWebPush {
 pub struct WebPush {
     client: Client,
     guard: Guard,
-    /// Whether any host may be called, over http too: where private addresses may be.
-    is_lenient: bool,
     hosts: Vec<String>,
     vapid: Vapid,
     ttl_s_max: u32,
@@ -175,9 +175,12 @@ impl fmt::Debug for WebPush {
 ///
 /// # Errors
 /// What is wrong with it, with the field's name.
-pub fn open(_: &str, table: Table, tools: &Tools) -> Result<Vec<Arc<dyn Channel>>, String> {
+pub fn open(account: &str, table: Table, tools: &Tools) -> Result<Vec<Arc<dyn Channel>>, String> {
     let options: WebPushOptions = fields(table)?;
     let channel = WebPush::new(&options, tools.guard).map_err(|wrong| wrong.to_string())?;
+    // It is public: whoever sets up a page that subscribes needs it.
+    let public_key = channel.public_key();
+    tracing::info!(account, public_key, "web push: browsers subscribe with this key");
     Ok(vec![Arc::new(channel)])
 }
 
@@ -199,6 +202,18 @@ struct Push<'a> {
     expires: String,
 }
 
+/// A few words to one person: nothing of an alert, and nothing to verify.
+#[derive(Serialize)]
+struct Note<'a> {
+    #[serde(rename = "type")]
+    news: &'static str,
+    title: &'a str,
+    headline: &'a str,
+    /// What a tap opens: the last of the words, where that is an address.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    link: Option<&'a str>,
+}
+
 impl WebPush {
     /// Sets the client up; reads the system's root certificates.
     ///
@@ -218,8 +233,7 @@ impl WebPush {
         }
         let vapid = Vapid::new(&options.key, &options.subject).ok_or(BadWebPush::Key)?;
         let client = set_up(|| http::builder(options.attempt_ms).dns_resolver(guard))?;
-        let is_lenient = guard.may_call(Ipv4Addr::LOCALHOST.into());
-        Ok(Self { client, guard, is_lenient, hosts, vapid, ttl_s_max: options.ttl_s_max })
+        Ok(Self { client, guard, hosts, vapid, ttl_s_max: options.ttl_s_max })
     }
 
     /// What browsers subscribe with: their `applicationServerKey`, in base64url.
@@ -231,9 +245,9 @@ impl WebPush {
     fn endpoint(&self, url: &str) -> Result<Url, NotCalled> {
         let url = self.guard.target(url)?;
         let host = url.host_str().unwrap_or_default();
-        let is_known =
-            url.scheme() == "https" && self.hosts.iter().any(|known| covers(known, host));
-        if is_known || self.is_lenient { Ok(url) } else { Err(NotCalled::Blocked) }
+        let is_sealed = url.scheme() == "https" || stays_here(&url);
+        let is_known = self.hosts.iter().any(|known| covers(known, host));
+        if is_sealed && is_known { Ok(url) } else { Err(NotCalled::Blocked) }
     }
 
     /// The request and its push service, or what is known without one.
@@ -253,7 +267,12 @@ impl WebPush {
         let authorization = self.vapid.authorization(&origin, now_s(intent.now));
         let authorization =
             authorization.ok_or(Outcome::Retry { after_s: None, why: "signing" })?;
-        let topic = HeaderValue::try_from(topic(intent.alert)).map_err(|_| never("topic"))?;
+        // Only a note has a subject.
+        let topic = match message.subject.is_empty() {
+            true => topic(intent.alert),
+            false => topic_of_note(&intent),
+        };
+        let topic = HeaderValue::try_from(topic).map_err(|_| never("topic"))?;
         let mut request = Request::new(Method::POST, url);
         let headers = request.headers_mut();
         headers.reserve(7);
@@ -319,6 +338,17 @@ impl Channel for WebPush {
         Ok(Rendered { body: body.into(), ..Rendered::default() })
     }
 
+    fn note(&self, text: &str, subject: &str) -> Option<Rendered> {
+        let link = text.split_whitespace().next_back().filter(|word| word.contains("://"));
+        let note = Note { news: "note", title: subject, headline: text, link };
+        let body = serde_json::to_vec(&note).ok()?;
+        if body.len() > PLAINTEXT_BYTES_MAX {
+            return None;
+        }
+        let subject = subject.to_owned();
+        Some(Rendered { body: body.into(), subject, ..Rendered::default() })
+    }
+
     fn send<'a>(
         &'a self,
         message: &'a Rendered,
@@ -339,6 +369,15 @@ impl Channel for WebPush {
 /// service still keeps. 22 characters of the 32 that RFC 8030 allows.
 fn topic(alert: AlertId) -> String {
     BASE64URL.encode(alert.0.as_bytes())
+}
+
+/// A note is of one target, and takes the place of what was noted there of an earlier revision: not
+/// that of the alert itself, which may go to the same browser, and not that of another group's.
+fn topic_of_note(intent: &Intent<'_>) -> String {
+    let Intent { alert, revision, delivery, .. } = intent;
+    let target = delivery.strip_prefix(&format!("{alert}:{revision}:")).unwrap_or(delivery);
+    let hash = digest::digest(&digest::SHA256, format!("note:{alert}:{target}").as_bytes());
+    BASE64URL.encode(hash.as_ref().get(..TOPIC_BYTES).unwrap_or_default())
 }
 
 /// The keys of a subscription, as the directory has them.
@@ -381,10 +420,11 @@ fn of_answer(status: StatusCode, headers: &HeaderMap, secret: &str, now_s: i64) 
             Outcome::TargetGone { why: Cow::Borrowed("status") }
         }
         StatusCode::PAYLOAD_TOO_LARGE => never("too-large"),
-        StatusCode::TOO_MANY_REQUESTS => Outcome::Retry { after_s: after_s(), why: "rate" },
+        // Push services count by subscription.
+        StatusCode::TOO_MANY_REQUESTS => Outcome::Retry { after_s: after_s(), why: "target-rate" },
         StatusCode::BAD_REQUEST | StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
             // By the reference the account is misconfigured; but one subscription that was made
-            // with another key answers the same. A few in a row open the breaker.
+            // with another key answers the same.
             Outcome::Retry { after_s: after_s(), why: "vapid" }
         }
         _ => Outcome::Unknown { after_s: after_s(), why: "status" },

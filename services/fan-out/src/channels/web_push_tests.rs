@@ -12,6 +12,7 @@ use web_push_native::p256::{
 
 use super::*;
 use crate::channels::{
+    TARGET_TROUBLES,
     http::Http,
     testing::{body, intent, sheet, view},
 };
@@ -24,16 +25,20 @@ const SUBJECT: &str = "mailto:truc@xa.example.vn";
 const DELIVERY: &str = "a:1:g:c";
 const NOW_S: i64 = 1_795_257_600;
 
+/// Where the push service is one of this machine.
 fn options() -> WebPushOptions {
-    WebPushOptions::new(Secret::new(KEY), SUBJECT)
+    let allow_hosts = vec!["127.0.0.1".to_owned()];
+    WebPushOptions { allow_hosts, ..WebPushOptions::new(Secret::new(KEY), SUBJECT) }
 }
 
 fn lenient() -> WebPush {
     WebPush::new(&options(), Guard::new(true)).unwrap()
 }
 
+/// Where nothing is said of hosts; webhooks may lead to private addresses, and no push may.
 fn strict() -> WebPush {
-    WebPush::new(&options(), Guard::new(false)).unwrap()
+    let options = WebPushOptions::new(Secret::new(KEY), SUBJECT);
+    WebPush::new(&options, Guard::new(true)).unwrap()
 }
 
 /// A push service in the year of the tests, and somebody who subscribed there.
@@ -199,7 +204,7 @@ async fn a_status_says_what_is_known() {
     let channel = lenient();
     let gone = || Outcome::TargetGone { why: Cow::Borrowed("status") };
     let unknown = |after_s| Outcome::Unknown { after_s, why: "status" };
-    let retry = |after_s| Outcome::Retry { after_s, why: "rate" };
+    let retry = |after_s| Outcome::Retry { after_s, why: "target-rate" };
     let accepted = || Outcome::Accepted { provider_id: None };
     let after = |text: &str| vec![("retry-after", text.to_owned())];
     let to = |place: String| vec![("location", place)];
@@ -224,6 +229,9 @@ async fn a_status_says_what_is_known() {
     ] {
         service.meet_next([Fate::Status(status, headers)]);
         let sent = send(&channel, &subscription).await;
+        // What one browser's push service refuses says nothing of the others'.
+        let is_retry = matches!(sent.outcome, Outcome::Retry { .. });
+        assert_eq!(TARGET_TROUBLES.contains(&sent.outcome.trouble()), is_retry, "{status}");
         assert_eq!(sent, Sent::with(expected, status));
     }
     // No redirect was followed, and nothing was tried twice.
@@ -283,6 +291,15 @@ async fn only_push_services_are_called_and_only_over_tls() {
     for url in [
         "http://fcm.googleapis.com/x",
         "https://googleapis.com/x",
+        "https://a.fcm.googleapis.com/x",
+        "https://storage.googleapis.com/x",
+        "https://sites.google.com/x",
+        "https://push.services.mozilla.com/x",
+        "https://addons.mozilla.com/x",
+        "https://notify.windows.com/x",
+        "https://x.blob.core.windows.com/x",
+        "https://www.apple.com/x",
+        "http://localhost/x",
         "https://notgoogle.com/x",
         "https://fcm.googleapis.com.example.org/x",
         "https://example.org/fcm.googleapis.com",
@@ -309,6 +326,40 @@ async fn only_push_services_are_called_and_only_over_tls() {
     assert!(own.endpoint("https://a.b.example.net/x").is_ok());
     assert_eq!(own.endpoint("https://a.push.example.org/x"), Err(NotCalled::Blocked));
     assert_eq!(own.endpoint("https://fcm.googleapis.com/x"), Err(NotCalled::Blocked));
+    assert_eq!(own.endpoint("http://push.example.org/x"), Err(NotCalled::Blocked));
+    // Named here, and refused all the same where private addresses are.
+    assert!(lenient().endpoint("http://127.0.0.1:9/x").is_ok());
+    let guarded = WebPush::new(&options(), Guard::new(false)).unwrap();
+    assert_eq!(guarded.endpoint("http://127.0.0.1:9/x"), Err(NotCalled::Blocked));
+}
+
+#[tokio::test]
+async fn a_note_comes_beside_the_alert_and_in_place_of_the_note_before_it() {
+    let (service, subscription) = service().await;
+    let (channel, to) = (lenient(), address(&subscription));
+    let link = "https://keng.example.vn/p/1";
+    let note = channel.note(&format!("Đăng vào nhóm: {link}"), "TÌM TRẺ LẠC").unwrap();
+    let told = json!({
+        "type": "note", "title": "TÌM TRẺ LẠC", "headline": format!("Đăng vào nhóm: {link}"),
+        "link": link,
+    });
+    assert_eq!(serde_json::from_slice::<Value>(&note.body).unwrap(), told);
+    let alert = sheet().alert;
+    let send = async |message: &Rendered, revision: u64, group: &str| {
+        let delivery = format!("{alert}:{revision}:{group}:c");
+        let intent = Intent { alert, revision, ..intent(&delivery, NOW_S) };
+        assert_eq!(channel.send(message, &to, intent).await.status, 201);
+    };
+    send(&rendered(&channel, News::Issued), 1, "g").await;
+    for (revision, group) in [(1, "g"), (1, "h"), (2, "g")] {
+        send(&note, revision, group).await;
+    }
+    let waiting = service.waiting(&subscription);
+    let types: Vec<_> = waiting.iter().map(|one| json(one)["type"].clone()).collect();
+    assert_eq!(types.iter().filter(|one| *one == "note").count(), 2, "{types:?}");
+    assert_eq!(types.len(), 3, "{types:?}");
+    assert!(channel.note("không có địa chỉ", "x").unwrap().as_text().find("link").is_none());
+    assert_eq!(channel.note(&"x".repeat(PLAINTEXT_BYTES_MAX), ""), None);
 }
 
 #[tokio::test]
@@ -371,6 +422,11 @@ fn an_account_says_which_field_is_wrong() {
         let table: Table = toml::from_str(&format!("{key}{rest}")).unwrap();
         open("push", table, &tools).map(|channels| *channels[0].caps())
     };
+    let said = crate::channels::bot::tests::logged(Box::pin(async {
+        opened("'mailto:truc@xa.example.vn'").unwrap();
+    }));
+    let said = said.now_or_never().unwrap();
+    assert!(said.contains(PUBLIC_KEY) && !said.contains(KEY), "{said}");
     assert_eq!(opened("'mailto:truc@xa.example.vn'").unwrap(), CAPS);
     let whole = "'https://keng.example.vn'\nttl-s-max = 3600\nallow-hosts = ['*.example.org']";
     assert_eq!(opened(whole).unwrap(), CAPS);

@@ -18,7 +18,6 @@ use std::{borrow::Cow, fs, sync::Arc, time::Duration};
 
 use domain::{ids::Millis, schedule::ATTEMPT_MS_MAX};
 use rendering::Unit;
-use reqwest::Url;
 use serde::Deserialize;
 use tokio::time::{Instant, timeout_at};
 use toml::Table;
@@ -37,7 +36,7 @@ use crate::{
     accounts::{Tools, fields},
     channels::{
         Channel, Health, Intent, NotReceived, Outcome, Photo, RawRequest, Received, Reconciled,
-        Rendered, Sent, View,
+        Rendered, Sent, View, address::base,
     },
     secret::Secret,
 };
@@ -395,9 +394,7 @@ impl<'a> Attempt<'a> {
 /// What both channels say: one text, and the picture where it is small enough.
 fn render(view: &View<'_>) -> Rendered {
     let fitted = view.told.fit(TEXT_CHARS_MAX, Unit::Chars);
-    // `[@id]` calls somebody, or all. No word of ours has it, and no citizen's keeps it: the text
-    // has been made harmless before, and this holds even where that should miss one.
-    let mut rendered = Rendered::text(fitted.text.replace("[@", "(@"));
+    let mut rendered = Rendered::text(calling_nobody(&fitted.text));
     if fitted.is_cut {
         rendered.warnings.push("cut");
     }
@@ -410,14 +407,16 @@ fn render(view: &View<'_>) -> Rendered {
     rendered
 }
 
-/// An address without a slash at the end.
-fn base(field: &str, text: &str) -> Result<String, String> {
-    let url = Url::parse(text).ok().filter(|url| {
-        let is_bare = url.query().is_none() && url.fragment().is_none();
-        matches!(url.scheme(), "http" | "https") && url.host().is_some() && is_bare
-    });
-    url.map(|_| text.trim_end_matches('/').to_owned())
-        .ok_or_else(|| format!("{field}: không phải địa chỉ http(s) / is no http(s) address"))
+/// A few words to one follower, none of which is cut.
+fn note(text: &str) -> Option<Rendered> {
+    let fits = Unit::Chars.len(text) <= TEXT_CHARS_MAX;
+    fits.then(|| Rendered::text(calling_nobody(text)))
+}
+
+/// `[@id]` calls somebody, or all. No word of ours has it, and no citizen's keeps it: the text has
+/// been made harmless before, and this holds even where that should miss one.
+fn calling_nobody(text: &str) -> String {
+    text.replace("[@", "(@")
 }
 
 #[cfg(test)]

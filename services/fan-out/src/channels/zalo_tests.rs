@@ -351,6 +351,7 @@ async fn an_account_opens_both_channels_and_says_what_is_wrong_with_it() {
         ("app-id", toml::Value::from("x")),
         ("oa-id", "".into()),
         ("openapi-url", "ftp://a".into()),
+        ("openapi-url", "http://openapi.zalo.me".into()),
         ("oauth-url", "not an address".into()),
         ("app-secret", "s3cret-in-the-file".into()),
         ("tokens", "s3cret-in-the-file".into()),
@@ -366,6 +367,20 @@ async fn an_account_opens_both_channels_and_says_what_is_wrong_with_it() {
     table.remove("tokens");
     let why = open("oa", table, &rig.tools()).err().unwrap();
     assert!(why.starts_with("tokens: "), "{why}");
+}
+
+#[tokio::test]
+async fn a_follower_is_told_a_few_words_and_a_group_is_not() {
+    let rig = Rig::start().await;
+    let account = rig.account();
+    let (follower, group) = (Oa(Arc::clone(&account)), Gmf(account));
+    let note = follower.note("[@all] Đăng: https://keng.example.vn/p", "x").unwrap();
+    assert_eq!(note, Rendered::text("(@all] Đăng: https://keng.example.vn/p"));
+    assert!(follower.note(&"ộ".repeat(TEXT_CHARS_MAX), "").is_some());
+    assert_eq!(follower.note(&"x".repeat(TEXT_CHARS_MAX + 1), ""), None);
+    assert_eq!(group.note("x", ""), None);
+    let sent = follower.send(&note, &to("u1"), intent(DELIVERY, NOW_S)).await;
+    assert!(is_accepted(&sent), "{sent:?}");
 }
 
 #[tokio::test]

@@ -229,6 +229,8 @@ fn of_error(step: Step, error: &Error) -> Sent {
         return without_answer(step, error).into();
     };
     let outcome = match (step, code) {
+        // A stranger is put off for some minutes: of this mailbox, and of no other.
+        (Step::Recipient, 450 | 451) => Outcome::Retry { after_s: None, why: "greylisted" },
         (_, 400..=499) => Outcome::Retry { after_s: None, why: "busy" },
         // RFC 4954, 6: who we are is in question, at whichever step it is asked.
         (_, 530 | 534 | 535 | 538) => down("login"),

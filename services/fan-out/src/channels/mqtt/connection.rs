@@ -177,14 +177,13 @@ impl Link {
         }
     }
 
-    /// Whether messages would be taken now, and answers heard.
+    /// That messages would be taken now, and whether answers are heard.
     ///
     /// # Errors
-    /// Why not.
-    pub(super) fn probe(&self) -> Result<(), NotTaken> {
+    /// Why none would be.
+    pub(super) fn probe(&self) -> Result<bool, NotTaken> {
         match &*self.state.borrow() {
-            State::Up(line) if line.flight().hears => Ok(()),
-            State::Up(_) => Err(NotTaken::Down("answers-refused")),
+            State::Up(line) => Ok(line.flight().hears),
             State::Connecting => Err(NotTaken::NotSent("connect")),
             State::Down(why) => Err(*why),
         }

@@ -1,8 +1,9 @@
 //! SMS by eSMS.vn: `SendMultipleMessage_V4_post_json` for customer care (SmsType 2), its receipts,
 //! and messages to a short number.
 //!
-//! A RequestId is known again for a day, so that a repeat shows nothing twice, and whoever does
-//! not know how an attempt ended sends it again. No advertising, no Zalo through eSMS, no polling.
+//! A RequestId is known again for a day, so that a repeat within it shows nothing twice, and
+//! whoever does not know how an attempt ended sends it again. An attempt does not know when the
+//! first was: a repeat after that day may show twice. No advertising, no Zalo by it, no polling.
 //! Source: `channels.md`, section 6.1 (A); the account's balance by the same documentation (A).
 
 use std::{collections::HashMap, sync::Arc};
@@ -50,7 +51,7 @@ struct Fields {
     #[serde(default)]
     sandbox: bool,
     base_url: Option<String>,
-    /// Where eSMS reaches intake, if that is not the public address.
+    /// The beginning of the address at which eSMS reaches fan-out, if that is not the public one.
     callback_url: Option<String>,
     callback_secret: Option<Secret>,
     /// The private key of a short number.
@@ -85,10 +86,11 @@ impl Esms {
         if brandname.is_empty() {
             return Err("brandname: trống / is empty".to_owned());
         }
+        let base_url = base_url(fields.base_url.as_deref(), BASE_URL)?;
         let way_back = match &fields.callback_secret {
             Some(secret) => {
-                let own = fields.callback_url.as_deref().unwrap_or(&tools.public_url);
-                Some(WayBack::of(account, secret, own)?)
+                let ends = (tools.public_url.as_str(), base_url.as_str());
+                Some(WayBack::of(account, secret, fields.callback_url.as_deref(), ends)?)
             }
             None if fields.callback_url.is_some() || fields.inbound_key.is_some() => {
                 return Err("callback-secret: thiếu / missing".to_owned());
@@ -99,7 +101,7 @@ impl Esms {
         let confirms = if way_back.is_some() { Confirms::Delivered } else { Confirms::Accepted };
         Ok(Self {
             http: tools.http.clone(),
-            base_url: base_url(fields.base_url, BASE_URL)?,
+            base_url,
             api_key,
             secret_key,
             brandname,
@@ -159,6 +161,10 @@ impl Channel for Esms {
         self.writing.render(view)
     }
 
+    fn note(&self, text: &str, _: &str) -> Option<Rendered> {
+        self.writing.note(text)
+    }
+
     fn send<'a>(
         &'a self,
         message: &'a Rendered,
@@ -199,16 +205,12 @@ impl Channel for Esms {
                 return Ok(Received { inbound: vec![Inbound::Ignored { event }], answer: "" });
             }
         };
-        // Whoever was told "duplicate" knows its own RequestId and no SMSID.
-        let names = ["SMSID", "RequestId"].into_iter().filter_map(|name| query.get(name));
-        let inbound: Vec<Inbound> = names
-            .filter(|name| !name.is_empty())
-            .map(|name| Inbound::Receipt { provider_id: name.clone(), level, at: request.now })
-            .collect();
-        if inbound.is_empty() {
-            return Err(NotReceived::NotReadable);
-        }
-        Ok(Received { inbound, answer: "" })
+        // By our own RequestId, as every attempt was recorded: see `of_answer`.
+        let mut names = ["RequestId", "SMSID"].into_iter().filter_map(|name| query.get(name));
+        let provider_id = names.find(|name| !name.is_empty()).cloned();
+        let provider_id = provider_id.ok_or(NotReceived::NotReadable)?;
+        let receipt = Inbound::Receipt { provider_id, level, at: request.now };
+        Ok(Received { inbound: vec![receipt], answer: "" })
     }
 
     fn probe(&self) -> BoxFuture<'_, Health> {
@@ -242,12 +244,14 @@ fn of_answer(answer: &Answer, request_id: &str, now_s: i64) -> Sent {
         let outcome = if is_refused { refused("request") } else { by_status(answer, now_s) };
         return Sent::with(outcome, answer.status.as_u16());
     }
-    let sms_id = Some(word(&body, "SMSID")).filter(|id| !id.is_empty());
+    // Not by the SMSID: "duplicate" does not say it, and a receipt tells both names. One for all is
+    // the RequestId, so that each receipt is one, and none is of a message that nobody knows.
+    let provider_id = Some(request_id.to_owned());
     let outcome = match code.as_str() {
-        "100" => Outcome::Accepted { provider_id: sms_id },
+        "100" => Outcome::Accepted { provider_id },
         // The first of this RequestId was refused, and so is every other: no repeat helps.
         "124" if word(&body, "SendStatus") == "4" => refused("request-refused"),
-        "124" => Outcome::Duplicate { provider_id: sms_id.or_else(|| Some(request_id.to_owned())) },
+        "124" => Outcome::Duplicate { provider_id },
         code => of_code(code).unwrap_or_else(|| unlisted(answer, now_s)),
     };
     Sent::with(outcome, code.parse::<u32>().unwrap_or(0))

@@ -23,6 +23,7 @@ use crate::channels::{
 };
 
 const NUMBER: &str = "84912345678";
+const LOCAL: &str = "http://localhost";
 const NOW_S: i64 = 1_795_257_601;
 const PATH: &str = "an-address-that-nobody-guesses";
 const KEY: &str = "17417a0d20114d36a902e49cad0e97f3";
@@ -108,10 +109,10 @@ fn a_text_is_short_and_unaccented_unless_the_account_says_otherwise() {
 async fn a_request_is_this() {
     let provider = Provider::start().await.unwrap();
     let sent = send(&esms(&provider), "a:1:g:sms-1").await;
-    let taken = Outcome::Accepted { provider_id: Some("sms-1".to_owned()) };
-    assert_eq!(sent, Sent::with(taken, 100_u32));
     // `printf a:1:g:sms-1 | sha256sum | cut -c1-40`
     let id = "ca380b9dcd02077a2e96a29a5a41d313372dff57";
+    let taken = Outcome::Accepted { provider_id: Some(id.to_owned()) };
+    assert_eq!(sent, Sent::with(taken, 100_u32));
     let expected = json!({
         "ApiKey": API_KEY, "SecretKey": SECRET_KEY, "Phone": NUMBER, "Content": "TIM TRE LAC",
         "Brandname": "KENG", "SmsType": "2", "IsUnicode": "0", "Sandbox": "0",
@@ -215,14 +216,15 @@ async fn a_receipt_comes_until_it_is_taken_and_says_what_became_of_it() {
         let provider = Provider::start().await.unwrap();
         let (intake, mut calls) = intake(refusals).await;
         let esms = Esms::of("sms-1", fields(&provider.url()), &tools(&intake.url())).unwrap();
-        send(&esms, "a:1:g:c").await;
+        let sent = send(&esms, "a:1:g:c").await;
+        assert_eq!(sent.outcome.provider_id(), Some(&*request_id("a:1:g:c")));
         assert_eq!(provider.report("sms-1", 5, 1).await, expected);
         for _ in 0..expected {
             let (path, query) = calls.recv().await.unwrap();
             let path = path.strip_prefix("/v1/channels/sms-1/callback/").unwrap();
             let received = esms.receive(call(path, &query, &HeaderMap::new())).unwrap();
-            let names = ["sms-1", &request_id("a:1:g:c")];
-            let inbound = names.map(|name| receipt(name, Level::Delivered)).to_vec();
+            // One, by the name that the attempt was recorded with.
+            let inbound = vec![receipt(&request_id("a:1:g:c"), Level::Delivered)];
             assert_eq!(received, Received { inbound, answer: "" });
         }
     }
@@ -237,6 +239,7 @@ fn a_receipt_is_read_by_its_numbers() {
         ("SMSID=s&SendStatus=5&SendSuccess=0&SendFailed=1&RequestId=", one(Level::Failed)),
         ("SMSID=s&SendStatus=5&SendSuccess=0&SendFailed=0", ignored(5)),
         ("SMSID=s&SendStatus=4", one(Level::Failed)),
+        ("RequestId=s&SMSID=another&SendStatus=4", one(Level::Failed)),
         ("SMSID=s&SendStatus=1", ignored(1)),
         ("SMSID=s&SendStatus=2", ignored(2)),
         ("SMSID=s&SendStatus=7&SendSuccess=1", ignored(7)),
@@ -281,16 +284,43 @@ fn a_message_to_the_short_number_is_signed() {
 }
 
 #[test]
+fn a_note_is_written_as_the_account_writes_and_its_link_is_whole_or_it_is_none() {
+    let note = |fields: Fields, text: &str| {
+        let esms = Esms::of("a", fields, &tools(LOCAL)).unwrap();
+        esms.note(text, "x").map(|note| note.as_text().to_owned())
+    };
+    let (plain, link) = (|| fields(LOCAL), "https://keng.example.vn/p/0-a_b/1");
+    let text = format!("[TIN THẬT] Đăng vào nhóm: {link}");
+    let told = Some(format!("(TIN THAT) Dang vao nhom: {link}"));
+    assert_eq!(note(plain(), &text), told);
+    assert_eq!(note(Fields { unicode: true, ..plain() }, &text), Some(text.clone()));
+    assert_eq!(note(plain(), ""), Some(String::new()));
+    let most = "x".repeat(459);
+    assert_eq!(note(plain(), &most), Some(most.clone()));
+    assert_eq!(note(plain(), &format!("{most}x")), None);
+    assert_eq!(note(Fields { segments: Some(1), unicode: true, ..plain() }, &text.repeat(2)), None);
+    // What an unaccented text cannot hold would open something else.
+    assert_eq!(note(plain(), "https://kẻng.example.vn/p"), None);
+    assert_eq!(note(plain(), "https://keng.example.vn/~p"), None);
+}
+
+#[test]
 fn what_is_wrong_with_an_account_is_said_by_its_field() {
     let whole = || fields("http://localhost");
     for (fields, public_url, field) in [
-        (Fields { brandname: String::new(), ..whole() }, "http://h", "brandname"),
-        (Fields { segments: Some(9), ..whole() }, "http://h", "segments"),
-        (Fields { base_url: Some("ftp://h".into()), ..whole() }, "http://h", "base-url"),
-        (Fields { callback_secret: None, ..whole() }, "http://h", "callback-secret"),
-        (Fields { callback_secret: Some(Secret::new("short")), ..whole() }, "http://h", "callback"),
-        (Fields { callback_url: Some("h".into()), ..whole() }, "http://h", "callback-url"),
+        (Fields { brandname: String::new(), ..whole() }, LOCAL, "brandname"),
+        (Fields { segments: Some(9), ..whole() }, LOCAL, "segments"),
+        (Fields { base_url: Some("ftp://h".into()), ..whole() }, LOCAL, "base-url"),
+        (Fields { base_url: Some("http://rest.esms.vn".into()), ..whole() }, LOCAL, "base-url"),
+        (Fields { callback_secret: None, ..whole() }, LOCAL, "callback-secret"),
+        (Fields { callback_secret: Some(Secret::new("short")), ..whole() }, LOCAL, "callback-s"),
+        (Fields { callback_url: Some("h".into()), ..whole() }, LOCAL, "callback-url"),
+        (Fields { callback_url: Some("http://h".into()), ..whole() }, LOCAL, "callback-url"),
         (whole(), "", "callback-url"),
+        (whole(), "http://keng.example.vn", "callback-url"),
+        // By default the public address is this machine, which eSMS does not reach.
+        (Fields { base_url: None, ..whole() }, LOCAL, "callback-url"),
+        (Fields { base_url: None, ..whole() }, "http://0.0.0.0:8080", "callback-url"),
     ] {
         let why = Esms::of("a", fields, &tools(public_url)).err().unwrap();
         assert!(why.starts_with(field), "{field}: {why}");

@@ -45,6 +45,9 @@ struct Fields {
     unicode: bool,
     segments: Option<u8>,
     base_url: Option<String>,
+    /// The beginning of the address at which the provider reaches fan-out, if that is not the
+    /// public one.
+    callback_url: Option<String>,
     callback_secret: Option<Secret>,
 }
 
@@ -61,7 +64,7 @@ struct SpeedSms {
 }
 
 /// Opens an account of the type `speedsms`; calls nobody. Its address for callbacks is entered at
-/// the provider's own pages: `<public>/v1/channels/<account>/callback/<callback-secret>`.
+/// the provider's own pages: `<callback-url>/v1/channels/<account>/callback/<callback-secret>`.
 ///
 /// # Errors
 /// What is wrong, with the field's name.
@@ -78,14 +81,20 @@ impl SpeedSms {
         if sms_type == OF_A_BRAND && fields.sender.is_empty() {
             return Err("sender: thiếu / missing".to_owned());
         }
-        let secret = fields.callback_secret.as_ref();
-        let way_back = secret.map(|secret| WayBack::of(account, secret, &tools.public_url));
-        let way_back = way_back.transpose()?;
+        let base_url = base_url(fields.base_url.as_deref(), BASE_URL)?;
+        let way_back = match (&fields.callback_secret, fields.callback_url.as_deref()) {
+            (Some(secret), own) => {
+                let ends = (tools.public_url.as_str(), base_url.as_str());
+                Some(WayBack::of(account, secret, own, ends)?)
+            }
+            (None, Some(_)) => return Err("callback-secret: thiếu / missing".to_owned()),
+            (None, None) => None,
+        };
         let writing = Writing::of(fields.unicode, fields.segments)?;
         let confirms = if way_back.is_some() { Confirms::Delivered } else { Confirms::Accepted };
         Ok(Self {
             http: tools.http.clone(),
-            base_url: base_url(fields.base_url, BASE_URL)?,
+            base_url,
             token: fields.token,
             sender: fields.sender,
             sms_type,
@@ -115,6 +124,10 @@ impl Channel for SpeedSms {
 
     fn render(&self, view: &View<'_>) -> Result<Rendered, NotRendered> {
         self.writing.render(view)
+    }
+
+    fn note(&self, text: &str, _: &str) -> Option<Rendered> {
+        self.writing.note(text)
     }
 
     fn send<'a>(

@@ -25,6 +25,7 @@ fn fields(base_url: &str) -> Fields {
         unicode: false,
         segments: None,
         base_url: Some(base_url.to_owned()),
+        callback_url: None,
         callback_secret: Some(Secret::new(PATH)),
     }
 }
@@ -162,8 +163,29 @@ fn what_is_wrong_with_an_account_is_said_by_its_field() {
         (Fields { sms_type: Some(1), ..whole() }, "sms-type"),
         (Fields { sms_type: Some(9), ..whole() }, "sms-type"),
         (Fields { callback_secret: Some(Secret::new("x")), ..whole() }, "callback-secret"),
+        (Fields { base_url: Some("http://api.speedsms.vn".into()), ..whole() }, "base-url"),
+        (Fields { callback_url: Some("http://xa.example.vn".into()), ..whole() }, "callback-url"),
+        (
+            Fields { callback_url: Some("https://h".into()), callback_secret: None, ..whole() },
+            "callback-secret",
+        ),
     ] {
         assert!(of(fields).err().unwrap().starts_with(field), "{field}");
     }
     assert!(of(Fields { sms_type: Some(2), sender: String::new(), ..whole() }).is_ok());
+    let own = Fields { callback_url: Some("https://goi.example.vn/".into()), ..whole() };
+    let url = of(own).unwrap().way_back.unwrap().url;
+    assert_eq!(url, format!("https://goi.example.vn/v1/channels/sms-2/callback/{PATH}"));
+    // Nobody elsewhere could call this machine by the name that it calls itself.
+    let here = Fields { base_url: None, callback_url: Some("http://127.0.0.1".into()), ..whole() };
+    assert!(of(here).err().unwrap().starts_with("callback-url: nhà cung cấp không gọi"));
+}
+
+#[test]
+fn a_note_is_a_message_of_the_same_kind() {
+    let speedsms = of(fields("http://localhost")).unwrap();
+    assert_eq!(
+        speedsms.note("Đăng: https://h/p", "").unwrap(),
+        Rendered::text("Dang: https://h/p")
+    );
 }

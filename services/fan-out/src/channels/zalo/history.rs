@@ -29,13 +29,7 @@ pub(super) async fn look(
     intent: &Intent<'_>,
 ) -> Reconciled {
     let oa_id = attempt.account.api.app.oa_id.clone();
-    let wanted = Wanted {
-        oa_id: &oa_id,
-        code: intent.alert.code(),
-        text: evened(message.as_text()),
-        is_first: intent.revision == intent.first_revision,
-        since: intent.now.plus_ms(-SKEW_MS),
-    };
+    let wanted = Wanted::of(&oa_id, message.as_text(), intent);
     let (mut is_unclear, mut offset) = (false, 0);
     for _ in 0..PAGES_MAX {
         let ask = Ask::Said { whom, offset, count: PAGE };
@@ -67,6 +61,10 @@ struct Wanted<'a> {
     oa_id: &'a str,
     code: String,
     text: String,
+    /// The line that it begins with.
+    first_line: String,
+    /// The line by which it is verified; empty where it has none.
+    verify_line: String,
     /// Whether nothing of this alert was told there before.
     is_first: bool,
     since: Millis,
@@ -81,16 +79,45 @@ enum Seen {
     Other,
 }
 
-impl Wanted<'_> {
-    /// An alert's code stands in all that was told of it; the whole text tells the revisions apart.
+impl<'a> Wanted<'a> {
+    fn of(oa_id: &'a str, message: &str, intent: &Intent<'_>) -> Self {
+        let code = intent.alert.code();
+        let verify_line = message.lines().rfind(|line| line.contains(&code)).map(evened);
+        let first_line = message.lines().map(evened).find(|line| !line.is_empty());
+        Self {
+            oa_id,
+            text: evened(message),
+            first_line: first_line.unwrap_or_default(),
+            verify_line: verify_line.unwrap_or_default(),
+            is_first: intent.revision == intent.first_revision,
+            since: intent.now.plus_ms(-SKEW_MS),
+            code,
+        }
+    }
+
+    /// Whether it is this message: the whole of it; or, where nothing of this alert was told there
+    /// before, what begins and is verified as it, however it was changed on its way. The code alone
+    /// says nothing: another alert's text may quote it.
+    fn is_it(&self, text: &str) -> bool {
+        let begins = self.begins(text) && !self.verify_line.is_empty();
+        text == self.text || (self.is_first && begins && text.contains(&self.verify_line))
+    }
+
+    fn begins(&self, text: &str) -> bool {
+        let rest = text.strip_prefix(&self.first_line).filter(|_| !self.first_line.is_empty());
+        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(' '))
+    }
+
+    /// An alert's code stands in all that was told of it, and its first line in what is left of it
+    /// where Zalo shows only the beginning.
     fn compare(&self, one: &Value) -> Seen {
         let text = ["message", "text", "description"].iter().find_map(|name| one.get(name));
         let text = text.and_then(Value::as_str).map(evened).unwrap_or_default();
         let at = ["time", "sent_time", "timestamp"].iter().find_map(|name| one.get(name));
         let at = at.and_then(api::number).map(Millis);
-        if text.contains(&self.code) {
+        if text.contains(&self.code) || self.begins(&text) {
             return match self.is_ours(one) {
-                Some(true) if self.is_first || text == self.text => {
+                Some(true) if self.is_it(&text) => {
                     Seen::It(one.get("message_id").and_then(api::id))
                 }
                 // What was told of it before, or this one, changed on its way.

@@ -78,6 +78,25 @@ async fn one_revision_is_not_another() {
 }
 
 #[tokio::test]
+async fn another_alert_that_quotes_the_code_is_not_it() {
+    let rig = Rig::start().await;
+    let account = rig.account();
+    let message = told("Tìm cháu bé");
+    let code = intent("a:1:g:c", NOW_S).alert.code();
+    for quoted in [
+        format!("Cảnh báo lừa đảo\nTin giả mang mã {code}"),
+        format!("Cảnh báo lừa đảo\n{}\nKiểm tra 0: https://keng.example.vn/0", message.as_text()),
+    ] {
+        Gmf(Arc::clone(&account)).send(&Rendered::text(quoted), &to("g1"), of_revision(1)).await;
+        let seen = in_group(&account, &message, of_revision(1)).await;
+        assert_eq!(seen, Reconciled::CannotTell);
+    }
+    Gmf(Arc::clone(&account)).send(&message, &to("g1"), of_revision(1)).await;
+    let seen = in_group(&account, &message, of_revision(1)).await;
+    assert!(matches!(seen, Reconciled::Arrived { .. }), "{seen:?}");
+}
+
+#[tokio::test]
 async fn a_long_conversation_is_read_to_before_the_attempt_and_no_further() {
     let rig = Rig::start().await;
     let account = rig.account();
@@ -134,7 +153,9 @@ fn whose_a_message_is_may_be_open() {
     let wanted = Wanted {
         oa_id: "7",
         code: "ABC".to_owned(),
-        text: "x ABC".to_owned(),
+        text: "x z ABC".to_owned(),
+        first_line: "x z".to_owned(),
+        verify_line: "ABC".to_owned(),
         is_first: true,
         since: Millis(1_000),
     };
@@ -145,7 +166,13 @@ fn whose_a_message_is_may_be_open() {
         Seen::Other => "other".to_owned(),
     };
     for (one, expected) in [
-        (serde_json::json!({ "message": "x\nABC", "from_id": 7, "message_id": 9 }), "it 9"),
+        (serde_json::json!({ "message": "x\nz ABC", "from_id": 7, "message_id": 9 }), "it 9"),
+        // Changed on its way, and the same by its beginning and its end.
+        (serde_json::json!({ "message": "x z\ny\nABC", "src": 0, "message_id": 9 }), "it 9"),
+        (serde_json::json!({ "message": "y x z ABC", "src": 0, "time": 2_000 }), "unclear"),
+        (serde_json::json!({ "message": "x zy ABC", "src": 0, "time": 2_000 }), "unclear"),
+        (serde_json::json!({ "message": "x z …", "src": 0, "time": 2_000 }), "unclear"),
+        (serde_json::json!({ "message": "x zy", "src": 0, "time": 2_000 }), "other"),
         (serde_json::json!({ "message": "x ABC", "from_id": "8", "time": 2_000 }), "other"),
         (serde_json::json!({ "message": "x ABC", "time": 2_000 }), "unclear"),
         (serde_json::json!({ "message": "y", "time": "2000" }), "other"),

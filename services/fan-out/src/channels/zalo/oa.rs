@@ -10,7 +10,9 @@ use futures::future::{BoxFuture, FutureExt};
 use registry::Address;
 use rendering::Unit;
 
-use super::{Account, PER_MINUTE, TEXT_CHARS_MAX, api::Recipient, photos::PHOTO_BYTES_MAX, render};
+use super::{
+    Account, PER_MINUTE, TEXT_CHARS_MAX, api::Recipient, note, photos::PHOTO_BYTES_MAX, render,
+};
 use crate::channels::{
     Caps, Channel, Confirms, Health, Intent, NotReceived, NotRendered, PhotoRule, RawRequest,
     Received, Reconciled, Rendered, Repeats, Sent, View,
@@ -38,6 +40,10 @@ impl Channel for Oa {
 
     fn render(&self, view: &View<'_>) -> Result<Rendered, NotRendered> {
         Ok(render(view))
+    }
+
+    fn note(&self, text: &str, _: &str) -> Option<Rendered> {
+        note(text)
     }
 
     fn send<'a>(
