@@ -36,8 +36,8 @@ use self::{
 use crate::{
     accounts::{Tools, fields},
     channels::{
-        Channel, Health, Intent, NotReceived, Outcome, Photo, RawRequest, Received, Reconciled,
-        Rendered, Sent, View,
+        Channel, Health, Intent, NotReceived, NotRendered, Outcome, Photo, RawRequest, Received,
+        Reconciled, Rendered, Sent, View,
     },
     secret::Secret,
 };
@@ -393,8 +393,8 @@ impl<'a> Attempt<'a> {
 }
 
 /// What both channels say: one text, and the picture where it is small enough.
-fn render(view: &View<'_>) -> Rendered {
-    let fitted = view.told.fit(TEXT_CHARS_MAX, Unit::Chars);
+fn render(view: &View<'_>) -> Result<Rendered, NotRendered> {
+    let fitted = view.told.fit(TEXT_CHARS_MAX, Unit::Chars).ok_or(NotRendered("too-long"))?;
     // `[@id]` calls somebody, or all. No word of ours has it, and no citizen's keeps it: the text
     // has been made harmless before, and this holds even where that should miss one.
     let mut rendered = Rendered::text(fitted.text.replace("[@", "(@"));
@@ -407,7 +407,7 @@ fn render(view: &View<'_>) -> Rendered {
         }
         photo => rendered.photo = photo.cloned(),
     }
-    rendered
+    Ok(rendered)
 }
 
 /// An address without a slash at the end.
