@@ -130,10 +130,11 @@ pub(crate) struct Open {
 }
 
 impl Open {
-    fn of(told: &Told<'_>, picture: Option<String>) -> Self {
-        let text = told.fit(TEXT_CHARS_MAX, Unit::Chars).text;
+    /// `None` where what must be said has no room.
+    fn of(told: &Told<'_>, picture: Option<String>) -> Option<Self> {
+        let text = told.fit(TEXT_CHARS_MAX, Unit::Chars)?.text;
         let (status, follows) = (told.sheet.facts.status, told.news.sets_right());
-        Self { status, follows, text, picture }
+        Some(Self { status, follows, text, picture })
     }
 }
 
@@ -250,7 +251,7 @@ impl Intake {
         let ready = self.tasks.sheets.ready(alert, news, task.home.commune).await;
         let ready = ready.map_err(|why| no_sheet(&why))?;
         let picture = self.picture(&ready);
-        Ok(Standing::Open(Open::of(&ready.told(), picture)))
+        Ok(Open::of(&ready.told(), picture).map_or(Standing::Stopped, Standing::Open))
     }
 
     /// From a task's page to that of another revision for the same target.
@@ -431,6 +432,6 @@ pub(crate) mod tests {
             from: "xã Hoằng Thịnh, tỉnh Thanh Hoá",
             verify_url: "https://keng.example.vn/v1/verify/0123456789",
         };
-        Open::of(&told, picture.map(str::to_owned))
+        Open::of(&told, picture.map(str::to_owned)).unwrap()
     }
 }

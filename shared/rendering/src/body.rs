@@ -18,6 +18,8 @@ use jiff::{Timestamp, tz::Offset};
 use serde_json::Value;
 use wire::v1::AlertText;
 
+use crate::plain::harmless;
+
 /// An alert as it stands at one revision, with its words.
 #[derive(Clone, PartialEq)]
 pub struct Sheet {
@@ -45,6 +47,10 @@ impl fmt::Debug for Sheet {
 }
 
 /// The body of one news for all its deliveries: everything but the delivery, serialised once.
+///
+/// The words are what the public may read, and many a receiver shows them as they stand: mentions
+/// and links in them are made harmless (`plain`). An ordinary text is the same to the byte. The
+/// only link is `verify`.
 #[derive(Clone)]
 pub struct Body {
     /// JSON up to and with `"delivery":`.
@@ -94,9 +100,10 @@ fn alert(news: News, sheet: &Sheet, verify_base: &str) -> Object {
     alert.put("kind", facts.kind.as_str());
     alert.put("status", facts.status.as_str());
     alert.put("commune", facts.home.commune.as_str());
-    alert.put("headline", marked(facts.status, news, &text.headline));
-    alert.put_text("description", &text.description);
-    alert.put_text("instruction", &instruction(facts.kind, news, &text.instruction));
+    alert.put("headline", marked(facts.status, news, &harmless(&text.headline)));
+    alert.put_text("description", &harmless(&text.description));
+    let given = harmless(&text.instruction);
+    alert.put_text("instruction", &instruction(facts.kind, news, &given));
     alert.put_object("last_seen", last_seen(facts, text));
     alert.put_object("person", person(facts, text));
     alert.put("sent", rfc3339(sheet.sent));
@@ -113,7 +120,7 @@ pub(crate) fn marked(status: AlertStatus, news: News, headline: &str) -> String 
 }
 
 /// What an alert of this kind must carry comes first (R20), then what its news asks for.
-pub(crate) fn instruction(kind: AlertKind, news: News, given: &str) -> String {
+fn instruction(kind: AlertKind, news: News, given: &str) -> String {
     let given =
         Some(given).filter(|given| !given.is_empty() && follow_up::keeps_instructions(news));
     let prepared = [mandatory_text(kind, None), follow_up::words(news)];
@@ -140,7 +147,7 @@ fn last_seen(facts: &AlertFacts, text: &AlertText) -> Object {
         last_seen.put("lat", f64::from(point.lat_millideg) / 1_000.0);
         last_seen.put("lon", f64::from(point.lon_millideg) / 1_000.0);
     }
-    last_seen.put_text("place", &text.place);
+    last_seen.put_text("place", &harmless(&text.place));
     last_seen
 }
 
@@ -152,8 +159,8 @@ fn person(facts: &AlertFacts, text: &AlertText) -> Object {
     if let Some(sex) = facts.person.and_then(|facts| facts.sex) {
         person.put("sex", sex.as_str());
     }
-    person.put_text("clothing", &text.person_clothing);
-    person.put_text("description", &text.person_description);
+    person.put_text("clothing", &harmless(&text.person_clothing));
+    person.put_text("description", &harmless(&text.person_description));
     person
 }
 

@@ -178,6 +178,22 @@ fn what_is_corrected_or_over_says_so_where_everybody_reads() {
 }
 
 #[test]
+fn no_word_of_a_body_calls_anybody_or_leads_anywhere() {
+    let mut sheet = full();
+    let words = || "gọi @all, bấm evil.com/x hay http://evil.vn".to_owned();
+    sheet.text.headline = words();
+    sheet.text.description = words();
+    sheet.text.instruction = words();
+    sheet.text.place = words();
+    sheet.text.person_clothing = words();
+    sheet.text.person_description = words();
+    let told = body(&sheet);
+    let apart = "gọi @ all, bấm evil[.]com/x hay http[:]//evil[.]vn";
+    assert_eq!(told.matches(apart).count(), 6, "{told}");
+    assert_eq!(told.matches("://").count(), 1, "{told}");
+}
+
+#[test]
 fn an_instant_outside_the_calendar_is_no_trouble() {
     assert_eq!(rfc3339(Millis(0)), "1970-01-01T07:00:00+07:00");
     assert!(rfc3339(Millis(i64::MAX)).starts_with("9999-12-31T"));
@@ -224,7 +240,7 @@ proptest! {
         prop_assert!(!body(&sheet).contains(&name));
     }
 
-    /// Whatever people write, it is one JSON document, and says what they wrote.
+    /// Whatever people write, it is one JSON document, and says what they wrote, made harmless.
     #[test]
     fn words_survive_the_way(words in any::<String>(), id in any::<String>()) {
         let mut sheet = full();
@@ -233,9 +249,9 @@ proptest! {
         let rendered = Body::of_alert(News::Updated, Millis(5), &sheet, "http://h");
         let bytes = rendered.for_delivery(&id, &id, &id, &id);
         let told: Value = serde_json::from_slice(&bytes).unwrap();
-        prop_assert_eq!(&told["data"]["alert"]["headline"], &words);
+        prop_assert_eq!(&told["data"]["alert"]["headline"], &harmless(&words));
         let description = told["data"]["alert"].get("description");
-        prop_assert_eq!(description.map_or("", |text| text.as_str().unwrap()), &words);
+        prop_assert_eq!(description.map_or("", |text| text.as_str().unwrap()), &harmless(&words));
         prop_assert_eq!(&told["data"]["delivery"]["group"], &id);
     }
 }

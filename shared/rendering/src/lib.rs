@@ -4,8 +4,10 @@
 //! process. No channel's wire format stands here, only what all of them say.
 
 pub mod body;
+mod layout;
 pub mod plain;
 pub mod text;
 
 pub use body::{Body, Sheet, with_local};
-pub use text::{Told, Unit};
+pub use layout::{Fitted, Unit};
+pub use text::{Letters, Told};

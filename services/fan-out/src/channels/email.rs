@@ -112,8 +112,8 @@ impl Channel for Email {
 
     fn render(&self, view: &View<'_>) -> Result<Rendered, NotRendered> {
         let told = &view.told;
-        let fitted = told.fit(TEXT_CHARS_MAX, Unit::Chars);
-        let subject = one_line(&format!("{}: {}", told.kind(), told.headline()));
+        let fitted = told.fit(TEXT_CHARS_MAX, Unit::Chars).ok_or(NotRendered("too-long"))?;
+        let subject = one_line(&told.title());
         let warnings = if fitted.is_cut { vec!["description"] } else { vec![] };
         Ok(Rendered { subject, warnings, ..Rendered::text(fitted.text) })
     }

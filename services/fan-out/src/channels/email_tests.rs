@@ -88,7 +88,8 @@ fn the_subject_says_of_what_kind_it_is_and_the_text_says_all() {
     assert!(text.contains("Gọi 113") && text.contains("v1/verify/0123456789"), "{text}");
     assert!(!text.contains("Nguyễn Văn Ân"));
     assert_eq!(rendered(News::Issued), message);
-    assert!(rendered(News::Cancelled).subject.contains("ĐÃ THU HỒI"));
+    let over = rendered(News::Cancelled).subject;
+    assert!(over.starts_with("[ĐÃ THU HỒI / WITHDRAWN] TÌM TRẺ LẠC: "), "{over}");
 }
 
 #[test]

@@ -11,7 +11,7 @@ pub mod speedsms;
 use std::borrow::Cow;
 
 use domain::channel::ChannelType;
-use rendering::{Unit, plain::unaccented};
+use rendering::{Letters, Unit, plain::unaccented};
 use reqwest::{StatusCode, Url};
 use ring::hmac;
 use serde_json::Value;
@@ -75,15 +75,10 @@ impl Writing {
     }
 
     fn render(self, view: &View<'_>) -> Result<Rendered, NotRendered> {
-        let fitted = match self.is_unicode {
-            true => view.told.fit(self.chars_max, Unit::Utf16),
-            false => view.told.brief(self.chars_max),
-        };
-        // Who says it and where to check are never cut, and must leave room for something else.
-        if self.unit().len(&fitted.text) > self.chars_max {
-            return Err(NotRendered("too-long"));
-        }
-        let warnings = if fitted.is_cut { vec!["description"] } else { vec![] };
+        let letters = if self.is_unicode { Letters::Vietnamese } else { Letters::Plain };
+        // Whether it is real, what must be said, who says it and where to check are never cut.
+        let fitted = view.told.brief(self.chars_max, letters).ok_or(NotRendered("too-long"))?;
+        let warnings = if fitted.is_cut { vec!["text-cut"] } else { vec![] };
         Ok(Rendered { warnings, ..Rendered::text(fitted.text) })
     }
 

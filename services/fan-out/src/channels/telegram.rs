@@ -162,7 +162,7 @@ impl Channel for Telegram {
     }
 
     fn render(&self, view: &View<'_>) -> Result<Rendered, NotRendered> {
-        let fitted = view.told.fit(TEXT_MAX, CAPS.unit);
+        let fitted = view.told.fit(TEXT_MAX, CAPS.unit).ok_or(NotRendered("too-long"))?;
         let is_caption = CAPS.unit.len(&fitted.text) <= CAPTION_MAX;
         let photo = view.photo.filter(|_| is_caption).cloned();
         let left_out = view.photo.is_some() && photo.is_none();

@@ -192,8 +192,9 @@ struct Push<'a> {
     revision: u64,
     #[serde(rename = "type")]
     news: String,
-    /// The kind for people, as `TÌM TRẺ LẠC`: the first line of what is shown.
-    title: &'a str,
+    /// Whether it is real and stands, and the kind, as `TÌM TRẺ LẠC`: the first line of what is
+    /// shown.
+    title: String,
     headline: String,
     kind: &'a str,
     status: &'a str,
@@ -322,7 +323,7 @@ impl Channel for WebPush {
             code,
             revision: *revision,
             news: format!("alert.{}", view.told.news.as_str()),
-            title: view.told.kind(),
+            title: view.told.marked_kind(),
             headline: view.told.headline(),
             kind: facts.kind.as_str(),
             status: facts.status.as_str(),

@@ -117,6 +117,7 @@ fn a_service_worker_is_told_what_it_shows_and_no_name() {
     assert_eq!(told, expected);
     let cancelled = rendered(&channel, News::Cancelled);
     assert!(cancelled.as_text().contains("[ĐÃ THU HỒI / WITHDRAWN] Tìm cháu bé"));
+    assert!(cancelled.as_text().contains(r#""title":"[ĐÃ THU HỒI] TÌM TRẺ LẠC""#));
     assert_eq!(format!("{cancelled:?}").matches("cháu").count(), 0);
 }
 

@@ -35,8 +35,8 @@ use self::{
 use crate::{
     accounts::{Tools, fields},
     channels::{
-        Channel, Health, Intent, NotReceived, Outcome, Photo, RawRequest, Received, Reconciled,
-        Rendered, Sent, View, address::base,
+        Channel, Health, Intent, NotReceived, NotRendered, Outcome, Photo, RawRequest, Received,
+        Reconciled, Rendered, Sent, View, address::base,
     },
     secret::Secret,
 };
@@ -392,8 +392,8 @@ impl<'a> Attempt<'a> {
 }
 
 /// What both channels say: one text, and the picture where it is small enough.
-fn render(view: &View<'_>) -> Rendered {
-    let fitted = view.told.fit(TEXT_CHARS_MAX, Unit::Chars);
+fn render(view: &View<'_>) -> Result<Rendered, NotRendered> {
+    let fitted = view.told.fit(TEXT_CHARS_MAX, Unit::Chars).ok_or(NotRendered("too-long"))?;
     let mut rendered = Rendered::text(calling_nobody(&fitted.text));
     if fitted.is_cut {
         rendered.warnings.push("cut");
@@ -404,7 +404,7 @@ fn render(view: &View<'_>) -> Rendered {
         }
         photo => rendered.photo = photo.cloned(),
     }
-    rendered
+    Ok(rendered)
 }
 
 /// A few words to one follower, none of which is cut.

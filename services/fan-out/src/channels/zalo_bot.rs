@@ -121,7 +121,7 @@ impl Channel for ZaloBot {
     }
 
     fn render(&self, view: &View<'_>) -> Result<Rendered, NotRendered> {
-        let fitted = view.told.fit(TEXT_MAX, CAPS.unit);
+        let fitted = view.told.fit(TEXT_MAX, CAPS.unit).ok_or(NotRendered("too-long"))?;
         let warnings = if fitted.is_cut { vec!["text-cut"] } else { vec![] };
         Ok(Rendered { photo: view.photo.cloned(), warnings, ..Rendered::text(fitted.text) })
     }

@@ -295,7 +295,7 @@ fn nobody_can_call_anybody_by_an_alert() {
     sheet.text.headline = "Tìm [@all] cháu [@123456]".to_owned();
     sheet.text.place = "［@x] nhà @an".to_owned();
     let body = body(&sheet);
-    let rendered = render(&view(&sheet, &body, News::Issued));
+    let rendered = render(&view(&sheet, &body, News::Issued)).unwrap();
     let text = rendered.as_text();
     assert!(text.starts_with("TÌM TRẺ LẠC: Tìm (@ all] cháu (@ 123456]\n"), "{text}");
     assert!(!text.contains("[@"));
@@ -313,11 +313,11 @@ fn a_text_is_two_thousand_characters_and_a_picture_one_megabyte() {
     let (small, large) = (photo(PHOTO_BYTES_MAX), photo(PHOTO_BYTES_MAX + 1));
     let mut view = view(&sheet, &body, News::Issued);
     view.photo = Some(&small);
-    let rendered = render(&view);
+    let rendered = render(&view).unwrap();
     assert!((1_990..=TEXT_CHARS_MAX).contains(&rendered.as_text().chars().count()));
     assert_eq!((rendered.photo, rendered.warnings), (Some(small.clone()), vec!["cut"]));
     view.photo = Some(&large);
-    let rendered = render(&view);
+    let rendered = render(&view).unwrap();
     assert_eq!((rendered.photo, rendered.warnings), (None, vec!["cut", "photo-too-large"]));
 }
 

@@ -88,9 +88,10 @@ async fn what_the_provider_took_is_accepted_and_never_called_delivered() -> Resu
     ensure!(told.starts_with("TÌM TRẺ LẠC: "), "{told}");
     // The record of the attempt stands in the log.
     let khanh = story.day.person("khanh", domain::rights::Standing::Auditor).await?;
+    let lines = story.day.records(&khanh, &format!("?alert={alert}")).await?;
+    ensure!(lines.iter().any(|line| line.kind == "AttemptsBegun"), "no record of the attempt");
     let records = format!("/v1/audit/records?alert={alert}");
     let records = story.day.get(&khanh, &records).await?.expect(200)?.text;
-    ensure!(records.contains("AttemptsBegun"), "{records}");
     ensure!(!records.contains(&CHAT.to_string()) && !records.contains(TOKEN), "{records}");
     story.day.ends().await
 }

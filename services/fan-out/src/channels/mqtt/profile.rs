@@ -6,7 +6,6 @@
 use base64::{Engine, prelude::BASE64_STANDARD};
 use bytes::Bytes;
 use domain::{
-    gate::watermark,
     hex::hex,
     ids::Millis,
     values::{AlertStatus, News, Urgency},
@@ -109,7 +108,7 @@ struct Answer {
 /// The words of a news, and what a device does with them.
 ///
 /// # Errors
-/// It is longer than a device need read.
+/// What must be said has no room.
 pub(super) fn said(view: &View<'_>, device: Device) -> Result<Said, NotRendered> {
     let told = &view.told;
     let sheet = told.sheet;
@@ -129,6 +128,7 @@ pub(super) fn said(view: &View<'_>, device: Device) -> Result<Said, NotRendered>
             (if is_over { 1 } else { repeat }, volume)
         }
     };
+    // A text is bounded: with all else it is far less than a device need read.
     let said = Said {
         commune: view.delivery.commune.to_owned(),
         alert: sheet.alert.to_string(),
@@ -138,15 +138,11 @@ pub(super) fn said(view: &View<'_>, device: Device) -> Result<Said, NotRendered>
         kind: sheet.facts.kind.as_str().to_owned(),
         status: status.as_str().to_owned(),
         exercise: status != AlertStatus::Actual,
-        text: text(view, op),
+        text: text(view, op).ok_or(NotRendered("too-long"))?,
         repeat,
         volume,
         valid_from: told.at.0.div_euclid(1_000),
     };
-    // Beside the text there is less than a kibibyte; JSON may double what it must escape.
-    if said.text.len() > COMMAND_BYTES_MAX / 2 - 2_048 {
-        return Err(NotRendered("too-long"));
-    }
     Ok(said)
 }
 
@@ -159,25 +155,11 @@ fn loudness(urgency: Urgency) -> (u8, u8) {
     }
 }
 
-/// R5: who hears the first words only must know that it is not real; the headline's own mark comes
-/// after the kind.
-fn text(view: &View<'_>, op: Operation) -> String {
-    let told = &view.told;
-    let front = watermark(told.sheet.facts.status).map(|mark| mark.vi);
-    let text = match op {
-        Operation::Clear => return String::new(),
-        Operation::Play => told.spoken(),
-        Operation::Show => {
-            let headline = format!("{}: {}", told.kind(), told.headline());
-            let code = format!("{} – mã kiểm tra {}", told.from, told.sheet.code);
-            let parts = [headline, told.instruction(), code].map(|part| part.replace('\n', " "));
-            let parts = parts.into_iter().filter(|part| !part.is_empty());
-            parts.collect::<Vec<_>>().join(" • ").chars().take(BOARD_CHARS_MAX).collect()
-        }
-    };
-    match front {
-        Some(mark) => format!("{mark}. {text}"),
-        None => text,
+fn text(view: &View<'_>, op: Operation) -> Option<String> {
+    match op {
+        Operation::Clear => Some(String::new()),
+        Operation::Play => view.told.spoken(),
+        Operation::Show => view.told.board(BOARD_CHARS_MAX),
     }
 }
 

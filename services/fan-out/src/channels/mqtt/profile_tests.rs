@@ -101,17 +101,24 @@ fn no_name_of_a_person_and_no_link_is_said() {
 }
 
 #[test]
-fn a_text_that_no_device_reads_is_not_sent() {
+fn a_long_text_is_cut_and_says_who_and_that_it_is_no_real_event() {
     let mut sheet = testing::sheet();
+    sheet.facts.status = AlertStatus::Exercise;
     sheet.text.description = "ậ".repeat(4_000);
+    sheet.text.headline = "ệ".repeat(160);
+    sheet.text.instruction = "ộ".repeat(500);
     let body = testing::body(&sheet);
-    let view = testing::view(&sheet, &body, News::Issued);
-    assert!(said(&view, Device::Loudspeaker).is_ok());
-    sheet.text.description = "ậ".repeat(6_000);
-    let body = testing::body(&sheet);
-    let view = testing::view(&sheet, &body, News::Issued);
-    assert_eq!(said(&view, Device::Loudspeaker).unwrap_err(), NotRendered("too-long"));
-    assert!(said(&view, Device::Board).unwrap().text.chars().count() <= BOARD_CHARS_MAX);
+    let view = testing::view(&sheet, &body, News::Corrected);
+    let spoken = said(&view, Device::Loudspeaker).unwrap().text;
+    assert!(spoken.chars().count() <= 1_200 && spoken.contains("Tin của xã Hoằng Thịnh"));
+    assert!(spoken.ends_with("DIỄN TẬP – KHÔNG PHẢI SỰ VIỆC THẬT."), "{spoken}");
+    let shown = said(&view, Device::Board).unwrap().text;
+    assert!(shown.chars().count() <= BOARD_CHARS_MAX);
+    let first = "DIỄN TẬP – KHÔNG PHẢI SỰ VIỆC THẬT. ĐÍNH CHÍNH. TÌM TRẺ LẠC: ệệ";
+    assert!(shown.starts_with(first), "{shown}");
+    assert!(shown.contains("Tin trước có chỗ sai."), "{shown}");
+    assert!(shown.ends_with("xã Hoằng Thịnh, tỉnh Thanh Hoá – mã kiểm tra 0123456789"), "{shown}");
+    assert!(!spoken.contains("EXERCISE") && !shown.contains("EXERCISE"));
 }
 
 #[test]

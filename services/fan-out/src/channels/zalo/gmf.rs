@@ -37,7 +37,7 @@ impl Channel for Gmf {
     }
 
     fn render(&self, view: &View<'_>) -> Result<Rendered, NotRendered> {
-        Ok(render(view))
+        render(view)
     }
 
     fn send<'a>(

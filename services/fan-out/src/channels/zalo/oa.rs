@@ -39,7 +39,7 @@ impl Channel for Oa {
     }
 
     fn render(&self, view: &View<'_>) -> Result<Rendered, NotRendered> {
-        Ok(render(view))
+        render(view)
     }
 
     fn note(&self, text: &str, _: &str) -> Option<Rendered> {
