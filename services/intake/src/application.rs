@@ -77,6 +77,8 @@ pub struct Intake {
     pub(crate) gone: Gone,
     /// Pictures; `None` where this process has no store of them.
     pub(crate) pictures: Option<Pictures>,
+    /// Where people reach intake, without a slash at the end; empty where nobody outside does.
+    pub(crate) public_url: String,
     /// What posters are given to post.
     pub(crate) tasks: Tasks,
 }
@@ -147,6 +149,7 @@ impl Intake {
             guard: Guard::new(host),
             gone: Gone::default(),
             pictures: None,
+            public_url: public_url.trim_end_matches('/').to_owned(),
         }
     }
 
