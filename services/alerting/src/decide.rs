@@ -10,6 +10,7 @@ use chassis::Host;
 use domain::{
     alert::{Alert, AlertKnown, Closing, NotDone},
     delivery::{Delivery, DeliveryKnown},
+    drill::Drill,
     freeze::{Freeze, FreezeKnown},
     ids::{EntityName, Millis, RecordId},
     matching::decision::{Match, MatchKnown},
@@ -40,6 +41,7 @@ pub(crate) struct Deciding {
     freezes: Shell<Freeze>,
     matches: Shell<Match>,
     deliveries: Shell<Delivery>,
+    drills: Shell<Drill>,
     /// Commands that this program cannot read, each reported once.
     set_aside: Mutex<BTreeSet<RecordId>>,
 }
@@ -52,6 +54,7 @@ impl Deciding {
             freezes: Shell::new(Arc::clone(&host.log)),
             matches: Shell::new(Arc::clone(&host.log)),
             deliveries: Shell::new(Arc::clone(&host.log)),
+            drills: Shell::new(Arc::clone(&host.log)),
             set_aside: Mutex::default(),
             host,
         }
@@ -120,6 +123,7 @@ impl Deciding {
             Some(Body::AttestPosted(_) | Body::RequeueDelivery(_)) => {
                 self.decide_delivery(recorded, &command, now).await
             }
+            Some(Body::RecordDrillResult(_)) => self.decide_drill(recorded, &command, now).await,
             None => Err(held(recorded)("a command that this program does not know")),
         }
     }
@@ -165,6 +169,19 @@ impl Deciding {
         let ask = self.ask::<Freeze>(recorded, command, now, false)?;
         let decided = self.freezes.execute(ask, |_, _| FreezeKnown { now }).await?;
         count("freeze", &decided);
+        Ok(decided.at)
+    }
+
+    /// Intake decides what it measured; this is what it left, where it was killed.
+    async fn decide_drill(
+        &self,
+        recorded: &Recorded,
+        command: &v1::Command,
+        now: Millis,
+    ) -> Result<Option<At>, ExecuteError> {
+        let ask = self.ask::<Drill>(recorded, command, now, false)?;
+        let decided = self.drills.execute(ask, |_, _| ()).await?;
+        count("drill", &decided);
         Ok(decided.at)
     }
 

@@ -11,10 +11,11 @@ use std::{
 use chassis::{Host, Kind, Problem, auth::forbidden};
 use domain::{
     alert::{AlertFacts, Pending},
+    drill::Drill,
     ids::{AlertId, CommuneCode, EntityName, Home, Millis, RecordId},
     rights::Asker,
 };
-use event_log::{AppendError, At, Class, Durable, Key, LoadError, Recorded};
+use event_log::{AppendError, At, Class, Durable, Key, LoadError, Recorded, shell::Shell};
 use futures::{StreamExt, TryStreamExt, stream};
 use prost::Message;
 use tokio::{
@@ -81,6 +82,8 @@ pub struct Intake {
     pub(crate) public_url: String,
     /// What posters are given to post.
     pub(crate) tasks: Tasks,
+    /// Decides what was measured in drills.
+    pub(crate) drilling: Shell<Drill>,
 }
 
 /// A request that changes something: its command's id, and the hash of its body.
@@ -150,6 +153,7 @@ impl Intake {
             gone: Gone::default(),
             pictures: None,
             public_url: public_url.trim_end_matches('/').to_owned(),
+            drilling: Shell::new(Arc::clone(&host.log)),
         }
     }
 

@@ -90,6 +90,7 @@ pub(crate) fn router(intake: Arc<Intake>) -> Router {
         .merge(crate::freeze_http::router())
         .merge(crate::photo_http::routes())
         .merge(crate::poster_http::routes())
+        .merge(crate::drill_http::routes())
         .with_state(App(intake))
 }
 

@@ -17,10 +17,13 @@ use domain::{
     sentence::Sentence,
     values::AlertStatus,
 };
-use registry::outlook::{Look, Looked, look};
+use registry::{
+    drills::LastDrill,
+    outlook::{Look, Looked, look},
+};
 use serde_json::{Value, json};
 
-use crate::{application::Intake, preflight_view, view::time};
+use crate::{application::Intake, drill_view, preflight_view, view::time};
 
 /// A token that ends within this is told of.
 const TOKENS_MS_MAX: u64 = 7 * 86_400_000;
@@ -37,6 +40,8 @@ pub(crate) struct Installation {
     directory: Option<(u32, Option<Millis>)>,
     map: MapFacts,
     maps_before: Vec<MapFacts>,
+    /// What was measured last in those communes, by code.
+    drills: Vec<LastDrill>,
 }
 
 /// A token that ends soon.
@@ -72,6 +77,7 @@ impl Intake {
                 province_groups_with: None,
                 sender: None,
                 gone: &gone,
+                drills: true,
             },
         );
         let good = directory.tokens().filter(|token| token.is_good(now));
@@ -86,6 +92,8 @@ impl Intake {
         let version = directory.staff().versions().at(now);
         let version = version.map(|version| (version.number, version.valid.from()));
         let maps = directory.maps().clone();
+        let last = |home: &Home| directory.drills().last(home.commune).cloned();
+        let drills = communes.iter().filter_map(last).collect();
         drop(directory);
         let readiness = self.host.health.readiness();
         let mut against = against(&readiness, looked.preflight.counts, maps.last().is_some());
@@ -105,6 +113,7 @@ impl Intake {
             directory: version,
             map,
             maps_before,
+            drills,
         })
     }
 }
@@ -183,6 +192,7 @@ impl Installation {
                 json!({ "version": number, "valid_from": from.map(time) })
             }),
             "tokens_ending": tokens.collect::<Vec<_>>(),
+            "drills": self.drills.iter().map(drill_view::last).collect::<Vec<_>>(),
             "findings_count": preflight.found.len(),
             "findings": preflight_view::findings(named),
         })

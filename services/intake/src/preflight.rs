@@ -154,6 +154,7 @@ impl Intake {
                 province_groups_with: own_with_province.then_some(facts.home),
                 sender: facts.status.is_actual().then_some((sender, sender_drilled)),
                 gone: &gone,
+                drills: false,
             },
         );
         let checklist = checklist(&facts, sealed);

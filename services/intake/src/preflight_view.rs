@@ -112,6 +112,9 @@ fn code(finding: &Finding) -> &'static str {
         Finding::NoChannel { .. } => "no-channel",
         Finding::NeverDrilled { .. } => "never-drilled",
         Finding::SenderNotDrilled { .. } => "no-recent-drill",
+        Finding::NotMeasured { .. } => "no-measured-drill",
+        Finding::ChannelsNotReached { .. } => "channel-not-reached",
+        Finding::FellShort { .. } => "drill-fell-short",
     }
 }
 

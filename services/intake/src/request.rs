@@ -9,6 +9,7 @@ mod alert;
 mod answer;
 mod attest;
 mod change;
+mod drill;
 mod faults;
 mod freeze;
 mod json;
@@ -31,6 +32,7 @@ pub use self::{
     answer::{approve, note, note_text, nothing, revision},
     attest::{Attest, attest},
     change::{Changed, Sighting, change, sighting, sighting_fields, widen, widen_fields},
+    drill::drill,
     freeze::{About, about, freeze, recall, until, until_text},
     relay::{Onward, instruction, instruction_text, onward, onward_fields},
     shown::{alert_fields, fields_of, reach_fields, reach_json},

@@ -10,6 +10,8 @@ use registry::boundaries::{MIN_BORDER_M, SNAP_M};
 use crate::{
     alert::AlertArgs,
     answer_args::{AnswerArgs, InstructArgs, OnwardArgs},
+    channels::{ChannelsArgs, DeadLettersArgs},
+    drill::DrillArgs,
     freeze::{FreezeArgs, RecallArgs},
     matches::{MatchArgs, MatchesArgs},
     photo::PhotoArgs,
@@ -70,6 +72,12 @@ pub(crate) enum Command {
     Officers(OfficersArgs),
     /// Sẵn sàng cho tin thật chưa / Is this installation fit for a real alert
     Preflight(PreflightArgs),
+    /// Diễn tập, đo xem đến được ai / Run an exercise, and measure whom it reaches
+    Drill(DrillArgs),
+    /// Các kênh gửi / Channels and accounts: list, stop, start
+    Channels(ChannelsArgs),
+    /// Tin gửi không được / What could not be delivered: list, try again
+    DeadLetters(DeadLettersArgs),
     /// Xem lại lịch sử / Replay history
     Replay(ReplayArgs),
 }
@@ -100,6 +108,9 @@ impl Command {
             | Self::Groups(_)
             | Self::Officers(_)
             | Self::Preflight(_)
+            | Self::Drill(_)
+            | Self::Channels(_)
+            | Self::DeadLetters(_)
             | Self::Replay(_) => false,
         }
     }

@@ -5,9 +5,12 @@ mod answer;
 mod answer_args;
 mod args;
 mod broker;
+mod channels;
 mod client;
 mod demo;
 mod direct;
+mod drill;
+mod drill_lines;
 mod feeds;
 mod freeze;
 mod grpc;
@@ -125,6 +128,9 @@ async fn run(command: Command) -> Result<u8, Failed> {
         Command::Registry(registry) => records::registry(&registry),
         Command::Groups(groups) => write::groups(groups).await,
         Command::Officers(officers) => preflight::officers(officers).await,
+        Command::Drill(args) => drill::drill(args).await,
+        Command::Channels(args) => channels::channels(args).await,
+        Command::DeadLetters(args) => channels::dead_letters(args).await,
         Command::Preflight(args) => preflight::installation(args).await,
         Command::Replay(replay) => read::replay(replay).await,
     }

@@ -16,6 +16,7 @@ use crate::{
     args::ServerArgs,
     broker::{BrokerArgs, unfit},
     client::{Client, send},
+    drill_lines,
     feeds::line,
     local_time::zoned,
     write::{json_of, let_go},
@@ -23,6 +24,8 @@ use crate::{
 
 /// Findings that a terminal shows; the answer has more.
 const FINDINGS_SHOWN_MAX: usize = 200;
+/// Communes whose last drill a terminal shows; the answer has all.
+const DRILLS_SHOWN_MAX: usize = 50;
 
 #[derive(Debug, Args)]
 pub(crate) struct PreflightArgs {
@@ -104,7 +107,7 @@ fn list<'a>(of: &'a Value, pointer: &str) -> &'a [Value] {
 }
 
 /// Việt Nam's time; what is no time stays as it is.
-fn at(of: &Value, pointer: &str) -> String {
+pub(crate) fn at(of: &Value, pointer: &str) -> String {
     let text = text(of, pointer);
     text.parse::<Timestamp>().map_or_else(|_| text.to_owned(), zoned)
 }
@@ -169,6 +172,12 @@ fn installation_lines(seen: &Value, is_fit: bool) -> Vec<String> {
             at(token, "/expires")
         )
     }));
+    let drills = list(seen, "/drills");
+    lines.extend(drills.iter().take(DRILLS_SHOWN_MAX).map(drill_lines::last));
+    if drills.len() > DRILLS_SHOWN_MAX {
+        let more = drills.len() - DRILLS_SHOWN_MAX;
+        lines.push(format!("   … {more} xã nữa / more communes: GET /v1/drills"));
+    }
     let all = usize::try_from(number(seen, "/findings_count")).unwrap_or(usize::MAX);
     lines.extend(findings(seen, all));
     lines
@@ -271,6 +280,22 @@ mod tests {
         );
         seen["map"]["valid_to"] = json!("2026-12-31T17:00:00Z");
         assert!(line(&seen).contains("00:00, đến / until 2027-01-01 00:00, sha256"));
+    }
+
+    #[test]
+    fn the_last_drill_of_each_commune_has_a_line() {
+        let drill = json!({
+            "commune": "25126", "raised_at": "2026-11-22T01:00:00Z", "groups": 4, "reached": 3,
+            "channels": [{"type": "webhook", "groups": 4, "not_reached": 1}],
+        });
+        let seen = json!({ "drills": vec![drill; 60] });
+        let lines = installation_lines(&seen, true);
+        let shown = lines.iter().filter(|line| line.contains("3/4 nhóm / groups; webhook 3/4"));
+        assert_eq!(shown.count(), DRILLS_SHOWN_MAX);
+        assert_eq!(
+            lines.last().map(String::as_str),
+            Some("   … 10 xã nữa / more communes: GET /v1/drills")
+        );
     }
 
     #[test]

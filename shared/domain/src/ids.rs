@@ -175,6 +175,11 @@ impl EntityName {
     pub fn channel(switch: &SwitchId) -> Self {
         Self(format!("channel-{switch}"))
     }
+    /// `drill-<commune>`: what was measured in the commune's exercises.
+    #[must_use]
+    pub fn drill(commune: CommuneCode) -> Self {
+        Self(format!("drill-{commune}"))
+    }
     /// `map`: which map is in force.
     #[must_use]
     pub fn map() -> Self {

@@ -11,6 +11,7 @@ pub mod dated;
 pub mod decider;
 pub mod delivery;
 pub mod directory;
+pub mod drill;
 pub mod expiry;
 pub mod fatigue;
 pub mod follow_up;

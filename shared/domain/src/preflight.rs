@@ -2,11 +2,16 @@
 //!
 //! How many communes, groups and people will be reached, and what will not work (R29): nobody on
 //! duty, groups without a working channel, contacts and officers without a drill. It advises and
-//! stops nothing. Installations (`keng preflight`) show the same for every commune.
+//! stops nothing. Installations (`keng preflight`) show the same for every commune, and what its
+//! last measured drill reached.
 
-use std::collections::BTreeMap;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use crate::{
+    drill::{ChannelReach, DrillResult},
     gate::may_be_told,
     ids::{CommuneCode, GroupId, Home, Millis, OfficerId},
     roster::Roster,
@@ -16,6 +21,8 @@ use crate::{
 
 /// An officer without a drill for longer is warned, and the approver sees it (R13).
 pub const DRILL_DAYS_MAX: u64 = 90;
+/// More groups than this that the last drill did not reach are told of; in per cent.
+pub const NOT_REACHED_PERCENT_MAX: u32 = 10;
 /// The most groups or contacts that one finding names; its count is of all.
 pub const NAMED_MAX: usize = 8;
 const DAY_MS: u64 = 24 * 60 * 60 * 1_000;
@@ -48,6 +55,17 @@ pub struct CommuneOutlook<'a> {
     pub province_desk: bool,
     /// Its groups.
     pub groups: &'a [GroupOutlook<'a>],
+    /// Its last measured drill; `None` where nobody asks for it, as before a raise.
+    pub drill: Option<DrillOutlook<'a>>,
+}
+
+/// What is known of a commune's measured drills.
+#[derive(Debug, Clone, Copy)]
+pub struct DrillOutlook<'a> {
+    /// What was measured last; `None` where nothing ever was.
+    pub last: Option<&'a DrillResult>,
+    /// The types of channel that its groups use.
+    pub channel_types: &'a BTreeSet<Arc<str>>,
 }
 
 /// One group of a commune in reach.
@@ -62,7 +80,7 @@ pub struct GroupOutlook<'a> {
     /// Whether it takes part in drills.
     pub exercises: bool,
     /// How many of its channels work, as far as is known: an adapter and an address, and the last
-    /// attempt did not find the target gone.
+    /// attempt did not find the target gone, or no account for it.
     pub channels_working: u32,
 }
 
@@ -124,6 +142,23 @@ pub enum Finding {
         /// How many days; `None` for never.
         days: Option<u64>,
     },
+    /// The commune's last measured drill is too long ago.
+    NotMeasured {
+        /// How many days; `None` for never.
+        days: Option<u64>,
+    },
+    /// The last drill reached nobody over types of channel that the commune's groups use.
+    ChannelsNotReached {
+        /// Which.
+        types: Vec<Arc<str>>,
+    },
+    /// The last drill did not reach too many groups.
+    FellShort {
+        /// How many.
+        groups_not_reached: u32,
+        /// Of how many.
+        groups: u32,
+    },
 }
 
 impl Finding {
@@ -132,7 +167,11 @@ impl Finding {
     pub fn severity(&self) -> Severity {
         match self {
             Self::NobodyAnswers | Self::NoGroups | Self::NoChannel { .. } => Severity::Alarm,
-            Self::NobodyOnDuty { .. } | Self::SenderNotDrilled { .. } => Severity::Warning,
+            Self::NobodyOnDuty { .. }
+            | Self::SenderNotDrilled { .. }
+            | Self::NotMeasured { .. }
+            | Self::ChannelsNotReached { .. }
+            | Self::FellShort { .. } => Severity::Warning,
             Self::NeverDrilled { .. } => Severity::Note,
         }
     }
@@ -188,6 +227,45 @@ impl Finding {
             Self::SenderNotDrilled { days: None } => Sentence::of(
                 "Người gửi chưa từng diễn tập.",
                 "The sender has never taken part in a drill.",
+            ),
+            Self::NotMeasured { .. } | Self::ChannelsNotReached { .. } | Self::FellShort { .. } => {
+                self.of_drill(place)
+            }
+        }
+    }
+
+    /// What a measured drill, or none, says.
+    fn of_drill(&self, place: &str) -> Sentence {
+        match self {
+            Self::ChannelsNotReached { types } => {
+                let listed = types.join(", ");
+                Sentence::of(
+                    format!("{place}: diễn tập lần cuối không đến được ai qua: {listed}."),
+                    format!("{place}: the last drill reached nobody over: {listed}."),
+                )
+            }
+            Self::FellShort { groups_not_reached, groups } => Sentence::of(
+                format!(
+                    "{place}: diễn tập lần cuối không đến {groups_not_reached}/{groups} nhóm \
+                     (quá {NOT_REACHED_PERCENT_MAX} %)."
+                ),
+                format!(
+                    "{place}: the last drill did not reach {groups_not_reached} of {groups} \
+                     groups (more than {NOT_REACHED_PERCENT_MAX} %)."
+                ),
+            ),
+            Self::NotMeasured { days: Some(days) } => Sentence::of(
+                format!(
+                    "{place}: diễn tập có đo lần cuối cách đây {days} ngày (quá {DRILL_DAYS_MAX})."
+                ),
+                format!(
+                    "{place}: the last measured drill was {days} days ago (more than \
+                     {DRILL_DAYS_MAX})."
+                ),
+            ),
+            _ => Sentence::of(
+                format!("{place}: chưa từng diễn tập có đo."),
+                format!("{place}: no drill was ever measured."),
             ),
         }
     }
@@ -275,9 +353,40 @@ pub fn preflight(outlook: &Outlook<'_>) -> Preflight {
 
 fn of_sender(outlook: &Outlook<'_>) -> Option<Finding> {
     let (_, drilled_at) = outlook.sender?;
-    let ago_ms = drilled_at.map(|at| outlook.now.since_ms(at));
-    let is_fit = ago_ms.is_some_and(|ago_ms| ago_ms <= DRILL_DAYS_MAX * DAY_MS);
-    (!is_fit).then(|| Finding::SenderNotDrilled { days: ago_ms.map(|ago_ms| ago_ms / DAY_MS) })
+    let days = too_long_ago(drilled_at, outlook.now)?;
+    Some(Finding::SenderNotDrilled { days })
+}
+
+/// How many days ago a drill was that is too long ago, or that there was none; `None` where it is
+/// recent.
+fn too_long_ago(drilled_at: Option<Millis>, now: Millis) -> Option<Option<u64>> {
+    let ago_ms = drilled_at.map(|at| now.since_ms(at));
+    let is_recent = ago_ms.is_some_and(|ago_ms| ago_ms <= DRILL_DAYS_MAX * DAY_MS);
+    (!is_recent).then(|| ago_ms.map(|ago_ms| ago_ms / DAY_MS))
+}
+
+fn of_drill(drill: DrillOutlook<'_>, now: Millis) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    if let Some(days) = too_long_ago(drill.last.map(|last| last.raised_at), now) {
+        findings.push(Finding::NotMeasured { days });
+    }
+    // Without a drill there is nothing that it did not reach.
+    let Some(last) = drill.last else { return findings };
+    let is_reached = |used: &&Arc<str>| {
+        let of_type = |channel: &&ChannelReach| channel.channel_type == **used;
+        last.channels.iter().find(of_type).is_some_and(|channel| channel.reached() > 0)
+    };
+    let types: Vec<Arc<str>> =
+        drill.channel_types.iter().filter(|used| !is_reached(used)).cloned().collect();
+    if !types.is_empty() {
+        findings.push(Finding::ChannelsNotReached { types });
+    }
+    let DrillResult { groups, groups_not_reached, .. } = *last;
+    let most = u64::from(groups) * u64::from(NOT_REACHED_PERCENT_MAX);
+    if u64::from(groups_not_reached) * 100 > most {
+        findings.push(Finding::FellShort { groups_not_reached, groups });
+    }
+    findings
 }
 
 fn of_commune(
@@ -311,6 +420,7 @@ fn of_commune(
         let named = never.iter().copied().take(NAMED_MAX).cloned().collect();
         findings.push(Finding::NeverDrilled { contacts: never.len(), named });
     }
+    findings.extend(commune.drill.into_iter().flat_map(|drill| of_drill(drill, outlook.now)));
     findings
 }
 

@@ -36,7 +36,7 @@ fn commune<'a>(
     groups: &'a [GroupOutlook<'a>],
 ) -> CommuneOutlook<'a> {
     let home = Home { province: "68".parse().unwrap(), commune: code(number) };
-    CommuneOutlook { home, name: "Đạ Tẻh", roster, province_desk: true, groups }
+    CommuneOutlook { home, name: "Đạ Tẻh", roster, province_desk: true, groups, drill: None }
 }
 
 fn outlook<'a>(
@@ -120,6 +120,57 @@ fn drills_that_are_missing_are_said() {
     for (at, days) in [(Some(91), Some(91)), (None, None)] {
         let found = &sender(at).found[0];
         assert_eq!((&found.finding, found.commune), (&Finding::SenderNotDrilled { days }, None));
+    }
+}
+
+#[test]
+fn what_the_last_drill_did_not_reach_is_said_and_that_there_was_none() {
+    let types = |names: &[&str]| names.iter().map(|name| Arc::from(*name)).collect();
+    let (used, quiet): (BTreeSet<Arc<str>>, _) = (types(&["sms", "webhook"]), ["sms".into()]);
+    let result = |days_ago: i64, groups: u32, groups_not_reached: u32| DrillResult {
+        alert: crate::ids::AlertId::raised_by(crate::ids::RecordId::of_purpose("drill")),
+        commune: code(4),
+        raised_at: NOW.plus_ms(-days_ago * DAY),
+        groups,
+        groups_not_reached,
+        groups_apart: 0,
+        channels: vec![ChannelReach {
+            channel_type: "webhook".into(),
+            groups,
+            delivered: groups - groups_not_reached,
+            accepted: 0,
+            handed_over: 0,
+            not_reached: groups_not_reached,
+            median_ms: Some(1),
+            slowest_ms: Some(2),
+        }],
+    };
+    let none = BTreeMap::new();
+    let said = |last: Option<&DrillResult>, channel_types| {
+        let drill = Some(DrillOutlook { last, channel_types });
+        let communes = [CommuneOutlook { drill, ..commune(4, None, &[]) }];
+        let mut found = findings(&outlook(&communes, &none));
+        found
+            .retain(|finding| !matches!(finding, Finding::NobodyOnDuty { .. } | Finding::NoGroups));
+        found
+    };
+    let (webhook, all): (BTreeSet<Arc<str>>, _) = (types(&["webhook"]), &used);
+    assert_eq!(said(Some(&result(90, 10, 1)), &webhook), []);
+    assert_eq!(said(None, all), [Finding::NotMeasured { days: None }]);
+    assert_eq!(said(Some(&result(91, 10, 0)), &webhook), [Finding::NotMeasured { days: Some(91) }]);
+    let short = Finding::FellShort { groups_not_reached: 2, groups: 19 };
+    assert_eq!(said(Some(&result(1, 19, 2)), &webhook), std::slice::from_ref(&short));
+    let nowhere = Finding::ChannelsNotReached { types: quiet.to_vec() };
+    assert_eq!(said(Some(&result(1, 19, 2)), all), [nowhere.clone(), short.clone()]);
+    for (finding, words) in [
+        (short, "did not reach 2 of 19 groups"),
+        (nowhere, "không đến được ai qua: sms."),
+        (Finding::NotMeasured { days: None }, "no drill was ever measured"),
+        (Finding::NotMeasured { days: Some(91) }, "cách đây 91 ngày"),
+    ] {
+        let sentence = finding.sentence("Đạ Tẻh").to_string();
+        assert!(sentence.contains(words), "{sentence}");
+        assert_eq!(finding.severity(), Severity::Warning);
     }
 }
 

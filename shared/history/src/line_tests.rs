@@ -413,6 +413,28 @@ fn what_people_do_about_deliveries_is_told() {
 }
 
 #[test]
+fn a_measured_drill_says_how_many_were_reached_over_what() {
+    let channel = v1::DrillChannel {
+        channel_type: "webhook".to_owned(),
+        groups: 4,
+        not_reached: 1,
+        median_ms: Some(0),
+        ..v1::DrillChannel::default()
+    };
+    let result = v1::DrillResult {
+        commune: "25126".to_owned(),
+        groups: 5,
+        groups_not_reached: 1,
+        channels: vec![channel],
+        ..v1::DrillResult::default()
+    };
+    assert_eq!(
+        said(Event::DrillMeasured(v1::DrillMeasured { result: Some(result) })),
+        "đã đo diễn tập / a drill was measured: xã / commune 25126: 4/5 nhóm / groups; webhook 3/4"
+    );
+}
+
+#[test]
 fn every_command_and_every_event_of_an_alert_and_its_deliveries_has_words() {
     for (message, oneof) in [("Command", "body"), ("Event", "event")] {
         let names = json::names_in(message, oneof);

@@ -113,6 +113,8 @@ const WORDS: &[(&str, &str)] = &[
     ("LeaseTaken", "nhận việc gửi / sending taken over"),
     ("DeliveriesStopped", "ngừng gửi / sending stopped"),
     ("ReceiptsRecorded", "kết quả gửi / results"),
+    ("RecordDrillResult", "ghi kết quả diễn tập / record the result of a drill"),
+    ("DrillMeasured", "đã đo diễn tập / a drill was measured"),
     ("Recovered", "khôi phục bản ghi bị mất / a lost record is back"),
     ("AlreadyTrue", "đã như vậy rồi / was already so"),
     ("Refused", "bị từ chối / refused"),
@@ -174,6 +176,7 @@ fn detail(line: &Line, has_words: bool) -> String {
         "AskFreeze" | "ConfirmFreeze" | "FreezeAsked" => until(data, "until_ms"),
         "ProposeMatch" | "MatchProposed" => proposal(data),
         "AdoptMap" | "MapAdopted" => map(data),
+        "RecordDrillResult" | "DrillMeasured" => drill(data.get("result").unwrap_or(data)),
         "DeliveriesStopped" => text("reason").to_owned(),
         "SwitchChannel" | "ChannelSwitched" => switched(data),
         "AttestPosted" | "RequeueDelivery" | "PostAttested" | "DeliveryRequeued" => target(data),
@@ -226,6 +229,22 @@ fn budget(data: &Value) -> String {
         number("alerts_in_day"),
         number("alerts_in_week"),
     )
+}
+
+/// How many groups were reached; of each type of channel, how many over it.
+fn drill(result: &Value) -> String {
+    let number = |of: &Value, name: &str| of.get(name).and_then(Value::as_u64).unwrap_or_default();
+    let groups = number(result, "groups");
+    let reached = groups.saturating_sub(number(result, "groups_not_reached"));
+    let channels = list(result, "channels").iter().map(|channel| {
+        let name = channel.get("channel_type").and_then(Value::as_str).unwrap_or("?");
+        let groups = number(channel, "groups");
+        let reached = groups.saturating_sub(number(channel, "not_reached"));
+        format!("; {name} {reached}/{groups}")
+    });
+    let commune = commune(result).unwrap_or_default();
+    let channels: String = channels.collect();
+    format!("xã / commune {commune}: {reached}/{groups} nhóm / groups{channels}")
 }
 
 /// Of which revision, and who was told.

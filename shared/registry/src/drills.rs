@@ -1,13 +1,18 @@
-//! Who answered a drill for a commune, and when last: folded from the log, as the directory is.
+//! Who answered a drill for a commune, and when last; what was measured last in each commune.
+//! Folded from the log, as the directory is.
 //!
 //! A drill is an alert of status exercise or test. It decides nothing: preflight shows it.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use domain::ids::{AlertId, Millis, OfficerId};
+use domain::{
+    drill::{Drill, DrillEvent, DrillResult},
+    ids::{AlertId, CommuneCode, Millis, OfficerId},
+};
 use event_log::{Class, Kind, Recorded};
 use prost::Message;
 use wire::{
+    Spoken,
     commit::events_of,
     v1::{AlertFacts, AlertStatus, Commit, event::Event},
 };
@@ -17,6 +22,18 @@ use wire::{
 pub struct Drills {
     alerts: BTreeSet<AlertId>,
     answered: BTreeMap<OfficerId, Millis>,
+    measured: BTreeMap<CommuneCode, LastDrill>,
+}
+
+/// What was measured last in a commune.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LastDrill {
+    /// How far it reached.
+    pub result: DrillResult,
+    /// When it was measured.
+    pub measured_at: Millis,
+    /// Who had it measured.
+    pub by: Option<OfficerId>,
 }
 
 impl Drills {
@@ -26,6 +43,17 @@ impl Drills {
         &self.answered
     }
 
+    /// What was measured last in a commune; `None` where nothing ever was.
+    #[must_use]
+    pub fn last(&self, commune: CommuneCode) -> Option<&LastDrill> {
+        self.measured.get(&commune)
+    }
+
+    /// What was measured last in each commune, by its code.
+    pub fn measured(&self) -> impl Iterator<Item = &LastDrill> {
+        self.measured.values()
+    }
+
     /// Takes in one record. What it cannot read is reported where it is decided upon.
     pub(crate) fn apply(&mut self, recorded: &Recorded) {
         let Kind::Commit { .. } = recorded.kind else { return };
@@ -33,6 +61,9 @@ impl Drills {
             return;
         }
         let entity = recorded.key.entity.as_str();
+        if entity.starts_with("drill-") {
+            return self.measure(recorded);
+        }
         let is_relay = entity.starts_with("relay-");
         let Some(alert) = recorded.key.entity.alert_id() else { return };
         let is_drill = self.alerts.contains(&alert);
@@ -53,6 +84,18 @@ impl Drills {
                 }
                 _ => {}
             }
+        }
+    }
+
+    fn measure(&mut self, recorded: &Recorded) {
+        let Ok(commit) = Commit::decode(recorded.open.clone()) else { return };
+        let measured_at = Millis(commit.decided_at_ms);
+        let by: Option<OfficerId> =
+            commit.actor.as_ref().and_then(|actor| actor.officer.parse().ok());
+        let events = events_of(commit).unwrap_or_default();
+        for DrillEvent::Measured(result) in events.iter().filter_map(|it| Drill::recall(it).ok()) {
+            let last = LastDrill { result, measured_at, by: by.clone() };
+            self.measured.insert(last.result.commune, last);
         }
     }
 

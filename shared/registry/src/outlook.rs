@@ -1,14 +1,17 @@
 //! What preflight looks at, gathered from map and directory: for each commune its roster, its
 //! province's desk, and its groups with the channels that work as far as is known.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use domain::{
     directory::ChannelUse,
     fatigue::{Fatigue, FatigueBudget, Told},
     gate::may_be_told,
     ids::{AlertId, ChannelId, CommuneCode, GroupId, Home, Millis, OfficerId, ProvinceCode},
-    preflight::{CommuneOutlook, GroupOutlook, Outlook, Preflight, preflight},
+    preflight::{CommuneOutlook, DrillOutlook, GroupOutlook, Outlook, Preflight, preflight},
     roster::Roster,
     values::AlertStatus,
 };
@@ -28,8 +31,11 @@ pub struct Look<'a> {
     pub province_groups_with: Option<Home>,
     /// Who is about to send, and when their last drill was; `None` where nobody sends.
     pub sender: Option<(&'a OfficerId, Option<Millis>)>,
-    /// Channels whose targets were found gone, and not delivered to since.
+    /// Channels whose targets were found gone, or that had no account, and took nothing since.
     pub gone: &'a BTreeSet<(GroupId, ChannelId)>,
+    /// Whether the communes' last measured drills are looked at: of an installation, and not
+    /// before a raise.
+    pub drills: bool,
 }
 
 /// One commune in reach, in figures.
@@ -66,16 +72,27 @@ pub fn look(directory: &Directory, map: &Map, look: &Look<'_>) -> Looked {
     let desks: BTreeSet<ProvinceCode> = provinces.into_iter().filter(manned).collect();
     let groups = |home: &Home| groups_of(directory, *home, look);
     let groups: Vec<Vec<GroupOutlook<'_>>> = look.communes.iter().map(groups).collect();
-    let outlook = |(home, groups): (&Home, _)| CommuneOutlook {
+    let types: Vec<BTreeSet<Arc<str>>> = look
+        .communes
+        .iter()
+        .map(|home| if look.drills { types_of(directory, *home) } else { BTreeSet::new() })
+        .collect();
+    let drill = |home: &Home, channel_types| {
+        let last = directory.drills().last(home.commune).map(|last| &last.result);
+        look.drills.then_some(DrillOutlook { last, channel_types })
+    };
+    let outlook = |((home, groups), types): ((&Home, _), _)| CommuneOutlook {
         home: *home,
         // What is in reach is on the map.
         name: map.commune(home.commune).map_or("?", |commune| &*commune.name),
         roster: rosters.of(*home),
         province_desk: desks.contains(&home.province),
         groups,
+        drill: drill(home, types),
     };
+    let groups_of = groups.iter().map(Vec::as_slice);
     let communes: Vec<CommuneOutlook<'_>> =
-        look.communes.iter().zip(groups.iter().map(Vec::as_slice)).map(outlook).collect();
+        look.communes.iter().zip(groups_of).zip(&types).map(outlook).collect();
     let places = communes.iter().map(|commune| place(commune, look)).collect();
     let preflight = preflight(&Outlook {
         now: look.now,
@@ -141,6 +158,14 @@ fn groups_of<'d>(directory: &'d Directory, home: Home, look: &Look<'_>) -> Vec<G
             channels_working: channels_working(group, look.gone),
         })
         .collect()
+}
+
+/// The types of channel that a commune's groups always use.
+fn types_of(directory: &Directory, home: Home) -> BTreeSet<Arc<str>> {
+    let groups = directory.groups_of(home.commune).iter();
+    let channels = groups.flat_map(|group| &group.facts.channels);
+    let always = channels.filter(|channel| channel.used == ChannelUse::Always);
+    always.map(|channel| Arc::from(channel.channel_type.as_str())).collect()
 }
 
 /// Of the channels that are always used, those with an address whose target is not gone.

@@ -7,6 +7,7 @@ pub mod alert;
 pub mod commit;
 pub mod delivery;
 pub mod directory;
+pub mod drill;
 pub mod freeze;
 pub mod matching;
 pub mod relay;

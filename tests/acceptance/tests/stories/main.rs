@@ -9,6 +9,7 @@ mod channels;
 mod classes;
 mod da_teh;
 mod doors;
+mod drill;
 mod exercise;
 mod expiry;
 mod freeze;

@@ -172,11 +172,12 @@ async fn an_installation_is_fit_or_says_why_not() -> Result<()> {
     day.groups([group("g-1", HERE)]).await?;
     let seen = day.get(&admin, "/v1/preflight").await?.expect(200)?;
     assert_eq!(seen.at("/fit"), &json!(false));
-    assert_eq!(findings(&seen.json, Some(HERE)), ["nobody-answers"]);
+    assert_eq!(findings(&seen.json, Some(HERE)), ["nobody-answers", "no-measured-drill"]);
     import(&day, &admin, "k").await?;
     let seen = day.get(&admin, "/v1/preflight").await?.expect(200)?;
     assert_eq!(seen.at("/fit"), &json!(true), "{}", seen.text);
-    assert_eq!(findings(&seen.json, Some(HERE)), ["nobody-on-duty", "never-drilled"]);
+    let found = findings(&seen.json, Some(HERE));
+    assert_eq!(found, ["nobody-on-duty", "no-measured-drill", "never-drilled"]);
     assert_eq!(seen.at("/directory/version"), &json!(1));
     day.ends().await
 }

@@ -11,6 +11,7 @@ mod embedded_crash;
 mod embedded_demo;
 mod embedded_disk;
 mod embedded_drain;
+mod embedded_drill;
 mod embedded_full;
 mod embedded_hanging;
 mod embedded_path;
