@@ -14,14 +14,12 @@ use std::{
 use domain::{delivery::Target, ids::Millis};
 use tokio::sync::Notify;
 
-use crate::channels::{Health, Outcome};
+use crate::channels::{Health, Outcome, TARGET_TROUBLES};
 
 /// So many targets that fail in a row open it.
 const TARGETS_MAX: usize = 5;
 /// So many, where each may have a trouble of its own.
 const OWN_TROUBLES_MAX: usize = 50;
-/// Codes that say something of one target and little of the account.
-const OWN_TROUBLES: [&str; 4] = ["no-subscriber", "not-authorised", "vapid", "rate"];
 /// Between the first questions, and at most.
 const ASK_MS_MIN: u64 = 5_000;
 const ASK_MS_MAX: u64 = 60_000;
@@ -147,7 +145,7 @@ impl Breaker {
         let (why, opens) = match outcome {
             Outcome::ChannelDown { code } => (code.as_ref(), true),
             Outcome::Retry { why, .. } | Outcome::Unknown { why, .. } => {
-                let is_own = OWN_TROUBLES.contains(why);
+                let is_own = TARGET_TROUBLES.contains(why);
                 let (most, failing) = match is_own {
                     true => (OWN_TROUBLES_MAX, &mut state.own_troubles),
                     false => (TARGETS_MAX, &mut state.failing),

@@ -90,7 +90,6 @@ impl FanOut {
     }
 
     /// The routes.
-    #[must_use]
     pub fn router(self) -> Router {
         let call = any(call).layer(DefaultBodyLimit::max(CALL_BYTES_MAX));
         Router::new()

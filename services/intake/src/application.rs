@@ -78,6 +78,8 @@ pub struct Intake {
     pub(crate) gone: Gone,
     /// Pictures; `None` where this process has no store of them.
     pub(crate) pictures: Option<Pictures>,
+    /// Where people reach intake, without a slash at the end; empty where nobody outside does.
+    pub(crate) public_url: String,
     /// What posters are given to post.
     pub(crate) tasks: Tasks,
     /// Decides what was measured in drills.
@@ -150,6 +152,7 @@ impl Intake {
             guard: Guard::new(host),
             gone: Gone::default(),
             pictures: None,
+            public_url: public_url.trim_end_matches('/').to_owned(),
             drilling: Shell::new(Arc::clone(&host.log)),
         }
     }

@@ -48,7 +48,7 @@ use crate::{
 /// A body may have so many bytes.
 const BODY_BYTES_MAX: usize = 256 << 10;
 /// A larger body is read to its end up to this, so that the answer arrives.
-const DRAINED_BYTES_MAX: usize = 16 << 20;
+pub(crate) const DRAINED_BYTES_MAX: usize = 16 << 20;
 /// Every word that an answer's `state` can have, in the order of the interface.
 const STATES: &[&str] = &[
     "deciding",
@@ -375,7 +375,7 @@ pub(crate) async fn read(body: Body) -> Result<Bytes, Problem> {
 }
 
 /// Reads a body; `None` where it has more bytes than that.
-pub(crate) async fn read_up_to(body: Body, bytes_max: usize) -> Result<Option<Bytes>, Problem> {
+async fn read_up_to(body: Body, bytes_max: usize) -> Result<Option<Bytes>, Problem> {
     let mut stream = body.into_data_stream();
     let mut read = Vec::new();
     let mut bytes = 0;

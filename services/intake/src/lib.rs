@@ -53,6 +53,7 @@ mod relay_story;
 mod row;
 mod stream;
 mod uncorrected;
+mod uploads;
 mod view;
 
 pub mod idempotency;

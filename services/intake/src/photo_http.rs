@@ -1,8 +1,7 @@
-//! The routes of pictures: sent by officers, seen with a token or a signed link that ends.
+//! The routes of pictures: sent by officers, seen by a signed link that ends, or with a token by
+//! whoever may read an alert that names them.
 //!
 //! No key is asked for: the id is made of the content, so that a repeat has the effect of one.
-
-use std::time::Duration;
 
 use axum::{
     Json, Router,
@@ -20,27 +19,23 @@ use chassis::{
     auth::{Caller, NotKnown, forbidden},
     links::{BadLink, photo_purpose, verify},
 };
+use domain::{ids::AlertId, rights::Asker};
 use photos::{PhotoId, Size, UPLOAD_BYTES_MAX};
 use serde::Deserialize;
 use serde_json::json;
-use tokio::time::timeout;
 
 use crate::{
     Intake,
     form::{AROUND_BYTES_MAX, NoFile, file_in},
-    http::{App, invalid, read_up_to, wrong_query},
+    http::{App, invalid, wrong_query},
     photos::{Pictures, no_photo, not_a_picture, not_stored},
     refused::starting,
     request::one_of,
+    uploads,
 };
 
 /// The field of the form.
 const FIELD: &str = "photo";
-/// Ten megabytes by a bad line from a village; whoever is slower tries again.
-const UPLOAD_PATIENCE: Duration = Duration::from_secs(180);
-/// So long a place among the uploads is waited for.
-const PLACE_PATIENCE: Duration = Duration::from_secs(4);
-const RETRY_AFTER_S: u64 = 5;
 /// It never changes, but a link that has ended should soon open nothing.
 const CACHE: &str = "private, max-age=300";
 /// Whatever a browser makes of it, it runs nothing and calls nobody.
@@ -60,23 +55,23 @@ async fn upload(
         return Err(forbidden());
     }
     let pictures = pictures(&intake)?;
-    let form = {
-        let place = timeout(PLACE_PATIENCE, pictures.reading.acquire()).await;
-        let _place = place.map_err(|_| busy())?.map_err(|_| busy())?;
-        let read = read_up_to(body, UPLOAD_BYTES_MAX + AROUND_BYTES_MAX);
-        timeout(UPLOAD_PATIENCE, read).await.map_err(|_| too_slow())??.ok_or_else(too_large)?
-    };
+    intake.has_room_for_photos()?;
+    // Until it is stored: what waits to be drawn is in memory, too.
+    let _place = pictures.uploads.place(&asker, intake.host.clock.now()).await?;
+    let read = uploads::read(body.into_data_stream(), UPLOAD_BYTES_MAX + AROUND_BYTES_MAX);
+    let form = read.await?.ok_or_else(too_large)?;
     let kind = headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
     let file = file_in(kind.unwrap_or_default(), &form, FIELD).map_err(no_file)?;
     if file.len() > UPLOAD_BYTES_MAX {
         return Err(too_large());
     }
-    let taken = intake.take_photo(&asker, pictures, form.slice(file)).await?;
+    let taken = intake.take_photo(pictures, form.slice(file)).await?;
     let told = json!({
         "id": taken.id.as_str(),
         "width": taken.width,
         "height": taken.height,
         "bytes": taken.bytes,
+        "url": intake.photo_link(&taken.id),
     });
     Ok((StatusCode::CREATED, Json(told)).into_response())
 }
@@ -86,6 +81,7 @@ async fn upload(
 struct PhotoQuery {
     size: Option<String>,
     sig: Option<String>,
+    alert: Option<String>,
 }
 
 async fn photo(
@@ -104,9 +100,21 @@ async fn photo(
             if !asker.standing.reads_alerts() {
                 return Err(forbidden().into_response());
             }
+            let alert = query.alert.as_deref().unwrap_or_default();
+            may_see(&intake, &asker, alert, &id).await.map_err(Problem::into_response)?;
         }
     }
     read(&intake, &id, word).await.map(shown).map_err(Problem::into_response)
+}
+
+/// Nobody reads every picture of the country: an alert names it, and the asker may read that. What
+/// is kept from somebody is told from what is not there by nothing.
+async fn may_see(intake: &Intake, asker: &Asker, alert: &str, id: &str) -> Result<(), Problem> {
+    let alert: AlertId = alert.parse().map_err(|_| no_photo())?;
+    match intake.shows_photo(asker, alert, id).await? {
+        true => Ok(()),
+        false => Err(no_photo()),
+    }
 }
 
 fn is_signed(intake: &Intake, (id, size): (&str, &str), token: &str) -> Result<(), Problem> {
@@ -164,15 +172,4 @@ fn too_large() -> Problem {
     let detail = "Ảnh quá lớn (tối đa 10 MiB). / The picture is too large (10 MiB).";
     let problem = Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too-large", detail);
     problem.with_field(FIELD, "tối đa 10485760 byte / at most 10485760 bytes")
-}
-
-fn too_slow() -> Problem {
-    let detail = "Gửi ảnh quá chậm; hãy gửi ảnh nhỏ hơn. / \
-                  The picture came too slowly; send a smaller one.";
-    Problem::new(StatusCode::REQUEST_TIMEOUT, "too-slow", detail)
-}
-
-fn busy() -> Problem {
-    let detail = "Đang nhận nhiều ảnh; hãy thử lại. / Many pictures are coming in; try again.";
-    Problem::new(StatusCode::SERVICE_UNAVAILABLE, "busy", detail).with_retry_after(RETRY_AFTER_S)
 }

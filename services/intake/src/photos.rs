@@ -1,65 +1,39 @@
-//! Pictures at intake: how many somebody may send, and whether those that an alert names are
-//! there. What they are is the crate `photos`' to say.
+//! Pictures at intake: who may see them, and whether those that an alert names are there. What
+//! they are is the crate `photos`' to say.
 
-use std::{
-    sync::{Mutex, PoisonError},
-    time::Duration,
-};
+use std::time::Duration;
 
 use axum::http::StatusCode;
-use chassis::Problem;
-use domain::{
-    ids::Millis,
-    limits::{Act, RateLimit},
-    rights::Asker,
-};
+use chassis::{Problem, links::photo_url};
+use domain::{ids::AlertId, rights::Asker};
 use futures::future::join_all;
-use photos::{NotTaken, PhotoId, Photos, Taken};
-use tokio::{sync::Semaphore, time::timeout};
-use wire::v1::PhotoRef;
+use photos::{NotTaken, PhotoId, Photos, Size, Taken};
+use tokio::time::timeout;
+use wire::v1::{AlertText, PhotoRef};
 
 use crate::{
     Intake,
     refused::bad_request,
     request::{BadRequest, FieldError},
+    uploads::{Uploads, busy},
 };
 
-/// Pictures a minute, of one officer and of one commune.
-const UPLOADS_PER_MINUTE_MAX: u32 = 60;
-/// Uploads that are read at once, each up to 10 MiB in memory.
-const UPLOADS_AT_ONCE_MAX: usize = 16;
 /// An alert does not wait for longer than this for a store that is slow.
 const STORE_PATIENCE: Duration = Duration::from_secs(2);
+/// So long whoever sent a picture sees it by its link, before an alert names it.
+const LINK_MS: i64 = 60 * 60 * 1_000;
 
 /// The pictures of this process.
 pub(crate) struct Pictures {
     /// Where they lie.
     pub(crate) store: Photos,
-    /// Places of uploads that are being read.
-    pub(crate) reading: Semaphore,
-    limit: Mutex<RateLimit>,
+    /// Those that are on their way in.
+    pub(crate) uploads: Uploads,
 }
 
 impl Pictures {
     pub(crate) fn new(store: Photos) -> Self {
-        Self {
-            store,
-            reading: Semaphore::new(UPLOADS_AT_ONCE_MAX),
-            limit: Mutex::new(RateLimit::new(UPLOADS_PER_MINUTE_MAX)),
-        }
-    }
-
-    fn count(&self, asker: &Asker, now: Millis) -> Result<(), Problem> {
-        let mut limit = self.limit.lock().unwrap_or_else(PoisonError::into_inner);
-        // A province's desk has no commune, and counts as one.
-        let nation = domain::ids::Home::NATION.commune;
-        let commune = asker.standing.commune().unwrap_or(nation);
-        limit.take(Act::Raise, &asker.officer, commune, now).map_err(|many| {
-            let detail = "Quá nhiều ảnh trong một phút; hãy thử lại sau. / \
-                          Too many pictures a minute; try again later.";
-            Problem::new(StatusCode::TOO_MANY_REQUESTS, "too-many", detail)
-                .with_retry_after(many.retry_after_ms.div_ceil(1_000))
-        })
+        Self { store, uploads: Uploads::new() }
     }
 }
 
@@ -67,22 +41,55 @@ impl Intake {
     /// Takes a picture in; it is durable when this returns.
     pub(crate) async fn take_photo(
         &self,
-        asker: &Asker,
         pictures: &Pictures,
         uploaded: bytes::Bytes,
     ) -> Result<Taken, Problem> {
-        if !self.host.raising_allowed() {
-            let detail = "Ổ đĩa sắp đầy: chưa nhận ảnh mới. / \
-                          The disk is nearly full: no new pictures.";
-            return Err(Problem::new(StatusCode::SERVICE_UNAVAILABLE, "not-stored", detail));
-        }
-        pictures.count(asker, self.host.clock.now())?;
         let taken = pictures.store.take(uploaded).await;
         metrics::counter!("keng_photos_total", "outcome" => outcome(&taken)).increment(1);
         taken.map_err(|why| match why {
             NotTaken::NotAPicture(why) => not_a_picture(why.to_string()),
             NotTaken::NotStored(_) => not_stored(),
+            NotTaken::Busy => busy(),
         })
+    }
+
+    /// Refuses pictures while the disk is nearly full.
+    pub(crate) fn has_room_for_photos(&self) -> Result<(), Problem> {
+        if self.host.raising_allowed() {
+            return Ok(());
+        }
+        let detail = "Ổ đĩa sắp đầy: chưa nhận ảnh mới. / \
+                      The disk is nearly full: no new pictures.";
+        Err(Problem::new(StatusCode::SERVICE_UNAVAILABLE, "not-stored", detail))
+    }
+
+    /// A link to a picture that no alert names yet, for who sent it; `None` where this process
+    /// cannot sign any yet.
+    pub(crate) fn photo_link(&self, id: &PhotoId) -> Option<String> {
+        let ends = self.host.clock.now().plus_ms(LINK_MS);
+        let of = (id.as_str(), Size::Full.as_str());
+        let directory = self.host.directory.read();
+        Some(photo_url(directory.link_key()?, &self.public_url, of, ends))
+    }
+
+    /// Whether this alert names the picture, for an asker who may read the alert: as it stands,
+    /// or as it would be once a second person has approved a change.
+    pub(crate) async fn shows_photo(
+        &self,
+        asker: &Asker,
+        alert: AlertId,
+        id: &str,
+    ) -> Result<bool, Problem> {
+        let row = match self.readable(asker, alert) {
+            Err(problem) if problem.status() == StatusCode::NOT_FOUND => return Ok(false),
+            row => row?,
+        };
+        self.door(&row).await?;
+        let names = |text: &AlertText| text.photos.iter().any(|photo| photo.id == id);
+        if self.text(&row).await.is_some_and(|text| names(&text)) {
+            return Ok(true);
+        }
+        Ok(self.pending_words(&row).await.is_some_and(|(_, text)| names(&text)))
     }
 
     /// Whether the pictures that are named are stored, save those that were named before. An
@@ -126,6 +133,7 @@ fn outcome(taken: &Result<Taken, NotTaken>) -> &'static str {
         Ok(_) => "taken",
         Err(NotTaken::NotAPicture(_)) => "refused",
         Err(NotTaken::NotStored(_)) => "not-stored",
+        Err(NotTaken::Busy) => "busy",
     }
 }
 

@@ -1,4 +1,5 @@
-//! `keng photo FILE`: sends a picture, and prints the id by which an alert names it.
+//! `keng photo FILE`: sends a picture, and prints the id by which an alert names it; on standard
+//! error a link by which it is seen for an hour.
 
 use std::path::PathBuf;
 
@@ -14,6 +15,7 @@ use crate::{
     args::ServerArgs,
     client::{Client, send},
     feeds::line,
+    write::aside,
 };
 
 #[derive(Debug, Args)]
@@ -39,6 +41,9 @@ pub(crate) async fn photo(args: PhotoArgs) -> Result<u8, Failed> {
     let sent = send(request.body(form(&boundary, &picture))).await?;
     let taken: Value = sent.json().await.context("the answer")?;
     line(taken.get("id").and_then(Value::as_str).unwrap_or_default());
+    if let Some(url) = taken.get("url").and_then(Value::as_str) {
+        aside(url);
+    }
     Ok(ExitCode::DONE)
 }
 

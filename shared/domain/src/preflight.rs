@@ -80,7 +80,7 @@ pub struct GroupOutlook<'a> {
     /// Whether it takes part in drills.
     pub exercises: bool,
     /// How many of its channels work, as far as is known: an adapter and an address, and the last
-    /// attempt did not find the target gone.
+    /// attempt did not find the target gone, or no account for it.
     pub channels_working: u32,
 }
 

@@ -14,7 +14,7 @@ use object_store::{
     path::Path as Name,
     prefix::PrefixStore,
 };
-use tokio::{sync::Semaphore, task::spawn_blocking};
+use tokio::{sync::Semaphore, task::spawn_blocking, time::timeout};
 
 use crate::{
     id::PhotoId,
@@ -23,6 +23,8 @@ use crate::{
 
 /// So many pictures are drawn at once: each takes a processor and some hundred megabytes.
 const DRAWN_AT_ONCE_MAX: usize = 2;
+/// So long a place among them is waited for, with the upload in hand.
+const DRAWING_PATIENCE: Duration = Duration::from_secs(20);
 /// One request to a bucket, and all its repeats.
 const BUCKET_PATIENCE: Duration = Duration::from_secs(5);
 const BUCKET_PATIENCE_IN_ALL: Duration = Duration::from_secs(12);
@@ -47,6 +49,9 @@ pub enum NotTaken {
     /// Send it again.
     #[error(transparent)]
     NotStored(#[from] NotStored),
+    /// Others are drawn, and go on being drawn. Send it again later.
+    #[error("too many pictures are drawn at once")]
+    Busy,
 }
 
 /// A picture that is durable.
@@ -130,7 +135,9 @@ impl Photos {
     /// [`NotTaken`]; it is not there then, or not promised.
     pub async fn take(&self, uploaded: Bytes) -> Result<Taken, NotTaken> {
         let picture = {
-            let place = Arc::clone(&self.drawing).acquire_owned().await.map_err(|_| NotStored)?;
+            let place = Arc::clone(&self.drawing).acquire_owned();
+            let place = timeout(DRAWING_PATIENCE, place).await.map_err(|_| NotTaken::Busy)?;
+            let place = place.map_err(|_| NotStored)?;
             let drawing = spawn_blocking(move || {
                 // Held for as long as it is drawn, also where nobody waits for it any more.
                 let _place = place;

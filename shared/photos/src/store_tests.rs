@@ -64,6 +64,16 @@ async fn what_is_no_picture_is_not_stored() {
     assert_eq!(not, Err(NotTaken::NotAPicture(NotAPicture::OtherFormat)));
 }
 
+#[tokio::test(start_paused = true)]
+async fn while_others_are_drawn_nobody_waits_for_long() {
+    let photos = Photos::in_memory();
+    let all = u32::try_from(DRAWN_AT_ONCE_MAX).unwrap();
+    let drawn = photos.drawing.acquire_many(all).await.unwrap();
+    assert_eq!(photos.take(uploaded()).await, Err(NotTaken::Busy));
+    drop(drawn);
+    assert!(photos.take(uploaded()).await.is_ok());
+}
+
 /// As much of S3 as is asked of it: PUT, GET and HEAD of an object, each signed.
 #[derive(Default)]
 struct Bucket {

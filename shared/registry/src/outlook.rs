@@ -31,7 +31,7 @@ pub struct Look<'a> {
     pub province_groups_with: Option<Home>,
     /// Who is about to send, and when their last drill was; `None` where nobody sends.
     pub sender: Option<(&'a OfficerId, Option<Millis>)>,
-    /// Channels whose targets were found gone, and not delivered to since.
+    /// Channels whose targets were found gone, or that had no account, and took nothing since.
     pub gone: &'a BTreeSet<(GroupId, ChannelId)>,
     /// Whether the communes' last measured drills are looked at: of an installation, and not
     /// before a raise.

@@ -1,4 +1,5 @@
-//! Pictures: an officer sends one, an alert names it, and it is seen with a token or a link.
+//! Pictures: an officer sends one, an alert names it, and it is seen by a link, or by whoever may
+//! read the alert.
 
 use acceptance::{
     Instance, Person, Timeline,
@@ -20,6 +21,8 @@ use support::Answer;
 use tower::ServiceExt;
 
 const HERE: &str = "15958";
+/// Borders on the former at no place, and is told of nothing.
+const FAR_AWAY: &str = "15946";
 const BASE: &str = "https://keng.example.vn";
 /// A PNG of one pixel.
 const PIXEL: &str = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==";
@@ -172,27 +175,75 @@ async fn what_is_no_picture_is_refused() -> Result<()> {
 #[tokio::test]
 async fn who_reads_alerts_sends_and_sees_pictures() -> Result<()> {
     let stage = Stage::begin().await?;
+    stage.day.at("10:00").await?;
     let officer = stage.day.officer("an", HERE).await?;
     let desk = stage.day.province("desk", "38").await?;
     let id = stage.upload(&officer, &pixel()?).await?.expect(201)?.text_at("/id").to_owned();
     stage.upload(&desk, &pixel()?).await?.expect(201)?;
+    let raised = stage.raise(&officer, &alert(&json!([{"id": id}])), "one").await?.expect(201)?;
+    let named = raised.text_at("/id").to_owned();
     for (name, standing) in [("auditor", Standing::Auditor), ("admin", Standing::Admin)] {
         let person = stage.day.person(name, standing).await?;
         stage.upload(&person, &pixel()?).await?.expect(403)?;
-        stage.get(&person, &format!("/v1/photos/{id}")).await?.expect(403)?;
+        stage.get(&person, &format!("/v1/photos/{id}?alert={named}")).await?.expect(403)?;
     }
     let nobody = Person::with_token("nobody's");
     stage.upload(&nobody, &pixel()?).await?.expect(401)?;
     stage.get(&nobody, &format!("/v1/photos/{id}")).await?.expect(401)?;
     ensure!(stage.open(&format!("/v1/photos/{id}")).await?.0 == StatusCode::UNAUTHORIZED);
-    let wrong = stage.get(&desk, &format!("/v1/photos/{id}?size=huge")).await?.expect(400)?;
-    is_about(&wrong, "size")?;
+    let wrong = format!("/v1/photos/{id}?alert={named}&size=huge");
+    is_about(&stage.get(&desk, &wrong).await?.expect(400)?, "size")?;
     // What is no id, and what is nobody's, are told alike.
-    let none = stage.get(&desk, &format!("/v1/photos/{}", "0".repeat(64))).await?.expect(404)?;
+    let none = format!("/v1/photos/{}?alert={named}", "0".repeat(64));
+    let none = stage.get(&desk, &none).await?.expect(404)?;
     for id in ["x", "%ff", "..%2f..%2fetc%2fpasswd", &id.to_uppercase()] {
-        let other = stage.get(&desk, &format!("/v1/photos/{id}")).await?.expect(404)?;
-        ensure!(other.at("/detail") == none.at("/detail"), "{id}: {other:?}");
+        let other = stage.get(&desk, &format!("/v1/photos/{id}?alert={named}")).await?;
+        ensure!(other.expect(404)?.at("/detail") == none.at("/detail"), "{id}");
     }
+    stage.ends().await
+}
+
+#[tokio::test]
+async fn a_picture_is_seen_by_whoever_may_read_an_alert_that_names_it() -> Result<()> {
+    let stage = Stage::begin().await?;
+    stage.day.at("10:00").await?;
+    let officer = stage.day.officer("an", HERE).await?;
+    let (second, desk) =
+        (stage.day.commander("dung", HERE).await?, stage.day.province("desk", "38").await?);
+    let stranger = stage.day.officer("xa", FAR_AWAY).await?;
+    let id = stage.upload(&officer, &pixel()?).await?.expect(201)?.text_at("/id").to_owned();
+    let without = stage.raise(&officer, &alert(&json!([])), "without").await?.expect(201)?;
+    let with = stage.raise(&officer, &alert(&json!([{"id": id}])), "with").await?.expect(201)?;
+    let (without, with) = (without.text_at("/id"), with.text_at("/id"));
+    let seen = async |person: &Person, behind: &str| -> Result<StatusCode> {
+        let path = format!("/v1/photos/{id}{behind}");
+        let request = request(person, Method::GET, &path).body(Body::empty())?;
+        Ok(stage.routes.clone().oneshot(request).await?.status())
+    };
+    let named = format!("?alert={with}");
+    for person in [&officer, &second, &desk] {
+        ensure!(seen(person, &named).await? == StatusCode::OK);
+        // An id that somebody has got hold of opens nothing.
+        for behind in ["", "?alert=", "?alert=x", &format!("?alert={without}")] {
+            ensure!(seen(person, behind).await? == StatusCode::NOT_FOUND, "{behind}");
+        }
+    }
+    ensure!(seen(&stranger, &named).await? == StatusCode::NOT_FOUND);
+    stage.ends().await
+}
+
+#[tokio::test]
+async fn who_sent_a_picture_sees_it_for_an_hour_before_an_alert_names_it() -> Result<()> {
+    let stage = Stage::begin().await?;
+    stage.day.at("10:00").await?;
+    let officer = stage.day.officer("an", HERE).await?;
+    stage.with_store.link_key().await?;
+    let taken = stage.upload(&officer, &pixel()?).await?.expect(201)?;
+    let url = taken.text_at("/url").to_owned();
+    stage.day.at("10:59").await?;
+    ensure!(stage.open(&url).await?.0 == StatusCode::OK, "{url}");
+    stage.day.at("11:00").await?;
+    ensure!(stage.open(&url).await?.0 == StatusCode::FORBIDDEN);
     stage.ends().await
 }
 
