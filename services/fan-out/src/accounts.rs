@@ -1,7 +1,8 @@
 //! The operator's accounts with providers: the channels file, and the channels that it opens.
 //!
 //! TOML, one table an account; secrets stand elsewhere (`secret`). An account may serve several
-//! types of channel. What is wrong is said with account and field, before any port is bound.
+//! types of channel; a table of webhooks only sets their terms. What is wrong is said with account
+//! and field, before any port is bound.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -128,7 +129,10 @@ fn opener(account_type: &str) -> Option<Open> {
 }
 
 /// The words of [`opener`], for whoever mistyped one.
-const TYPES: &str = "esms, mqtt, smtp, speedsms, telegram, web-push, zalo, zalo-bot";
+const TYPES: &str = "webhook, esms, mqtt, smtp, speedsms, telegram, web-push, zalo, zalo-bot";
+
+/// The type of the table that sets the terms of webhooks, which need no account.
+const WEBHOOK: &str = "webhook";
 
 impl Accounts {
     /// Webhooks, which need no account, and what the channels file opens.
@@ -142,7 +146,7 @@ impl Accounts {
     ) -> Result<Self, BadAccounts> {
         let mut accounts = Self::default();
         let webhook: Arc<dyn Channel> = Arc::new(Webhook::new(webhooks)?);
-        accounts.add(NO_ACCOUNT, webhook, Terms::default());
+        accounts.add(NO_ACCOUNT, Arc::clone(&webhook), Terms::default());
         let Some(path) = file else { return Ok(accounts) };
         let name = path.display().to_string();
         let wrong = |account: &str, why: String| BadAccounts::Wrong {
@@ -153,7 +157,17 @@ impl Accounts {
         let text = fs::read_to_string(path)
             .map_err(|cause| BadAccounts::Unreadable { path: name.clone(), cause })?;
         let tables = tables(&text).map_err(|(account, why)| wrong(&account, why))?;
+        let mut of_webhooks: Option<String> = None;
         for (account, table) in tables {
+            if is_of_webhooks(&table) {
+                let terms = webhook_terms(table).map_err(|why| wrong(&account, why))?;
+                if let Some(first) = of_webhooks.replace(account.clone()) {
+                    let why = format!("type: đã có ở / is set already in [{first}]: {WEBHOOK}");
+                    return Err(wrong(&account, why));
+                }
+                accounts.add(NO_ACCOUNT, Arc::clone(&webhook), terms);
+                continue;
+            }
             let (channels, terms) =
                 open_one(&account, table, tools).map_err(|why| wrong(&account, why))?;
             for channel in channels {
@@ -236,13 +250,35 @@ fn open_one(
     let word = given.as_str().unwrap_or_default();
     let open = opener(word)
         .ok_or_else(|| format!("type: phải là một trong: {TYPES} / is none of {TYPES}"))?;
+    let terms = terms_of(&mut table)?;
+    Ok((open(account, table, tools)?, terms))
+}
+
+/// Takes out of a table how the account is set, whatever its type.
+fn terms_of(table: &mut Table) -> Result<Terms, String> {
     let per_minute = table.remove("per-minute").map(|given| {
         let given = given.as_integer().and_then(|given| u32::try_from(given).ok());
         given.filter(|given| *given > 0).ok_or("per-minute: phải từ 1 / must be at least 1")
     });
-    let terms = Terms { per_minute: per_minute.transpose()? };
-    Ok((open(account, table, tools)?, terms))
+    Ok(Terms { per_minute: per_minute.transpose()? })
 }
+
+fn is_of_webhooks(table: &Table) -> bool {
+    table.get("type").and_then(toml::Value::as_str) == Some(WEBHOOK)
+}
+
+/// The terms of webhooks; their table has nothing else to set.
+fn webhook_terms(mut table: Table) -> Result<Terms, String> {
+    table.remove("type");
+    let terms = terms_of(&mut table)?;
+    let Nothing {} = fields(table)?;
+    Ok(terms)
+}
+
+/// A table without fields of its own.
+#[derive(serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Nothing {}
 
 /// Reads the fields of an account of one type; an unknown field is an error.
 ///
@@ -345,5 +381,52 @@ mod tests {
         assert!(twice.contains("[b]: oa-id: đã có ở [a]"), "{twice}");
         let others = why("[a]\ntype = 'zalo'\noa-id = '7'\n[b]\ntype = 'zalo'\noa-id = '8'\n");
         assert!(others.contains("[a]: "), "{others}");
+    }
+
+    fn opened_by(text: &str) -> Result<Accounts, BadAccounts> {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("channels.toml");
+        fs::write(&file, text).unwrap();
+        let tools = Tools {
+            http: Http::new().unwrap(),
+            guard: Guard::new(true),
+            folder: folder.path().to_owned(),
+            public_url: "https://keng.example.vn".to_owned(),
+            receipts: crate::channels::testing::receipts(),
+        };
+        Accounts::open(Some(&file), &WebhookOptions::default(), &tools)
+    }
+
+    fn why_not(text: &str) -> String {
+        let why = opened_by(text).map(drop).unwrap_err().to_string();
+        // The file is elsewhere each time.
+        why.split_once(": ").unwrap().1.to_owned()
+    }
+
+    #[test]
+    fn a_table_of_webhooks_sets_their_terms_and_opens_no_account() {
+        let of_webhooks = |text: &str| {
+            let accounts = opened_by(text).unwrap();
+            assert_eq!(accounts.ways().count(), 1);
+            accounts.way(NO_ACCOUNT, ChannelType::Webhook).unwrap().terms
+        };
+        assert_eq!(of_webhooks(""), Terms::default());
+        assert_eq!(of_webhooks("[webhooks]\ntype = 'webhook'"), Terms::default());
+        let set = of_webhooks("[any-name]\ntype = 'webhook'\nper-minute = 6000");
+        assert_eq!(set.per_minute, Some(6_000));
+    }
+
+    #[test]
+    fn a_table_of_webhooks_says_nothing_else_and_there_is_one() {
+        let unknown = why_not("[webhooks]\ntype = 'webhook'\nper-second = 100");
+        assert!(unknown.starts_with("[webhooks]: "), "{unknown}");
+        assert!(unknown.contains("per-second"), "{unknown}");
+        let none = why_not("[webhooks]\ntype = 'webhook'\nper-minute = 0");
+        assert!(none.starts_with("[webhooks]: per-minute: "), "{none}");
+        let twice = why_not("[a]\ntype = 'webhook'\n[b]\ntype = 'webhook'\nper-minute = 60");
+        assert!(twice.starts_with("[b]: type: "), "{twice}");
+        assert!(twice.contains("[a]"), "{twice}");
+        let mistyped = why_not("[webhooks]\ntype = 'webhooks'");
+        assert!(mistyped.contains("webhook, esms"), "{mistyped}");
     }
 }

@@ -4,7 +4,9 @@ use std::{env, fs, path::Path, process::Stdio, time::Duration};
 
 use anyhow::{Context, Result, bail};
 use bytes::Bytes;
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
+use support::Client;
 use tempfile::TempDir;
 use tokio::{
     io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines},
@@ -21,9 +23,24 @@ pub struct Served {
     answers: Lines<BufReader<ChildStdout>>,
     /// `http://HOST:PORT`; empty where it serves nothing.
     pub http: String,
-    /// Of the officer who raises.
-    pub token: String,
+    /// Of the officers who raise, one a commune, in the order that was asked for.
+    tokens: Vec<String>,
     dir: TempDir,
+}
+
+/// How a server is started.
+#[derive(Debug, Clone, Copy)]
+pub struct Setting<'a> {
+    /// The groups, as JSON Lines.
+    pub groups: &'a Path,
+    /// Each has an officer who raises.
+    pub communes: &'a [&'a str],
+    /// The channels file.
+    pub channels: Option<&'a Path>,
+    /// Deliveries in flight.
+    pub in_flight: usize,
+    /// Each sync of a journal takes so much longer.
+    pub sync_delay: Duration,
 }
 
 impl Served {
@@ -44,12 +61,61 @@ impl Served {
             .spawn()?;
         let orders = process.stdin.take().context("no standard input")?;
         let answers = BufReader::new(process.stdout.take().context("no standard output")?).lines();
-        let (http, token) = (String::new(), String::new());
-        let mut served = Self { process, orders, answers, http, token, dir };
+        let (http, tokens) = (String::new(), vec![]);
+        let mut served = Self { process, orders, answers, http, tokens, dir };
         let ready = served.answer().await?;
-        let text = |name: &str| ready.get(name).and_then(Value::as_str).unwrap_or_default();
-        (served.http, served.token) = (text("http").to_owned(), text("token").to_owned());
+        served.http = ready.get("http").and_then(Value::as_str).unwrap_or_default().to_owned();
+        served.tokens = serde_json::from_value(ready.get("tokens").cloned().unwrap_or_default())?;
         Ok(served)
+    }
+
+    /// A server in a child, over these groups; `dir` is its own, and may hold them.
+    ///
+    /// # Errors
+    /// It cannot start.
+    pub async fn server(dir: TempDir, setting: &Setting<'_>) -> Result<Self> {
+        let Setting { groups, communes, channels, in_flight, sync_delay } = *setting;
+        let mut words = vec!["serve".to_owned()];
+        let mut say = |name: &str, value: String| words.extend([name.to_owned(), value]);
+        say("--sync-delay-ms", sync_delay.as_millis().to_string());
+        say("--groups", groups.display().to_string());
+        say("--in-flight", in_flight.to_string());
+        communes.iter().for_each(|commune| say("--commune", (*commune).to_owned()));
+        if let Some(channels) = channels {
+            say("--channels", channels.display().to_string());
+        }
+        Self::start(dir, &words).await
+    }
+
+    /// A client of the officer of this commune, by its place among those that were asked for.
+    ///
+    /// # Errors
+    /// There is no such officer.
+    pub fn client(&self, commune: usize) -> Result<Client> {
+        let token = self.tokens.get(commune).context("no officer of this commune")?;
+        Ok(Client::new(&self.http)?.with_token(token))
+    }
+
+    /// Stops it where it is, so that it takes nothing from whatever else is measured.
+    ///
+    /// # Errors
+    /// It has ended.
+    pub fn pause(&self) -> Result<()> {
+        self.signal(Signal::STOP)
+    }
+
+    /// Lets it go on.
+    ///
+    /// # Errors
+    /// It has ended.
+    pub fn go_on(&self) -> Result<()> {
+        self.signal(Signal::CONT)
+    }
+
+    fn signal(&self, signal: Signal) -> Result<()> {
+        let pid = self.process.id().context("the child has ended")?;
+        let pid = Pid::from_raw(i32::try_from(pid)?).context("no process is numbered so")?;
+        Ok(kill_process(pid, signal)?)
     }
 
     /// Aims the child's bare POSTs.

@@ -11,7 +11,7 @@ use tokio::task::JoinSet;
 
 use crate::{
     alert::{COMMUNES, raise, write_groups},
-    child::Served,
+    child::{Served, Setting},
     report::{Row, Target, median_ms},
     sink::Sink,
 };
@@ -73,21 +73,14 @@ pub async fn server(load: &Load, sink: &Sink) -> Result<Served> {
     let dir = tempfile::tempdir()?;
     let file = dir.path().join("groups.jsonl");
     write_groups(load.groups, sink, &file)?;
-    let delay = load.sync_delay.as_millis().to_string();
-    let in_flight = load.in_flight.to_string();
-    let file = file.display().to_string();
-    let words = [
-        "serve",
-        "--sync-delay-ms",
-        &delay,
-        "--groups",
-        &file,
-        "--in-flight",
-        &in_flight,
-        "--commune",
-        COMMUNES[0],
-    ];
-    Served::start(dir, &words.map(str::to_owned)).await
+    let setting = Setting {
+        groups: &file,
+        communes: &COMMUNES[..1],
+        channels: None,
+        in_flight: load.in_flight,
+        sync_delay: load.sync_delay,
+    };
+    Served::server(dir, &setting).await
 }
 
 /// Rounds of: one append, one POST, all POSTs, one raise to all groups.
@@ -96,7 +89,7 @@ pub async fn server(load: &Load, sink: &Sink) -> Result<Served> {
 /// A group was not reached: then there is no figure.
 pub async fn reach(load: &Load, sink: &Sink) -> Result<Times> {
     let mut server = server(load, sink).await?;
-    let client = Client::new(&server.http)?.with_token(&server.token);
+    let client = server.client(0)?;
     let mut times = Times::default();
     // Longer than receipts wait, and than the audit takes behind the doors.
     let pause = Duration::from_millis(200 + load.groups as u64 / 6);
@@ -157,8 +150,11 @@ fn tell_cpu(times: &Times, what: &str) {
 }
 
 /// Where the time went, by the server's own histograms.
+///
+/// # Errors
+/// The server does not answer.
 #[allow(clippy::print_stdout, reason = "a program for a person at a terminal")]
-async fn tell_stages(client: &Client, what: &str) -> Result<()> {
+pub async fn tell_stages(client: &Client, what: &str) -> Result<()> {
     let metrics = client.get("/metrics").await?.text;
     let figure = |name: &str, stage: &str| -> f64 {
         let wanted = format!("keng_stage_seconds_{name}{{stage=\"{stage}\"}}");
@@ -232,7 +228,7 @@ pub fn rows(load: &Load, times: &Times, limit: f64) -> Vec<Row> {
 pub async fn concurrent(sink: &Sink) -> Result<Row> {
     let load = Load { groups: 0, rounds: 0, warm_up: 0, in_flight: 32, sync_delay: ORDINARY };
     let mut server = server(&load, sink).await?;
-    let client = Client::new(&server.http)?.with_token(&server.token);
+    let client = server.client(0)?;
     let mut appends = Vec::new();
     for _ in 0..50 {
         appends.push(server.append().await?);

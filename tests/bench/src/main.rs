@@ -9,12 +9,14 @@ mod alertmanager;
 mod batches;
 mod child;
 mod embedded;
+mod flood;
 mod floors;
 mod nats;
 mod orders;
 mod push;
 mod report;
 mod served;
+mod sick;
 mod sink;
 
 use std::{
@@ -43,7 +45,8 @@ const PREPARED: &str = "KENG_BENCH_PREPARED";
 struct Args {
     #[command(subcommand)]
     child: Option<ChildCommand>,
-    /// What to measure; everything but `in-flight` and `push` where nothing is named.
+    /// What to measure; everything but `in-flight`, `push`, `sick` and `flood` where nothing is
+    /// named.
     what: Vec<What>,
     /// Rounds that count, where 56 groups are told.
     #[arg(long, default_value_t = 25)]
@@ -51,6 +54,12 @@ struct Args {
     /// Rounds that count, where 4,500 are.
     #[arg(long, default_value_t = 7)]
     rounds_many: usize,
+    /// Pairs of a flooded and a quiet server.
+    #[arg(long, default_value_t = 11)]
+    pairs: usize,
+    /// What may leave a minute in the flood, which asks for ten times as much.
+    #[arg(long, default_value_t = 6_000)]
+    per_minute: u32,
     /// Deliveries in flight; others than the default only for a look.
     #[arg(long, default_value_t = fan_out::FanOutOptions::IN_FLIGHT_MAX)]
     in_flight: usize,
@@ -75,6 +84,10 @@ enum What {
     Alertmanager,
     /// Web pushes to a stand-in: time and processor time a push, and memory.
     Push,
+    /// The healthy of 4,500 groups, with and without the sick ones.
+    Sick,
+    /// An alert's p99 while a flood of news comes, and without.
+    Flood,
 }
 
 const BY_DEFAULT: [What; 5] =
@@ -94,7 +107,9 @@ enum ChildCommand {
         #[arg(long)]
         in_flight: usize,
         #[arg(long)]
-        commune: String,
+        commune: Vec<String>,
+        #[arg(long)]
+        channels: Option<PathBuf>,
     },
     /// A push service, in a process of its own.
     #[command(hide = true)]
@@ -119,9 +134,22 @@ fn main() -> Result<()> {
     let runtime = tokio::runtime::Runtime::new()?;
     let done = runtime.block_on(async {
         match &args.child {
-            Some(ChildCommand::Serve { dir, sync_delay_ms, groups, in_flight, commune }) => {
-                let sync_delay = Duration::from_millis(*sync_delay_ms);
-                let serving = Serving { dir, sync_delay, groups, in_flight: *in_flight, commune };
+            Some(ChildCommand::Serve {
+                dir,
+                sync_delay_ms,
+                groups,
+                in_flight,
+                commune,
+                channels,
+            }) => {
+                let serving = Serving {
+                    dir,
+                    sync_delay: Duration::from_millis(*sync_delay_ms),
+                    groups,
+                    in_flight: *in_flight,
+                    communes: commune,
+                    channels: channels.as_deref(),
+                };
                 served::serve(&serving).await
             }
             Some(ChildCommand::PushService { .. }) => push::serve().await,
@@ -186,6 +214,12 @@ async fn measure(args: &Args) -> Result<()> {
             What::Alertmanager => {
                 let ours = [(FEW, few.clone()), (MANY, many.clone())];
                 peer(args, ours, &sink, &mut rows).await?;
+            }
+            What::Sick => rows.extend(sick::reach(args.rounds_many, args.in_flight, &sink).await?),
+            What::Flood => {
+                let Args { pairs, per_minute, in_flight, .. } = *args;
+                let load = flood::Load { pairs, per_minute, in_flight };
+                rows.extend(flood::reach(&load, &sink).await?);
             }
         }
         for line in table(rows.get(shown..).unwrap_or_default()) {

@@ -19,6 +19,7 @@ use domain::{
     directory::TokenFacts,
     ids::{CommuneCode, RecordId},
     policy::Policy,
+    quiet::QuietHours,
     rights::Standing,
 };
 use event_log::Outgoing;
@@ -50,8 +51,10 @@ pub struct Serving<'a> {
     pub groups: &'a Path,
     /// Deliveries in flight.
     pub in_flight: usize,
-    /// The commune of the officer who raises.
-    pub commune: &'a str,
+    /// The communes of the officers who raise.
+    pub communes: &'a [String],
+    /// The channels file.
+    pub channels: Option<&'a Path>,
 }
 
 /// Serves until standard input ends.
@@ -80,6 +83,8 @@ pub async fn serve(serving: &Serving<'_>) -> Result<()> {
         // One officer raises thousands here.
         policies: Arc::new(Policies::from(Policy {
             raises_per_minute_max: u32::MAX,
+            // Whoever measures at night measures the same.
+            quiet: QuietHours::NONE,
             ..Policy::default()
         })),
         corridors: registry::corridors::builtin(),
@@ -98,7 +103,7 @@ pub async fn serve(serving: &Serving<'_>) -> Result<()> {
     let fan_out = FanOutOptions {
         allow_private_targets: true,
         public_url: http.to_string(),
-        channels: None,
+        channels: serving.channels.map(Path::to_owned),
         photos: None,
         folder: std::env::temp_dir(),
         in_flight_max: serving.in_flight,
@@ -120,9 +125,12 @@ pub async fn serve(serving: &Serving<'_>) -> Result<()> {
     let now = host.clock.now();
     host.clerk.adopt_map(actor::service("bench"), &host.map, now).await?;
     host.clerk.import_groups(actor::service("bench"), groups, now).await?;
-    let token = token(&host, serving.commune).await?;
+    let mut tokens = Vec::new();
+    for (officer, commune) in (0..).zip(serving.communes) {
+        tokens.push(token(&host, officer, commune).await?);
+    }
     let floors = Floors::open(&serving.dir.join("floor"), serving.sync_delay)?;
-    answer(&json!({ "http": http, "token": token }))?;
+    answer(&json!({ "http": http, "tokens": tokens }))?;
     let obeyed = obey(floors).await;
     drain.begin("the benchmark is over");
     drain.finished().await;
@@ -136,20 +144,20 @@ pub async fn serve(serving: &Serving<'_>) -> Result<()> {
 /// It cannot start.
 pub async fn floors_only(dir: &Path) -> Result<()> {
     let floors = Floors::open(&dir.join("floor"), Duration::ZERO)?;
-    answer(&json!({ "http": "", "token": "" }))?;
+    answer(&json!({ "http": "", "tokens": [] }))?;
     obey(floors).await
 }
 
-/// The token of a commander of this commune.
-async fn token(host: &Host, commune: &str) -> Result<String> {
+/// The token of a commander of this commune, one of several.
+async fn token(host: &Host, officer: u8, commune: &str) -> Result<String> {
     let commune: CommuneCode = commune.parse()?;
     let home = host.map.home(commune).context("the commune is not on the map")?;
     // It guards nothing but this run.
-    let token = token_of(&[0x6b; 32]);
+    let token = token_of(&[0x6b_u8.wrapping_add(officer); 32]);
     let facts = TokenFacts {
         id: public_id(&token),
         hash: hash_of(&token),
-        officer: "can-bo-do".parse()?,
+        officer: format!("can-bo-{officer}").parse()?,
         standing: Standing::Commander(home),
         expires_at: None,
     };
