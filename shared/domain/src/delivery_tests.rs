@@ -271,3 +271,68 @@ fn what_is_tried_again_is_the_newest() {
     let missing = Err(NotDelivered::NoSuchDelivery);
     assert_eq!(ended.decide(&requeue(7, 2), &known(9, &[])), missing);
 }
+
+fn stop(reason: StopReason, revision: u64) -> DeliveryCommand {
+    DeliveryCommand::Stop { reason, revision, targets: vec![], never_left: false }
+}
+
+#[test]
+fn a_refusal_of_a_correction_does_not_keep_it_from_those_who_were_told() {
+    let delivery = given(&[
+        plan(1, News::Issued, 2),
+        plan(2, News::Corrected, 0),
+        stop(StopReason::Refused, 2),
+        stop(StopReason::Held, 2),
+    ]);
+    let events = delivery.decide(&begin(&[(0, 2)]), &known(1, &[])).unwrap();
+    assert_eq!(begun(&events), [target(0)]);
+    // What is over is not begun.
+    let over = given(&[plan(1, News::Issued, 2), stop(StopReason::Expired, 1)]);
+    assert_eq!(over.decide(&begin(&[(0, 1)]), &known(1, &[])), Ok(vec![]));
+}
+
+#[test]
+fn a_correction_goes_on_for_whom_nothing_newer_is_planned() {
+    let mut release = plan(3, News::Issued, 0);
+    if let DeliveryCommand::Plan(plan) = &mut release {
+        plan.targets = vec![target(1)];
+    }
+    let delivery = given(&[plan(1, News::Issued, 2), plan(2, News::Corrected, 0), release]);
+    let events = delivery.decide(&begin(&[(0, 2), (1, 2)]), &known(1, &[])).unwrap();
+    assert_eq!(begun(&events), [target(0)], "1 is told the newer one");
+}
+
+#[test]
+fn an_attempt_begins_once() {
+    let delivery = given(&[plan(1, News::Issued, 3), begin(&[(0, 1)])]);
+    assert_eq!(delivery.decide(&begin(&[(0, 1)]), &known(1, &[])), Ok(vec![]));
+    // Its record may come again, and counts once.
+    let again = DeliveryEvent::Begun(vec![Begun { target: target(0), revision: 1, attempt: 1 }]);
+    let twice = delivery.clone().evolve(&again);
+    assert_eq!(twice.begun, delivery.begun);
+}
+
+#[test]
+fn what_was_refused_is_not_requeued() {
+    let requeue = DeliveryCommand::Requeue { target: target(0), revision: 1 };
+    let refused = given(&[plan(1, News::Issued, 3), stop(StopReason::Refused, 1)]);
+    assert_eq!(refused.decide(&requeue, &known(9, &[])), Err(NotDelivered::Stopped));
+}
+
+#[test]
+fn a_lease_by_a_clock_that_was_ahead_is_nobodys() {
+    let far = DeliveryEvent::LeaseTaken { instance: "one".into(), lease_until: Millis(9_000_000) };
+    let delivery = given(&[plan(1, News::Issued, 1)]).evolve(&far);
+    let take = DeliveryCommand::TakeLease { instance: "two".into() };
+    assert_eq!(delivery.decide(&take, &known(1, &[])).unwrap().len(), 1);
+}
+
+#[test]
+fn machines_hear_of_an_expiry_and_people_do_not() {
+    let DeliveryCommand::Plan(mut issued) = plan(1, News::Issued, 1) else { panic!() };
+    let people = Target { channel_type: "sms".into(), ..target(7) };
+    issued.targets.push(people);
+    let delivery = given(&[DeliveryCommand::Plan(issued)]);
+    let events = delivery.decide(&plan(2, News::Expired, 0), &known(9, &[])).unwrap();
+    assert_eq!(told(&events), [1]);
+}

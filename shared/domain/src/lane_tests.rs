@@ -316,3 +316,29 @@ fn what_never_came_into_the_hand_has_failed_and_a_lost_reminder_has_not() {
     lanes.receive(&told(2, 60_009, Outcome::Refused, None));
     assert_eq!(state(&lanes), "handed-over");
 }
+
+#[test]
+fn a_correction_that_is_still_to_be_told_gives_way_only_to_what_tells_its_target() {
+    let mut lanes = Lanes::default();
+    lanes.apply(&planned(1, News::Issued, &[0, 1]), Millis(0));
+    lanes.receive(&receipt(0, 1, Outcome::Delivered, None));
+    lanes.receive(&receipt(1, 1, Outcome::Delivered, None));
+    lanes.apply(&planned(2, News::Corrected, &[0, 1]), Millis(5));
+    lanes.apply(&planned(3, News::Updated, &[1]), Millis(9));
+    let open: Vec<_> = lanes.open().map(|(t, d)| (t.clone(), d.revision)).collect();
+    assert_eq!(open, [(target(0), 2), (target(1), 3)]);
+}
+
+#[test]
+fn an_attempt_may_be_begun_before_its_plan_is_read() {
+    let mut lanes = Lanes::default();
+    lanes.apply(&begun(0, 1), Millis(1));
+    lanes.apply(&planned_sms(1, News::Issued, 0), Millis(0));
+    assert!(lanes.get(&sms(0), 1).unwrap().is_under_way());
+    lanes.apply(&begun(0, 1), Millis(1));
+    let known: Vec<u32> = lanes.not_reached(Millis(9), 0).map(|(_, begun)| begun).collect();
+    assert_eq!(known, Vec::<u32>::new());
+    lanes.receive(&told(0, 1, Outcome::NotReached, None));
+    let known: Vec<u32> = lanes.not_reached(Millis(9), 0).map(|(_, begun)| begun).collect();
+    assert_eq!(known, [1]);
+}
