@@ -194,7 +194,7 @@ fn start(
             in_flight_max: FanOutOptions::IN_FLIGHT_MAX,
         };
         let started = fan_out::start(&of(Service::FanOut), &options)
-            .map_err(|why| open::wrong("--channels", &why.to_string()))?;
+            .map_err(|why| open::wrong("--channels", why.to_string()))?;
         fan_out = Some(started);
     }
     let start_audit = || audit::start(&of(Service::Audit), opened.data.path());

@@ -100,15 +100,7 @@ pub async fn serve(serving: &Serving<'_>) -> Result<()> {
     let http = format!("http://{}", listener.local_addr()?);
     let intake = intake::start(&host);
     alerting::start(&host);
-    let fan_out = FanOutOptions {
-        allow_private_targets: true,
-        public_url: http.to_string(),
-        channels: serving.channels.map(Path::to_owned),
-        photos: None,
-        folder: std::env::temp_dir(),
-        in_flight_max: serving.in_flight,
-    };
-    fan_out::start(&host, &fan_out)?;
+    fan_out::start(&host, &fan_out_options(serving, &http))?;
     let _audit = audit::start(&host, data.path())?;
     let router = operators::router(health, metrics).merge(intake::router(intake));
     let listener = axum::serve::ListenerExt::tap_io(listener, |stream| {
@@ -136,6 +128,17 @@ pub async fn serve(serving: &Serving<'_>) -> Result<()> {
     drain.finished().await;
     log.close().await;
     obeyed
+}
+
+fn fan_out_options(serving: &Serving<'_>, http: &str) -> FanOutOptions {
+    FanOutOptions {
+        allow_private_targets: true,
+        public_url: http.to_owned(),
+        channels: serving.channels.map(Path::to_owned),
+        photos: None,
+        folder: std::env::temp_dir(),
+        in_flight_max: serving.in_flight,
+    }
 }
 
 /// Floors alone, for a benchmark whose servers are other processes.

@@ -69,7 +69,7 @@ impl Story {
         let answer = self.day.get(&self.an, &path).await?.expect(200)?;
         let all = answer.at("/deliveries").as_array().cloned().unwrap_or_default();
         let to_chat = |seen: &&Value| seen.pointer("/type") == Some(&json!("telegram"));
-        all.iter().filter(to_chat).next_back().cloned().context("a delivery to the chat")
+        all.iter().rfind(to_chat).cloned().context("a delivery to the chat")
     }
 
     fn shown(&self) -> usize {
