@@ -16,6 +16,7 @@ use crate::{
     answer::shown,
     args::ServerArgs,
     client::{Client, send},
+    deliveries::deliveries,
     feeds::line,
     uncorrected::uncorrected,
     write::{aside, point, reach, some, text},
@@ -31,6 +32,8 @@ pub(crate) struct AlertArgs {
 enum Action {
     /// Xem tin như đang có / Show it as it stands
     Show(OneArgs),
+    /// Đã báo cho ai, qua kênh nào / Show who was told, and what is known of it
+    Deliveries(OneArgs),
     /// Ai chưa được đính chính / Show who has not been corrected yet
     Uncorrected(OneArgs),
     /// Đã báo cách khác / Attest that somebody on that list was told another way
@@ -165,6 +168,7 @@ pub(crate) async fn alert(args: AlertArgs) -> Result<u8, Failed> {
     let (action, act, body) = match args.action {
         Action::Show(one) => return show(&one).await,
         Action::Uncorrected(one) => return uncorrected(&one.id, &one.server).await,
+        Action::Deliveries(one) => return deliveries(&one.id, &one.server).await,
         Action::Sighting(args) => return sighting(args).await,
         Action::Approve(args) => {
             ("approve", args.act, json!({ "revision": args.revision }).to_string())
@@ -327,6 +331,7 @@ mod tests {
         for good in [
             "k show x",
             "k uncorrected x",
+            "k deliveries x",
             "k approve x --revision 2",
             "k attest x --group g --note a",
             "k attest x --group g --channel webhook-1 --note a",

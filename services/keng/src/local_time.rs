@@ -12,3 +12,10 @@ pub(crate) fn zoned(at: Timestamp) -> String {
 pub(crate) fn local(at: Millis) -> String {
     Timestamp::from_millisecond(at.0).map_or_else(|_| at.0.to_string(), zoned)
 }
+
+/// To the second; what is no time as it stands.
+pub(crate) fn clock_of(text: &str) -> String {
+    let there = |at: Timestamp| at.to_zoned(tz::TimeZone::fixed(tz::offset(7)));
+    let shown = text.parse::<Timestamp>().map(|at| there(at).strftime("%H:%M:%S").to_string());
+    shown.unwrap_or_else(|_| text.to_owned())
+}

@@ -7,6 +7,7 @@ mod args;
 mod broker;
 mod channels;
 mod client;
+mod deliveries;
 mod demo;
 mod direct;
 mod drill;

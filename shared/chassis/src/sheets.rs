@@ -280,7 +280,9 @@ impl History {
     #[must_use]
     pub fn revision_at(&self, position: u64) -> u64 {
         let before = self.revised.iter().take_while(|(at, _)| *at <= position);
-        before.last().map_or(0, |(_, revision)| *revision)
+        // Whoever answered knew of the issue; where that was lost, it is back behind the answer.
+        let first = self.revised.iter().map(|(_, revision)| *revision).find(|known| *known > 0);
+        before.last().map_or(0, |(_, revision)| *revision).max(first.unwrap_or(0))
     }
 
     fn apply(&mut self, event: &AlertEvent, at: Millis) {

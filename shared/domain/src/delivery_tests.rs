@@ -1,6 +1,7 @@
 //! Plans, leases, stops and attempts: given, when, then.
 
 use super::*;
+use crate::ids::{AlertId, Home, RecordId};
 
 fn target(n: usize) -> Target {
     Target {

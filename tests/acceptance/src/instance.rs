@@ -1,11 +1,12 @@
 //! A further process of a story: services of its own over the log, the clock and the map that all
 //! share. It can be cut off, stopped, and started again under its name.
 
-use std::sync::Arc;
+use std::{path::Path, sync::Arc};
 
 use anyhow::{Context, Result, ensure};
 use axum::Router;
 use chassis::{Host, drain::Drained, problem::with_fallbacks};
+use fan_out::FanOutOptions;
 use photos::Photos;
 use registry::LinkKey;
 use tokio::time::timeout;
@@ -47,6 +48,16 @@ impl Instance {
     /// It cannot be set up.
     pub fn fan_out(&self) -> Result<()> {
         fan_out::start(&self.host, &fan_out_options())?;
+        Ok(())
+    }
+
+    /// As [`Self::fan_out`], with a channels file.
+    ///
+    /// # Errors
+    /// An account is wrong.
+    pub fn fan_out_with(&self, channels: &Path) -> Result<()> {
+        let channels = Some(channels.to_owned());
+        fan_out::start(&self.host, &FanOutOptions { channels, ..fan_out_options() })?;
         Ok(())
     }
 

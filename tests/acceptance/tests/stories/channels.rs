@@ -3,7 +3,9 @@
 
 use std::path::PathBuf;
 
-use acceptance::{Person, Timeline, delivery, group, maps::HOANG_THINH, posted};
+use acceptance::{
+    Person, Started, Timeline, delivery, group, maps::HOANG_THINH, posted, timeline::WITHIN,
+};
 use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
 use stand_ins::{
@@ -216,4 +218,62 @@ async fn what_an_operator_stops_waits_and_its_cancel_tells_nobody() -> Result<()
     day.expect(delivery(an, &stopped, ("g-1", 2), None)).await?;
     assert_eq!(story.shown(), 1);
     story.day.ends().await
+}
+
+/// Fan-out as a process of its own, whose call to the chat hangs when it is stopped: it leaves a
+/// record of the attempt, and no word of its end. Then it is started again.
+async fn interrupted(kind: &str) -> Result<(Timeline, Telegram, Person, String)> {
+    let telegram = Telegram::start(TOKEN).await?;
+    telegram.set_chat(CHAT, Chat::Here);
+    let folder = tempfile::tempdir()?;
+    let (token, file) = (folder.path().join("token"), folder.path().join("channels.toml"));
+    std::fs::write(&token, TOKEN)?;
+    std::fs::write(
+        &file,
+        format!(
+            "[bot]\ntype = \"telegram\"\nenabled = true\nurl = {:?}\ntoken = {{ file = {token:?} }}\n",
+            telegram.url(),
+        ),
+    )?;
+    let mut day = Timeline::begin("2025-04-13", HOANG_THINH, Started::WithoutFanOut).await?;
+    let chat = json!({ "type": "telegram", "account": "bot", "to": CHAT.to_string() });
+    day.groups([group("g-1", HERE).channel(chat)]).await?;
+    let an = day.officer("an", HERE).await?;
+    day.at("10:00").await?;
+    day.leave_out("g-1");
+    let first = day.instance("f");
+    first.fan_out_with(&file)?;
+    first.has_read(&[]).await?;
+    telegram.next(Fate::TakeAndHang);
+    let alert = day.alert_of(kind, HERE, "20:00")?;
+    let alert = day.raise_in_force(&an, &alert).await?.text_at("/id").to_owned();
+    let deadline = std::time::Instant::now() + WITHIN;
+    while telegram.posted().is_empty() {
+        ensure!(std::time::Instant::now() < deadline, "nothing was sent");
+        tokio::task::yield_now().await;
+    }
+    first.ends().await?;
+    let again = day.instance("f");
+    again.fan_out_with(&file)?;
+    again.has_read(&[]).await?;
+    day.count_in("g-1");
+    day.at("10:01").await?;
+    Ok((day, telegram, an, alert))
+}
+
+#[tokio::test]
+async fn who_was_killed_in_a_call_tells_of_a_lost_child_again() -> Result<()> {
+    let (day, telegram, an, alert) = interrupted("lost-child").await?;
+    day.expect(delivery(&an, &alert, ("g-1", 1), Some("accepted"))).await?;
+    assert_eq!(telegram.posted().len(), 2);
+    day.ends().await
+}
+
+#[tokio::test]
+async fn who_was_killed_in_a_call_says_no_notice_twice() -> Result<()> {
+    let (day, telegram, an, alert) = interrupted("lost-property").await?;
+    // Revision 1 waited for the second person.
+    day.expect(delivery(&an, &alert, ("g-1", 2), Some("needs-person"))).await?;
+    assert_eq!(telegram.posted().len(), 1);
+    day.ends().await
 }
