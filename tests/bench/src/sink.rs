@@ -2,8 +2,8 @@
 //! the last of so many was.
 //!
 //! Bare hyper and a few atomics a call, so that the sender is measured and not the sink. It answers
-//! 204, but for the paths of the sick (`/slow/N`, `/fails/N`, `/cuts/N`), whose calls count apart.
-//! It keeps no calls, and cannot be scripted: that is `support::Sink`.
+//! 204, but for the paths of the sick (`/slow/N`, `/fails/N`, `/cuts/N`), counted apart. It
+//! keeps no calls, and cannot be scripted: that is `support::Sink`.
 
 use std::{
     net::SocketAddr,
