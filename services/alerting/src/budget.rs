@@ -10,15 +10,15 @@ use std::{
 use chassis::Host;
 use domain::{
     alert::Alert,
-    fatigue::Exceeded,
+    fatigue::{Exceeded, Fatigue},
     gate::may_be_told,
-    ids::{AlertId, CommuneCode, EntityName, GroupId, Home, Millis, RecordId},
+    ids::{AlertId, CommuneCode, EntityName, Home, Millis, RecordId},
     reach::CommuneReached,
     values::AlertStatus,
 };
 use event_log::command::Draft;
 use registry::{
-    Policies, SharedDirectory,
+    Group, Policies, SharedDirectory,
     outlook::{ToldOf, fatigue},
 };
 use wire::{Spoken, alert::exceeded_said, v1, v1::command::Body};
@@ -29,6 +29,9 @@ use crate::asking::{COMMANDS_MAX, Commit, Due, draft};
 const WEEK_MS: u64 = 7 * 86_400_000;
 /// So long after it was put to communes an alert is looked at: telling them comes first.
 const LOOK_AFTER_MS: i64 = 5_000;
+/// Groups, and alerts, that are looked at in one go: much is due at once after a flood, and others
+/// have work to do, too.
+const LOOKED_AT_ONCE_MAX: usize = 512;
 /// Older alerts are not looked at: the directory of today says nothing of them.
 const LOOKED_WITHIN_MS: u64 = 3_600_000;
 
@@ -64,35 +67,40 @@ impl Budget {
         Self { directory, policies, told, due, found, put }
     }
 
-    /// What the alert was to its groups, where that is too much.
-    fn exceeded(&self, alert: AlertId, put: &Put, now: Millis) -> Option<Exceeded> {
+    /// The groups that were told; copied, since whoever plans waits while the directory is held.
+    fn groups(&self, put: &Put) -> BTreeMap<CommuneCode, Vec<Arc<Group>>> {
         let directory = self.directory.read();
-        let groups = |commune: CommuneCode| -> Vec<GroupId> {
-            let groups = directory.groups_of(commune).iter();
-            groups
-                .filter(|group| may_be_told(put.status, group.facts.kind, group.facts.exercises))
-                .map(|group| group.facts.id.clone())
-                .collect()
+        let is_told =
+            |group: &&Arc<Group>| may_be_told(put.status, group.facts.kind, group.facts.exercises);
+        let groups = |commune: CommuneCode| {
+            directory.groups_of(commune).iter().filter(is_told).cloned().collect()
         };
-        let groups: BTreeMap<CommuneCode, Vec<GroupId>> =
-            put.communes.iter().map(|commune| (*commune, groups(*commune))).collect();
-        let groups = groups.iter().map(|(commune, groups)| (*commune, groups.as_slice())).collect();
-        let others = self.told.iter().filter(|told| told.alert != alert).copied();
-        let budget = self.policies.of(put.home.commune).fatigue;
-        fatigue(&directory, &groups, others, budget, now).exceeded()
+        put.communes.iter().map(|commune| (*commune, groups(*commune))).collect()
     }
 
+    /// What the alert was to its groups.
+    fn burden(&self, alert: AlertId, put: &Put, now: Millis) -> Fatigue {
+        let others = self.told.iter().filter(|told| told.alert != alert).copied();
+        let budget = self.policies.of(put.home.commune).fatigue;
+        fatigue(&self.groups(put), others, budget, now)
+    }
+
+    /// Looks at what is due, or at the first of it.
     fn look(&mut self, now: Millis) {
+        let mut looked_at = 0;
         while let Some((at, alert)) = self.due.first().copied() {
-            if at > now {
+            if at > now || looked_at >= LOOKED_AT_ONCE_MAX {
                 return;
             }
+            looked_at += 1;
             self.due.pop_first();
             let Some(put) = self.put.remove(&alert) else { continue };
             if now.since_ms(at) > LOOKED_WITHIN_MS {
                 continue;
             }
-            if let Some(exceeded) = self.exceeded(alert, &put, at) {
+            let burden = self.burden(alert, &put, at);
+            looked_at += usize::try_from(burden.groups).unwrap_or(usize::MAX);
+            if let Some(exceeded) = burden.exceeded() {
                 self.found.insert(alert, (put.home, exceeded));
             }
         }
@@ -165,4 +173,30 @@ impl Due for Budget {
 
 fn codes(reached: &[CommuneReached]) -> Vec<CommuneCode> {
     reached.iter().map(|reached| reached.home.commune).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use domain::policy::Policy;
+
+    use super::*;
+
+    #[test]
+    fn after_a_flood_it_looks_at_a_few_alerts_at_a_time() {
+        let policies = Arc::new(Policies::from(Policy::default()));
+        let mut budget = Budget::of(SharedDirectory::default(), policies);
+        let home = Home { province: "38".parse().unwrap(), commune: "15961".parse().unwrap() };
+        for n in 0..i64::try_from(LOOKED_AT_ONCE_MAX).unwrap() + 88 {
+            let alert = AlertId::raised_by(RecordId::of_purpose(&n.to_string()));
+            let (status, communes) = (AlertStatus::Actual, vec![home.commune]);
+            budget.put.insert(alert, Put { home, status, communes });
+            budget.due.insert((Millis(n), alert));
+        }
+        let now = Millis(10_000);
+        assert!(budget.commands(now).is_empty(), "nobody is over the budget");
+        assert_eq!(budget.put.len(), 88);
+        assert!(budget.next().unwrap() <= now, "the rest is due at once");
+        budget.commands(now);
+        assert_eq!(budget.next(), None);
+    }
 }

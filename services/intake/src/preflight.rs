@@ -21,7 +21,10 @@ use domain::{
     reach::{ReachRequest, Reached},
     rights::Asker,
 };
-use registry::outlook::{Look, Looked, ToldOf, fatigue, look};
+use registry::{
+    Group,
+    outlook::{Look, Looked, Place, ToldOf, fatigue, look},
+};
 
 use crate::{
     application::Intake,
@@ -188,10 +191,14 @@ impl Intake {
 
     /// How often the groups in reach were told in the last week, from the alerts on the board.
     fn fatigue(&self, looked: &Looked, policy: &Policy, now: Millis) -> Fatigue {
-        let groups: BTreeMap<CommuneCode, &[GroupId]> =
-            looked.places.iter().map(|it| (it.home.commune, it.groups.as_slice())).collect();
+        let groups: BTreeMap<CommuneCode, Vec<Arc<Group>>> = {
+            let directory = self.host.directory.read();
+            let group = |id: &GroupId| directory.group(id).cloned();
+            let groups = |it: &Place| it.groups.iter().filter_map(group).collect();
+            looked.places.iter().map(|it| (it.home.commune, groups(it))).collect()
+        };
         let of_late = self.told_of_late(&groups.keys().copied().collect(), now);
-        fatigue(&self.host.directory.read(), &groups, of_late, policy.fatigue, now)
+        fatigue(&groups, of_late, policy.fatigue, now)
     }
 
     /// The alerts of the last week, for each of these communes that was told of one.

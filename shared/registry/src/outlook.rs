@@ -8,7 +8,7 @@ use std::{
 
 use domain::{
     directory::ChannelUse,
-    fatigue::{Fatigue, FatigueBudget, Told},
+    fatigue::{Fatigue, FatigueBudget, REMEMBERED_PER_GROUP_MAX, Told},
     gate::may_be_told,
     ids::{AlertId, ChannelId, CommuneCode, GroupId, Home, Millis, OfficerId, ProvinceCode},
     preflight::{CommuneOutlook, DrillOutlook, GroupOutlook, Outlook, Preflight, preflight},
@@ -118,25 +118,42 @@ pub struct ToldOf {
 }
 
 /// How often groups were told in the last week, and what one more alert would be to them (R16).
+/// It takes milliseconds where many groups were told often: the directory is not held meanwhile.
 #[must_use]
 pub fn fatigue(
-    directory: &Directory,
-    groups: &BTreeMap<CommuneCode, &[GroupId]>,
+    groups: &BTreeMap<CommuneCode, Vec<Arc<Group>>>,
     of_late: impl IntoIterator<Item = ToldOf>,
     budget: FatigueBudget,
     now: Millis,
 ) -> Fatigue {
     let mut told = Told::default();
-    for ToldOf { alert, status, commune, at } in of_late {
-        let groups = groups.get(&commune).into_iter().flat_map(|groups| groups.iter());
-        for group in groups.filter_map(|id| directory.group(id)) {
+    let of_late = of_late.into_iter().filter(|told| groups.contains_key(&told.commune));
+    for ToldOf { alert, status, commune, at } in newest(of_late) {
+        for group in groups.get(&commune).into_iter().flatten() {
             // What exercises did not reach is no burden.
             if may_be_told(status, group.facts.kind, group.facts.exercises) {
                 told.note(&group.facts.id, alert, at);
             }
         }
     }
-    told.fatigue(groups.values().copied().flatten(), budget, now)
+    told.fatigue(groups.values().flatten().map(|group| &group.facts.id), budget, now)
+}
+
+/// Of each commune the newest alerts, as many as are remembered of one of its groups: those before
+/// change no count, and a commune that floods its groups has hundreds. Exercises reach fewer
+/// groups, and are counted apart.
+fn newest(of_late: impl IntoIterator<Item = ToldOf>) -> impl Iterator<Item = ToldOf> {
+    let mut of_communes: BTreeMap<(CommuneCode, bool), Vec<ToldOf>> = BTreeMap::new();
+    for told in of_late {
+        of_communes.entry((told.commune, told.status.is_actual())).or_default().push(told);
+    }
+    of_communes.into_values().flat_map(|mut told| {
+        told.sort_unstable_by_key(|told| (told.alert, told.at));
+        told.dedup_by_key(|told| told.alert);
+        told.sort_unstable_by_key(|told| (told.at, told.alert));
+        let before = told.len().saturating_sub(REMEMBERED_PER_GROUP_MAX);
+        told.split_off(before)
+    })
 }
 
 fn is_manned(roster: &Roster, now: Millis) -> bool {
@@ -187,5 +204,31 @@ fn place(commune: &CommuneOutlook<'_>, look: &Look<'_>) -> Place {
         groups: told.iter().map(|group| group.id.clone()).collect(),
         people: told.iter().map(|group| u64::from(group.members)).sum(),
         on_duty: commune.roster.is_some_and(|roster| is_manned(roster, look.now)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use domain::ids::RecordId;
+
+    use super::*;
+
+    #[test]
+    fn of_a_flood_no_more_is_looked_at_than_is_remembered() {
+        let told = |n: i64, status, commune: &str| ToldOf {
+            alert: AlertId::raised_by(RecordId::of_purpose(&n.to_string())),
+            status,
+            commune: commune.parse().unwrap(),
+            at: Millis(n),
+        };
+        let flood = (0..1_000).map(|n| told(n, AlertStatus::Actual, "15961"));
+        let drills = (0..3).map(|n| told(5_000 + n, AlertStatus::Exercise, "15961"));
+        let others = (0..2).map(|n| told(9_000 + n, AlertStatus::Actual, "25126"));
+        // Told again of an old one: it stays old.
+        let again = ToldOf { at: Millis(2_000), ..told(7, AlertStatus::Actual, "15961") };
+        let all = drills.clone().chain(flood).chain([again]).chain(others.clone());
+        let looked_at: Vec<ToldOf> = newest(all).collect();
+        let flood = (936..1_000).map(|n| told(n, AlertStatus::Actual, "15961"));
+        assert_eq!(looked_at, drills.chain(flood).chain(others).collect::<Vec<_>>());
     }
 }

@@ -143,16 +143,17 @@ pub async fn reach(load: &Load, sink: &Sink) -> Result<Vec<Row>> {
         rounds: ratios.len(),
     };
     let p99_of = |times: &[Duration]| ms(p99(times));
-    let each = format!("an alert's p99 in a flood of news, {FEW} groups");
+    let per_minute = load.per_minute;
+    let each = format!("p99 of alerts to {FEW}, news at {TIMES} × {per_minute} a minute");
     let all = format!("p99 of all {} deliveries in the flood", with.len());
     let half = format!("median of all {} deliveries in the flood", with.len());
     let (flooded, quiet) = (flooded.memory_mib()?.0, quiet.memory_mib()?.0);
     let (highs, lows) = p99s;
     let alone = "without the flood";
-    let of_pairs = "the median of the pairs' ratios";
+    let of_pairs = "without the flood; the median of the pairs";
     Ok(vec![
         row(&each, "×", ratio, of_pairs, 1.0, Target::AtMost(1.2)),
-        row("the median of these p99s", "ms", median_ms(&highs), alone, median_ms(&lows), SHOWN),
+        row("the medians of these p99s", "ms", median_ms(&highs), alone, median_ms(&lows), SHOWN),
         row(&all, "ms", p99_of(&with), alone, p99_of(&without), SHOWN),
         row(&half, "ms", median_ms(&with), alone, median_ms(&without), SHOWN),
         row("resident memory after the flood", "MiB", flooded, alone, quiet, SHOWN),

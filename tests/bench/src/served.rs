@@ -117,10 +117,7 @@ pub async fn serve(serving: &Serving<'_>) -> Result<()> {
     let now = host.clock.now();
     host.clerk.adopt_map(actor::service("bench"), &host.map, now).await?;
     host.clerk.import_groups(actor::service("bench"), groups, now).await?;
-    let mut tokens = Vec::new();
-    for (officer, commune) in (0..).zip(serving.communes) {
-        tokens.push(token(&host, officer, commune).await?);
-    }
+    let tokens = tokens(&host, serving.communes).await?;
     let floors = Floors::open(&serving.dir.join("floor"), serving.sync_delay)?;
     answer(&json!({ "http": http, "tokens": tokens }))?;
     let obeyed = obey(floors).await;
@@ -149,6 +146,15 @@ pub async fn floors_only(dir: &Path) -> Result<()> {
     let floors = Floors::open(&dir.join("floor"), Duration::ZERO)?;
     answer(&json!({ "http": "", "tokens": [] }))?;
     obey(floors).await
+}
+
+/// The tokens of a commander of each commune.
+async fn tokens(host: &Host, communes: &[String]) -> Result<Vec<String>> {
+    let mut tokens = Vec::new();
+    for (officer, commune) in (0..).zip(communes) {
+        tokens.push(token(host, officer, commune).await?);
+    }
+    Ok(tokens)
 }
 
 /// The token of a commander of this commune, one of several.
