@@ -65,7 +65,9 @@ fn seen(text: &str) -> Vec<char> {
             seen.push(c);
         } else if c == '\u{200D}' {
             let is_after = before.is_some_and(|before| before == '\u{FE0F}' || is_emoji(before));
-            if is_after && rest.peek().is_some_and(|next| is_emoji(*next)) {
+            // What is taken apart into letters is no picture any more.
+            let joins = |next: &char| is_emoji(*next) && !has_dot(*next);
+            if is_after && rest.peek().is_some_and(joins) {
                 seen.push(c);
             }
         } else if c == '\u{FE0F}' {
@@ -127,7 +129,11 @@ fn leading(seen: &[char]) -> Vec<usize> {
         let after = behind.get(1..).unwrap_or_default();
         let leads = match c {
             ':' => after.iter().map(|(c, _)| *c).take(2).eq(['/', '/']),
-            c if is_dot(*c) => is_link_dot(before, after),
+            // An abbreviation is written with a plain dot.
+            c if is_dot(*c) => {
+                let is_plain = seen.get(*at) == Some(&'.');
+                is_link_dot(before, after, is_plain)
+            }
             _ => false,
         };
         if leads {
@@ -163,13 +169,14 @@ fn is_dot(c: char) -> bool {
 }
 
 /// Behind anything but a space, and in front of two letters or more.
-fn is_link_dot(before: &[Read], after: &[Read]) -> bool {
+fn is_link_dot(before: &[Read], after: &[Read], is_plain: bool) -> bool {
     let is_behind = before.last().is_some_and(|(last, _)| !last.is_whitespace() && !is_dot(*last));
     if !is_behind {
         return false;
     }
     let label: String = after.iter().map(|(c, _)| *c).take_while(|c| c.is_alphabetic()).collect();
-    label.chars().nth(1).is_some() && !is_abbreviation(before, &label, after)
+    let is_abbreviation = || is_plain && is_abbreviation(before, &label, after);
+    label.chars().nth(1).is_some() && !is_abbreviation()
 }
 
 fn is_abbreviation(before: &[Read], label: &str, after: &[Read]) -> bool {

@@ -115,6 +115,8 @@ fn what_calls_somebody_or_leads_somewhere_is_taken_apart() {
         ("http：／／x", "http[:]／／x"),
         ("zalo.mé", "zalo[.]mé"),
         ("P.VN, TP.HCM/x, EVIL-TP.HCM", "P[.]VN, TP[.]HCM/x, EVIL-TP[.]HCM"),
+        ("X｡éAA", "X[.]éAA"),
+        ("🜀\u{200D}⒈", "🜀1."),
         ("1.200.0.1/x", "1[.]200[.]0[.]1/x"),
     ] {
         assert_eq!(harmless(text), told, "{text}");
