@@ -11,6 +11,7 @@ use crate::{
     breaker::{Pass, ask_after, chance},
     channels::Outcome,
     outlets::Outlet,
+    rates::RepeatBudget,
     send::{Attempt, Desk, Rank},
 };
 
@@ -143,16 +144,19 @@ impl Desk {
         if self.is_stopped(target) {
             return Err(STOPPED);
         }
+        let shares_account = outlet.way.channel.caps().shares_account;
+        let budget = shares_account.then_some(&outlet.account.repeats);
         if rank.is_retry {
-            return match outlet.way.channel.caps().shares_account {
-                true => outlet.account.repeats.repeat().map_err(|wait| wait.max(OVER_BUDGET)),
-                false => Ok(()),
-            };
+            return budget
+                .map_or(Ok(()), RepeatBudget::repeat)
+                .map_err(|wait| wait.max(OVER_BUDGET));
         }
         if rank.precedence > Precedence::Corrected {
             outlet.targets.may_leave(target, goes_first(rank))?;
         }
-        outlet.account.repeats.first();
+        if let Some(budget) = budget {
+            budget.first();
+        }
         Ok(())
     }
 
