@@ -14,7 +14,7 @@ use chassis::Clock;
 use domain::{channel::ChannelType, guard::Precedence};
 
 use crate::{
-    accounts::{Accounts, Means, Way},
+    accounts::{Accounts, Way},
     breaker::Breaker,
     pool::Pool,
     rates::{AccountRate, Monotonic, RepeatBudget, TargetRates},
@@ -94,14 +94,18 @@ impl Outlet {
     }
 }
 
-/// All outlets of this process.
-pub(crate) struct Outlets(HashMap<Means, Arc<Outlet>>);
+/// The outlets of one type of channel, by their account.
+type ByAccount = HashMap<Arc<str>, Arc<Outlet>>;
+
+/// All outlets of this process, by their type of channel, and for a poster by what the poster gets
+/// the task. Looked up for every message, so a key that borrows has to do.
+pub(crate) struct Outlets(HashMap<(ChannelType, Option<ChannelType>), ByAccount>);
 
 impl Outlets {
     pub(crate) fn new(accounts: &Accounts, in_flight_max: usize, clock: &Arc<dyn Clock>) -> Self {
         let clock = Monotonic::new(clock);
         let mut shared: HashMap<Arc<str>, Arc<Account>> = HashMap::new();
-        let mut outlets = HashMap::new();
+        let mut outlets: HashMap<_, ByAccount> = HashMap::new();
         for way in accounts.ways() {
             let caps = way.channel.caps();
             let account = || {
@@ -126,7 +130,8 @@ impl Outlets {
                 pools: ranks().map(|rank| (rank, pool(rank.is_retry))).collect(),
                 rest: pool(true),
             };
-            outlets.insert(way.means(), Arc::new(outlet));
+            let (account, channel_type, via) = way.means();
+            outlets.entry((channel_type, via)).or_default().insert(account, Arc::new(outlet));
         }
         Self(outlets)
     }
@@ -139,11 +144,11 @@ impl Outlets {
         channel_type: ChannelType,
         via: Option<ChannelType>,
     ) -> Option<&Arc<Outlet>> {
-        self.0.get(&(Arc::from(account), channel_type, via))
+        self.0.get(&(channel_type, via))?.get(account)
     }
 
     /// All of them, in no order.
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Arc<Outlet>> {
-        self.0.values()
+        self.0.values().flat_map(HashMap::values)
     }
 }
