@@ -118,6 +118,14 @@ impl Breaker {
         self.lock().gate.clone()
     }
 
+    /// Since when it is not closed; `None` where it is.
+    pub(crate) fn down_since(&self) -> Option<Millis> {
+        match self.lock().gate {
+            Gate::Closed => None,
+            Gate::Open { since, .. } | Gate::HalfOpen { since, .. } => Some(since),
+        }
+    }
+
     /// Waits until a message may leave.
     pub(crate) async fn pass(&self) -> Pass<'_> {
         loop {

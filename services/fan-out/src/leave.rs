@@ -10,6 +10,7 @@ use domain::{delivery::Target, guard::Precedence, ids::Millis};
 use crate::{
     breaker::{Pass, ask_after, chance},
     channels::Outcome,
+    fallback::DOWN_MS,
     outlets::Outlet,
     rates::RepeatBudget,
     send::{Attempt, Desk, Rank},
@@ -184,6 +185,7 @@ impl Desk {
     }
 
     async fn ask_until_it_works(&self, outlet: &Outlet) {
+        let mut said = false;
         for asked in 0.. {
             let after = ask_after(asked, chance());
             let wait_ms = i64::try_from(after.as_millis()).unwrap_or(i64::MAX);
@@ -195,6 +197,11 @@ impl Desk {
             }
             if outlet.account.breaker.is_asked_enough() {
                 return;
+            }
+            let down_since = outlet.account.breaker.down_since();
+            if !said && down_since.is_some_and(|since| since.plus_ms(DOWN_MS) <= at) {
+                said = true;
+                self.look_at_all_open();
             }
             let health = tokio::select! {
                 health = outlet.way.channel.probe() => health,

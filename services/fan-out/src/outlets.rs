@@ -11,7 +11,7 @@ use std::{
 };
 
 use chassis::Clock;
-use domain::{channel::ChannelType, guard::Precedence};
+use domain::{channel::ChannelType, guard::Precedence, ids::Millis};
 
 use crate::{
     accounts::{Accounts, Way},
@@ -145,6 +145,15 @@ impl Outlets {
         via: Option<ChannelType>,
     ) -> Option<&Arc<Outlet>> {
         self.0.get(&(channel_type, via))?.get(account)
+    }
+
+    /// The accounts that do not work, and since when.
+    pub(crate) fn down(&self) -> HashMap<Arc<str>, Millis> {
+        let down = |outlet: &Arc<Outlet>| {
+            let since = outlet.account.breaker.down_since()?;
+            Some((Arc::clone(&outlet.way.account), since))
+        };
+        self.iter().filter_map(down).collect()
     }
 
     /// All of them, in no order.

@@ -10,12 +10,12 @@ use chassis::links::task_path;
 use domain::{
     channel::ChannelType,
     delivery::{
-        Begun, Delivery, DeliveryCommand, DeliveryKnown, StopReason, Target, delivery_id,
-        may_be_told,
+        Begun, Delivery, DeliveryCommand, DeliveryKnown, StopReason, delivery_id, may_be_told,
     },
+    guard::Precedence,
     ids::{EntityName, Millis},
     lane::{LaneDelivery, Outcome as Known, Receipt},
-    schedule::{next_attempt, remind_at, settle_ms},
+    schedule::{Pace, next_attempt, remind_at, settle_ms},
 };
 use event_log::{Class, Key, shell::Folded};
 use metrics::{Counter, Histogram};
@@ -25,7 +25,7 @@ use tokio::sync::oneshot;
 use crate::{
     begin::Beginning,
     breaker::chance,
-    channels::{Intent, Named, NotRendered, Outcome, Photo, Rendered, Repeats, Sent, View},
+    channels::{Caps, Intent, Named, NotRendered, Outcome, Photo, Rendered, Repeats, Sent, View},
     outlets::Outlet,
     plan::observation,
     receive::Seen,
@@ -46,7 +46,7 @@ impl Desk {
     /// Makes one attempt, and hands over its receipt.
     pub(crate) async fn attempt(self: &Arc<Self>, outlet: &Arc<Outlet>, attempt: Attempt) {
         let now = self.host.clock.now();
-        let group = match self.last_look(&attempt, now).await {
+        let group = match self.last_look(outlet, &attempt, now).await {
             Ok(Some(group)) => group,
             Ok(None) => return self.leave_be(&attempt),
             Err(reason) => return self.stop(&attempt, reason).await,
@@ -80,7 +80,7 @@ impl Desk {
                 Settled::As(outcome) => return self.settled(attempt, outcome).await,
             }
         }
-        if !self.begin(&attempt).await {
+        if !self.begin(outlet, &attempt).await {
             return self.leave_be(&attempt);
         }
         let began = Instant::now();
@@ -128,8 +128,8 @@ impl Desk {
 
     /// Whether the attempt may be made: where the plan is not its record, it has one of its own,
     /// and that is durable.
-    async fn begin(&self, attempt: &Attempt) -> bool {
-        if plan_begins(&attempt.target) {
+    async fn begin(&self, outlet: &Outlet, attempt: &Attempt) -> bool {
+        if plan_begins(outlet) {
             return true;
         }
         let (may, told) = oneshot::channel();
@@ -157,11 +157,10 @@ impl Desk {
         began: Instant,
     ) {
         let ended = self.host.clock.now();
-        let repeats = outlet.way.channel.caps().repeats;
-        let next = next_of(&attempt, &sent.outcome, repeats, ended);
+        let next = next_of(&attempt, &sent.outcome, outlet.way.channel.caps(), ended);
         // Who was killed in the middle of an attempt left no receipt: that this one did not arrive
         // does not say that none did. Where attempts have records of their own, that is known.
-        let inherited = attempt.revision <= attempt.taken.inherited && plan_begins(&attempt.target);
+        let inherited = attempt.revision <= attempt.taken.inherited && plan_begins(outlet);
         let outcome = match sent.outcome.known() {
             Known::NotReached if inherited => Known::Unknown,
             known => known,
@@ -212,7 +211,13 @@ impl Desk {
             took_ms: 0,
             status: 0,
             trouble: "no-account".to_owned(),
-            next_attempt_at: next_attempt(attempt.number, now, None, attempt.give_up_at),
+            next_attempt_at: next_attempt(
+                attempt.number,
+                now,
+                None,
+                attempt.give_up_at,
+                Pace::Exact,
+            ),
             provider_id: String::new(),
         };
         self.hand_over(&attempt.taken, receipt).await;
@@ -222,6 +227,7 @@ impl Desk {
     /// Answers with the group; `Ok(None)`: not now.
     async fn last_look(
         &self,
+        outlet: &Outlet,
         attempt: &Attempt,
         now: Millis,
     ) -> Result<Option<Arc<Group>>, StopReason> {
@@ -268,8 +274,8 @@ impl Desk {
         // what others have called back meanwhile.
         let age_ms = now.0.saturating_sub(attempt.planned_at.0);
         // Where an attempt has a record of its own, that is decided on the newest plan anyway.
-        let at_once = (attempt.number == 1 && (0..AT_ONCE_MS).contains(&age_ms))
-            || !plan_begins(&attempt.target);
+        let at_once =
+            (attempt.number == 1 && (0..AT_ONCE_MS).contains(&age_ms)) || !plan_begins(outlet);
         if !at_once && !self.is_still_planned(attempt).await {
             return Ok(None);
         }
@@ -364,17 +370,17 @@ fn intent<'a>(attempt: &Attempt, delivery: &'a str, now: Millis) -> Intent<'a> {
 
 /// When the next attempt is due: by the schedule, or as the provider wants. Where a repeat would
 /// show twice, not before whoever can tell had time to.
-fn next_of(
-    attempt: &Attempt,
-    outcome: &Outcome,
-    repeats: Repeats,
-    ended: Millis,
-) -> Option<Millis> {
-    let usual = |after_s| next_attempt(attempt.number, ended, after_s, attempt.give_up_at);
+fn next_of(attempt: &Attempt, outcome: &Outcome, caps: &Caps, ended: Millis) -> Option<Millis> {
+    let pace = match attempt.rank().precedence {
+        _ if !caps.shares_account => Pace::Exact,
+        Precedence::News => Pace::News(chance()),
+        _ => Pace::Spread(chance()),
+    };
+    let usual = |after_s| next_attempt(attempt.number, ended, after_s, attempt.give_up_at, pace);
     let in_time = |at: Millis| Some(at).filter(|at| *at < attempt.give_up_at);
     match outcome {
         Outcome::Retry { after_s, .. } => usual(*after_s),
-        Outcome::Unknown { after_s, .. } => match repeats {
+        Outcome::Unknown { after_s, .. } => match caps.repeats {
             Repeats::Harmless => usual(*after_s),
             Repeats::ShownTwice => {
                 let settled = ended.plus_ms(settle_ms(chance()));
@@ -395,9 +401,9 @@ fn next_of(
     }
 }
 
-/// Whether the plan is the record of the first attempt at this target.
-fn plan_begins(target: &Target) -> bool {
-    target.channel_type.parse().map_or(true, ChannelType::plan_begins)
+/// Whether a plan is the record of the first attempt at whoever is reached by this outlet.
+fn plan_begins(outlet: &Outlet) -> bool {
+    outlet.way.channel.caps().channel_type.plan_begins()
 }
 
 /// What is counted of attempts.

@@ -5,7 +5,10 @@
 
 use std::{
     num::NonZeroU32,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU32, Ordering},
+    },
     time::Duration,
 };
 
@@ -23,8 +26,8 @@ use governor::{
 const HELD_BACK_PERCENT: u32 = 30;
 /// An account's rate may be used up ahead by this: a twelfth of a minute.
 const BURST_OF_MINUTE: u32 = 12;
-/// Beyond this many targets those that have not been told for a while are forgotten.
-const TARGETS_MAX: usize = 100_000;
+/// After so many messages the targets that have not been told for a while are forgotten.
+const TIDY_AFTER: u32 = 100_000;
 /// Repeats that may leave for each first attempt, in percent, and how many are saved up.
 const REPEATS_PERCENT: u32 = 20;
 const REPEATS_SAVED_MAX: u32 = 20_000;
@@ -103,6 +106,8 @@ impl AccountRate {
 /// all else below what is left of it.
 pub(crate) struct TargetRates {
     rates: Option<Shared<Each>>,
+    /// Messages since targets were forgotten.
+    since: AtomicU32,
     clock: Monotonic,
 }
 
@@ -114,13 +119,14 @@ impl TargetRates {
             let quota = |most: u32| per_minute_of(most, most);
             Shared { all: each(quota(most)), others: each(quota(less_held_back(most))) }
         });
-        Self { rates, clock: clock.clone() }
+        Self { rates, since: AtomicU32::new(0), clock: clock.clone() }
     }
 
     /// Whether one message may leave for this target now, or after how long.
     pub(crate) fn may_leave(&self, target: &Target, goes_first: bool) -> Result<(), Duration> {
         let Some(rates) = &self.rates else { return Ok(()) };
-        if rates.all.len() > TARGETS_MAX {
+        if self.since.fetch_add(1, Ordering::Relaxed) >= TIDY_AFTER {
+            self.since.store(0, Ordering::Relaxed);
             rates.all.retain_recent();
             rates.others.retain_recent();
         }

@@ -376,10 +376,13 @@ impl Decider for Delivery {
         match event {
             DeliveryEvent::Planned { plan, lease_until } => {
                 self.lease = Some(Lease { instance: plan.instance.clone(), until: *lease_until });
-                for target in &plan.targets {
-                    let newest = self.targets.entry(target.clone()).or_default();
-                    *newest = plan.revision.max(*newest);
-                }
+                let newest = |target: &Target| {
+                    let before = self.targets.get(target).copied().unwrap_or(0);
+                    (target.clone(), plan.revision.max(before))
+                };
+                // Together they take little more than half the room: there may be thousands.
+                let mut newest: BTreeMap<Target, u64> = plan.targets.iter().map(newest).collect();
+                self.targets.append(&mut newest);
                 self.told.insert(plan.revision, plan.news);
                 match plan.revision.cmp(&self.revision) {
                     Ordering::Less => self.behind.extend(plan.targets.iter().cloned()),

@@ -34,10 +34,17 @@ impl Default for FatigueBudget {
     }
 }
 
-/// Which alerts each group was told of in the last week. Of one group at most
-/// [`REMEMBERED_PER_GROUP_MAX`], and none that is over a week older than its newest.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Told(BTreeMap<GroupId, Vec<(Millis, AlertId)>>);
+/// Which alerts each audience was told of in the last week: groups that are told of the same. Of
+/// one audience at most [`REMEMBERED_PER_GROUP_MAX`], and none that is over a week older than its
+/// newest.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Told<A>(BTreeMap<A, Vec<(Millis, AlertId)>>);
+
+impl<A> Default for Told<A> {
+    fn default() -> Self {
+        Self(BTreeMap::new())
+    }
+}
 
 /// How many alerts, the proposed one not counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -75,10 +82,10 @@ pub struct Exceeded {
     pub budget: FatigueBudget,
 }
 
-impl Told {
-    /// A group was told of a new alert. Again, or in another order, changes nothing.
-    pub fn note(&mut self, group: &GroupId, alert: AlertId, at: Millis) {
-        let told = self.0.entry(group.clone()).or_default();
+impl<A: Ord> Told<A> {
+    /// An audience was told of a new alert. Again, or in another order, changes nothing.
+    pub fn note(&mut self, audience: A, alert: AlertId, at: Millis) {
+        let told = self.0.entry(audience).or_default();
         if told.iter().any(|(_, before)| *before == alert) {
             return;
         }
@@ -91,30 +98,26 @@ impl Told {
         told.drain(..old.max(over));
     }
 
-    /// How often a group was told of late. What lies after `now` counts: a clock that was set
+    /// How often an audience was told of late. What lies after `now` counts: a clock that was set
     /// back gives no new budget.
     #[must_use]
-    pub fn count(&self, group: &GroupId, now: Millis) -> Count {
-        let told = self.0.get(group).map_or(&[][..], Vec::as_slice);
-        let within = |window_ms: i64| {
-            let is_within =
-                |(at, _): &&(Millis, AlertId)| now.since_ms(*at) < window_ms.unsigned_abs();
-            u32::try_from(told.iter().filter(is_within).count()).unwrap_or(u32::MAX)
-        };
-        Count { in_day: within(DAY_MS), in_week: within(WEEK_MS) }
+    pub fn count(&self, audience: &A, now: Millis) -> Count {
+        self.0.get(audience).map_or_else(Count::default, |told| Count::of(told, now))
     }
 
-    /// What one more alert would be for these groups.
+    /// What one more alert would be for these groups, each with the audience that it is of.
     #[must_use]
     pub fn fatigue<'a>(
         &self,
-        groups: impl IntoIterator<Item = &'a GroupId>,
+        groups: impl IntoIterator<Item = (A, &'a GroupId)>,
         budget: FatigueBudget,
         now: Millis,
     ) -> Fatigue {
+        let counts: BTreeMap<&A, Count> =
+            self.0.iter().map(|(audience, told)| (audience, Count::of(told, now))).collect();
         let mut fatigue = Fatigue { groups: 0, over: vec![], highest: Count::default(), budget };
-        for group in groups {
-            let before = self.count(group, now);
+        for (audience, group) in groups {
+            let before = counts.get(&audience).copied().unwrap_or_default();
             let with = Count { in_day: before.in_day + 1, in_week: before.in_week + 1 };
             fatigue.groups = fatigue.groups.saturating_add(1);
             fatigue.highest.in_day = fatigue.highest.in_day.max(with.in_day);
@@ -125,6 +128,17 @@ impl Told {
             }
         }
         fatigue
+    }
+}
+
+impl Count {
+    fn of(told: &[(Millis, AlertId)], now: Millis) -> Self {
+        let within = |window_ms: i64| {
+            let is_within =
+                |(at, _): &&(Millis, AlertId)| now.since_ms(*at) < window_ms.unsigned_abs();
+            u32::try_from(told.iter().filter(is_within).count()).unwrap_or(u32::MAX)
+        };
+        Self { in_day: within(DAY_MS), in_week: within(WEEK_MS) }
     }
 }
 
@@ -181,12 +195,17 @@ mod tests {
     }
 
     /// Alerts so many hours after the beginning.
-    fn told(hours: &[(&str, i64)]) -> Told {
+    fn told(hours: &[(&str, i64)]) -> Told<GroupId> {
         let mut told = Told::default();
         for (n, (name, hour)) in (0..).zip(hours) {
-            told.note(&group(name), alert(n), Millis(hour * HOUR_MS));
+            told.note(group(name), alert(n), Millis(hour * HOUR_MS));
         }
         told
+    }
+
+    /// Each group as an audience of its own.
+    fn each(groups: &[GroupId]) -> impl Iterator<Item = (GroupId, &GroupId)> {
+        groups.iter().map(|group| (group.clone(), group))
     }
 
     #[test]
@@ -216,7 +235,7 @@ mod tests {
             (&[("c", 199), ("c", 199), ("c", 199)], &["a"], 0, (1, 1)),
         ] {
             let groups: Vec<_> = groups.iter().map(|name| group(name)).collect();
-            let fatigue = told(given).fatigue(&groups, usual, now);
+            let fatigue = told(given).fatigue(each(&groups), usual, now);
             let (in_day, in_week) = highest;
             assert_eq!(fatigue.highest, Count { in_day, in_week }, "{given:?}");
             assert_eq!(fatigue.over.len(), over, "{given:?}");
@@ -231,8 +250,9 @@ mod tests {
     #[test]
     fn the_officer_reads_how_many_and_which_number_it_is() {
         let given = told(&[("a", 1), ("a", 2)]);
+        let groups = [group("a"), group("b")];
         let fatigue = given.fatigue(
-            &[group("a"), group("b")],
+            each(&groups),
             FatigueBudget { alerts_per_day_max: 2, alerts_per_week_max: 9 },
             Millis(3 * HOUR_MS),
         );
@@ -262,7 +282,7 @@ mod tests {
             for (n, hour) in events {
                 all.entry(n).or_insert(hour);
                 newest = newest.max(hour);
-                told.note(&name, alert(n), Millis(hour * HOUR_MS));
+                told.note(name.clone(), alert(n), Millis(hour * HOUR_MS));
             }
             // An alert that was forgotten may come again; a log has each once.
             prop_assume!(all.len() <= REMEMBERED_PER_GROUP_MAX);
@@ -287,7 +307,7 @@ mod tests {
             let of = |events: &[(i64, i64)]| {
                 let mut told = Told::default();
                 for (n, hour) in events.iter().chain(events) {
-                    told.note(&group("a"), alert(*n), Millis(hour * HOUR_MS));
+                    told.note(group("a"), alert(*n), Millis(hour * HOUR_MS));
                 }
                 told.count(&group("a"), Millis(400 * HOUR_MS))
             };

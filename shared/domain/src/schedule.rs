@@ -1,4 +1,5 @@
-//! When a delivery is tried again, and when it is given up. Source: interfaces, Webhooks.
+//! When a delivery is tried again, and when it is given up. Sources: interfaces, Webhooks;
+//! `channels.md`, section 11.
 
 use crate::{
     ids::Millis,
@@ -12,10 +13,44 @@ pub const FOLLOW_UP_MS_MAX: i64 = 7 * 24 * 60 * 60 * 1_000;
 
 const DELAYS_S: [i64; 8] = [0, 2, 5, 15, 30, 60, 120, 300];
 const EVERY_S: i64 = 600;
+const NEWS_DELAYS_S: [i64; 6] = [0, 5, 300, 1_800, 7_200, 18_000];
+const NEWS_EVERY_S: i64 = 36_000;
 
-/// When attempt `attempt + 1` is due, counted from the first attempt's beginning at `planned_at`:
-/// after 2, 5, 15, 30, 60, 120, 300 s, each from the end of the attempt before, then every
-/// 10 min. `retry_after_s` is what the holder asked for, and wins. `None` where that is past
+/// By which times a delivery is tried again.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Pace {
+    /// After 2, 5, 15, 30, 60, 120, 300 s, then every 10 min, to the second: each target is called
+    /// for itself.
+    Exact,
+    /// By the same times and a fifth more or less, by this chance from 0 to 1: what shares an
+    /// account and failed together does not come together again.
+    Spread(f64),
+    /// News over a shared account, which wait for nobody's life: after 5 s, 5 min, 30 min, 2 h,
+    /// 5 h, then every 10 h, with the same fifth.
+    News(f64),
+}
+
+impl Pace {
+    fn delay_ms(self, attempt: u32) -> i64 {
+        let (delays_s, every_s) = match self {
+            Self::Exact | Self::Spread(_) => (&DELAYS_S[..], EVERY_S),
+            Self::News(_) => (&NEWS_DELAYS_S[..], NEWS_EVERY_S),
+        };
+        let usual_s = usize::try_from(attempt).ok().and_then(|n| delays_s.get(n)).copied();
+        let usual_ms = usual_s.unwrap_or(every_s) * 1_000;
+        match self {
+            Self::Exact => usual_ms,
+            Self::Spread(chance) | Self::News(chance) => {
+                #[expect(clippy::cast_possible_truncation, reason = "a number from 0 to 400")]
+                let more = (chance.clamp(0.0, 1.0) * 400.0) as i64;
+                usual_ms * (800 + more) / 1_000
+            }
+        }
+    }
+}
+
+/// When attempt `attempt + 1` is due: so long after the end of the attempt before as the pace
+/// says, or `retry_after_s`, which the holder asked for and which wins. `None` where that is past
 /// `give_up_at`.
 #[must_use]
 pub fn next_attempt(
@@ -23,10 +58,11 @@ pub fn next_attempt(
     ended_at: Millis,
     retry_after_s: Option<u32>,
     give_up_at: Millis,
+    pace: Pace,
 ) -> Option<Millis> {
-    let usual_s = usize::try_from(attempt).ok().and_then(|n| DELAYS_S.get(n)).copied();
-    let delay_s = retry_after_s.map_or_else(|| usual_s.unwrap_or(EVERY_S), i64::from);
-    Some(ended_at.plus_ms(delay_s.saturating_mul(1_000))).filter(|next| *next < give_up_at)
+    let wanted_ms = retry_after_s.map(|wanted_s| i64::from(wanted_s).saturating_mul(1_000));
+    let delay_ms = wanted_ms.unwrap_or_else(|| pace.delay_ms(attempt));
+    Some(ended_at.plus_ms(delay_ms)).filter(|next| *next < give_up_at)
 }
 
 /// How long after an attempt whose end is unknown, on a channel where a repeat shows twice,
@@ -65,11 +101,20 @@ mod tests {
     #[test]
     fn retries_follow_the_schedule_until_the_end() {
         let end = Millis(i64::MAX);
-        let delay_s = |attempt| next_attempt(attempt, Millis(0), None, end).unwrap().0 / 1_000;
-        let delays: Vec<_> = (1..10).map(delay_s).collect();
-        assert_eq!(delays, [2, 5, 15, 30, 60, 120, 300, 600, 600]);
-        assert_eq!(next_attempt(1, Millis(0), Some(40), end), Some(Millis(40_000)));
-        assert_eq!(next_attempt(1, Millis(0), None, Millis(2_000)), None);
+        let next =
+            |attempt, after_s, end, pace| next_attempt(attempt, Millis(0), after_s, end, pace);
+        let delays = |pace| {
+            let delay_s = |attempt| next(attempt, None, end, pace).unwrap().0 / 1_000;
+            (1..10).map(delay_s).collect::<Vec<_>>()
+        };
+        assert_eq!(delays(Pace::Exact), [2, 5, 15, 30, 60, 120, 300, 600, 600]);
+        assert_eq!(delays(Pace::Spread(0.5)), delays(Pace::Exact));
+        assert_eq!(delays(Pace::Spread(0.0)), [1, 4, 12, 24, 48, 96, 240, 480, 480]);
+        assert_eq!(delays(Pace::Spread(1.0))[3..6], [36, 72, 144]);
+        let news = [5, 300, 1_800, 7_200, 18_000, 36_000, 36_000, 36_000, 36_000];
+        assert_eq!(delays(Pace::News(0.5)), news);
+        assert_eq!(next(1, Some(40), end, Pace::News(0.0)), Some(Millis(40_000)));
+        assert_eq!(next(1, None, Millis(2_000), Pace::Exact), None);
     }
 
     #[test]

@@ -13,7 +13,7 @@ use domain::{
     ids::{AlertId, ChannelId, CommuneCode, GroupId, Home, Millis, OfficerId, ProvinceCode},
     preflight::{CommuneOutlook, DrillOutlook, GroupOutlook, Outlook, Preflight, preflight},
     roster::Roster,
-    values::AlertStatus,
+    values::{AlertStatus, GroupKind},
 };
 
 use crate::{directory::Directory, group::Group, map::Map};
@@ -117,8 +117,11 @@ pub struct ToldOf {
     pub at: Millis,
 }
 
+/// Groups of a commune that are told of the same alerts: by their kind, and by whether they take
+/// part in exercises. There may be thousands of groups, and there are a few of these.
+type Audience = (CommuneCode, GroupKind, bool);
+
 /// How often groups were told in the last week, and what one more alert would be to them (R16).
-/// It takes milliseconds where many groups were told often: the directory is not held meanwhile.
 #[must_use]
 pub fn fatigue(
     groups: &BTreeMap<CommuneCode, Vec<Arc<Group>>>,
@@ -126,17 +129,29 @@ pub fn fatigue(
     budget: FatigueBudget,
     now: Millis,
 ) -> Fatigue {
-    let mut told = Told::default();
+    let audience_of =
+        |commune: CommuneCode, group: &Group| (commune, group.facts.kind, group.facts.exercises);
+    let audiences: BTreeMap<CommuneCode, BTreeSet<Audience>> = groups
+        .iter()
+        .map(|(commune, here)| {
+            (*commune, here.iter().map(|it| audience_of(*commune, it)).collect())
+        })
+        .collect();
     let of_late = of_late.into_iter().filter(|told| groups.contains_key(&told.commune));
+    let mut told = Told::default();
     for ToldOf { alert, status, commune, at } in newest(of_late) {
-        for group in groups.get(&commune).into_iter().flatten() {
+        for audience in audiences.get(&commune).into_iter().flatten() {
+            let (_, kind, exercises) = *audience;
             // What exercises did not reach is no burden.
-            if may_be_told(status, group.facts.kind, group.facts.exercises) {
-                told.note(&group.facts.id, alert, at);
+            if may_be_told(status, kind, exercises) {
+                told.note(*audience, alert, at);
             }
         }
     }
-    told.fatigue(groups.values().flatten().map(|group| &group.facts.id), budget, now)
+    let each = groups.iter().flat_map(|(commune, here)| {
+        here.iter().map(|group| (audience_of(*commune, group), &group.facts.id))
+    });
+    told.fatigue(each, budget, now)
 }
 
 /// Of each commune the newest alerts, as many as are remembered of one of its groups: those before

@@ -9,6 +9,7 @@ mod callback;
 mod errors;
 mod gmf;
 mod history;
+mod minute;
 mod oa;
 mod oauth;
 mod photos;
@@ -27,6 +28,7 @@ use self::{
     callback::Callbacks,
     errors::{Class, ErrorText},
     gmf::Gmf,
+    minute::Minute,
     oa::Oa,
     oauth::{Access, NoToken, Tokens},
     photos::{PHOTO_BYTES_MAX, Photos, State},
@@ -106,6 +108,7 @@ struct Account {
     api: Api,
     tokens: Arc<Tokens>,
     photos: Photos,
+    minute: Minute,
     callbacks: Option<Callbacks>,
     error_texts: Vec<ErrorText>,
     /// One attempt may take this long, in milliseconds.
@@ -157,6 +160,7 @@ impl Account {
             tokens: Tokens::new(api.clone(), name, store, found),
             api,
             photos: Photos::default(),
+            minute: Minute::default(),
             callbacks,
             error_texts: settings.error_texts,
             attempt_ms: ATTEMPT_MS_MAX,
@@ -178,6 +182,10 @@ impl Account {
     }
 
     async fn send(&self, recipient: Recipient<'_>, message: &Rendered, intent: Intent<'_>) -> Sent {
+        let kept_until = self.minute.kept_until(intent.now).filter(|_| !intent.is_urgent);
+        if let Some(until) = kept_until {
+            return Outcome::Defer { until, why: "rate" }.into();
+        }
         match Attempt::begin(self, Some(intent.now)).await {
             Ok(mut attempt) => match attempt.message(recipient, message, &intent).await {
                 Ok(sent) | Err(sent) => sent,
@@ -290,8 +298,11 @@ impl<'a> Attempt<'a> {
 
     /// One call, and once more with another token where this one was refused.
     async fn call(&mut self, ask: Ask<'_>, by: Instant) -> Result<Reply, Stop> {
-        let Account { api, tokens, .. } = self.account;
+        let Account { api, tokens, minute, .. } = self.account;
         let reply = api.call(ask, &self.access.token, by).await.map_err(Stop::NoReply)?;
+        if let Some((left, now)) = reply.left.zip(self.now) {
+            minute.saw(left, now);
+        }
         if !self.may_renew || Class::of(reply.error) != Some(Class::Token) {
             return Ok(reply);
         }

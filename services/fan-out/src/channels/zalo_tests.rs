@@ -396,3 +396,20 @@ async fn what_an_overloaded_code_means_is_the_operators_to_say() {
     let sent = to_group(&account, "g1", NOW_S).await;
     assert_eq!(sent.outcome, Outcome::ChannelDown { code: "zalo-223".into() });
 }
+
+#[tokio::test]
+async fn what_is_left_of_a_minute_is_kept_for_what_is_urgent() {
+    let rig = Rig::start().await;
+    let account = rig.account();
+    rig.zalo.limit(4);
+    let message = Rendered::text("Tin thường");
+    let gmf = Gmf(Arc::clone(&account));
+    let to = to("g1");
+    let send = |is_urgent| gmf.send(&message, &to, Intent { is_urgent, ..intent(DELIVERY, NOW_S) });
+    for _ in 0..3 {
+        assert!(matches!(send(false).await.outcome, Outcome::Accepted { .. }));
+    }
+    let until = Millis((NOW_S.div_euclid(60) + 1) * 60_000);
+    assert_eq!(send(false).await.outcome, Outcome::Defer { until, why: "rate" });
+    assert!(matches!(send(true).await.outcome, Outcome::Accepted { .. }));
+}

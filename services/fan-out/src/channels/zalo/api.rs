@@ -14,7 +14,7 @@ use serde::Serialize;
 use serde_json::Value;
 use tokio::time::Instant;
 
-use super::{errors::Class, saved::Pair};
+use super::{errors::Class, minute::Left, saved::Pair};
 use crate::{
     channels::{
         Outcome, Sent,
@@ -126,6 +126,8 @@ pub(super) struct Reply {
     pub(super) message: String,
     /// What was asked for.
     pub(super) data: Value,
+    /// What is left of the minute, where it says so.
+    pub(super) left: Option<Left>,
 }
 
 /// Zalo says nothing that can be read.
@@ -329,7 +331,12 @@ fn reply(answer: &Answer) -> Result<Reply, NoReply> {
     let Some(error) = fields.get("error").and_then(number) else { return Err(unclear(why)) };
     let message = fields.get("message").and_then(Value::as_str).unwrap_or_default().to_owned();
     let data = fields.remove("data").unwrap_or_default();
-    Ok(Reply { error, message, data })
+    Ok(Reply { error, message, data, left: left(answer) })
+}
+
+fn left(answer: &Answer) -> Option<Left> {
+    let figure = |name: &str| answer.headers.get(name)?.to_str().ok()?.trim().parse().ok();
+    Some(Left { limit: figure("x-ratelimit-limit")?, remain: figure("x-ratelimit-remain")? })
 }
 
 /// Any answer without an access token is a failure, whatever else it says. Which code a used
