@@ -17,7 +17,8 @@ use domain::{
     ids::{Home, Millis, RecordId},
     lane::{Outcome as Known, Receipt},
 };
-use tokio::sync::mpsc;
+use futures::future::try_join_all;
+use tokio::sync::{mpsc, oneshot};
 
 use crate::{
     accounts::NO_ACCOUNT,
@@ -32,6 +33,8 @@ const NAMES_MAX: usize = 500_000;
 const EARLY_MAX: usize = 4_096;
 /// The longest name that is remembered.
 const NAME_BYTES_MAX: usize = 256;
+/// What was heard is taken in together, up to so much: it shares one sync.
+const HEARD_AT_ONCE_MAX: usize = 256;
 /// A provider's call is answered within this.
 const PATIENCE: Duration = Duration::from_secs(1);
 
@@ -138,7 +141,7 @@ impl Message {
             next_attempt_at: None,
             provider_id: String::new(),
         };
-        Seen { book, home, plan, receipt }
+        Seen { book, home, plan, receipt, kept: None }
     }
 }
 
@@ -156,36 +159,51 @@ impl Inbox {
     /// Takes in what accounts hear over connections of their own, until the process drains.
     pub(crate) async fn hear(self, mut hearing: mpsc::Receiver<(Arc<str>, Inbound)>) {
         let stop = self.host.drain.token();
+        let mut heard: Vec<(Arc<str>, Inbound)> = Vec::new();
         loop {
-            let heard = tokio::select! {
-                heard = hearing.recv() => heard,
+            tokio::select! {
+                count = hearing.recv_many(&mut heard, HEARD_AT_ONCE_MAX) => {
+                    if count == 0 {
+                        return;
+                    }
+                }
                 () = stop.cancelled() => return,
-            };
-            let Some((account, one)) = heard else { return };
+            }
+            let mut of_accounts: HashMap<Arc<str>, Vec<Inbound>> = HashMap::new();
+            for (account, one) in heard.drain(..) {
+                of_accounts.entry(account).or_default().push(one);
+            }
             // Whoever records is behind: the account holds its provider back meanwhile.
-            while self.take(&account, vec![one.clone()]).await.is_err() {
-                if stop.is_cancelled() {
-                    return;
+            for (account, all) in of_accounts {
+                while self.take(&account, all.clone()).await.is_err() {
+                    if stop.is_cancelled() {
+                        return;
+                    }
                 }
             }
         }
     }
 
-    /// Takes in what one call said.
+    /// Takes in what one call said, and waits until what it says of our messages is durable.
     ///
     /// # Errors
     /// It could not be taken in now: the provider is to come again.
     pub(crate) async fn take(&self, account: &str, inbound: Vec<Inbound>) -> Result<(), ()> {
+        let mut waiting = Vec::new();
         for one in inbound {
             count(account, &one);
             if let Inbound::Receipt { provider_id, level, .. } = one
                 && let Some(seen) = self.receipt(account, &provider_id, level)
             {
+                let (kept, told) = oneshot::channel();
+                let seen = Seen { kept: Some(kept), ..seen };
                 let sent = tokio::time::timeout(PATIENCE, self.receipts.send(seen)).await;
                 sent.map_err(|_| ())?.map_err(|_| ())?;
+                waiting.push(told);
             }
         }
-        Ok(())
+        let kept = tokio::time::timeout(PATIENCE, try_join_all(waiting)).await;
+        kept.map_err(|_| ())?.map_err(|_| ()).map(drop)
     }
 
     /// What a receipt says of its delivery, which must be one of this account's.

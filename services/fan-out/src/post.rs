@@ -186,7 +186,7 @@ impl Desk {
     pub(crate) async fn hand_over(&self, taken: &Taken, receipt: Receipt) {
         let Taken { book, home, plan, .. } = *taken;
         // The receiver lives as long as the process; it records before it ends.
-        let _ = self.receipts.send(Seen { book, home, plan, receipt }).await;
+        let _ = self.receipts.send(Seen { book, home, plan, receipt, kept: None }).await;
     }
 
     /// There is no way to this target from here: its group or channel is gone, or this process has

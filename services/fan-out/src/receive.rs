@@ -10,17 +10,18 @@ use domain::{
     receipts::{RECEIPTS_PER_RECORD_MAX, Receipts},
 };
 use event_log::{
-    Class, Key,
+    At, Class, Durable, Key,
     record::BATCH_RECORDS_MAX,
     shell::{Answers, Ask, ExecuteError, Shell},
 };
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 use tokio_util::task::TaskTracker;
 
 use crate::book::BookId;
 
 /// A receipt waits at most so long before it is recorded.
 const BATCH: Duration = Duration::from_millis(80);
+const DURABLE_PATIENCE: Duration = Duration::from_secs(10);
 const RETRY: Duration = Duration::from_millis(500);
 /// The name under which the process runs [`Batching::run`].
 const TASK: &str = "fan-out-receipts";
@@ -36,6 +37,8 @@ pub(crate) struct Seen {
     /// The plan that it is a receipt of.
     pub(crate) plan: RecordId,
     pub(crate) receipt: Receipt,
+    /// Told once it is durable; dropped where it was set aside.
+    pub(crate) kept: Option<oneshot::Sender<()>>,
 }
 
 /// Records receipts.
@@ -106,16 +109,19 @@ impl Batching {
     /// Records the batch; trouble is retried until it is done, since nothing else knows it.
     async fn record(&self, batch: &mut Vec<Seen>) {
         let mut by_book: BTreeMap<BookId, (Home, RecordId, Vec<Receipt>)> = BTreeMap::new();
+        let mut kept = Vec::new();
         for seen in batch.drain(..) {
+            kept.extend(seen.kept);
             let empty = (seen.home, seen.plan, vec![]);
             by_book.entry(seen.book).or_insert(empty).2.push(seen.receipt);
         }
         let mut asks: Vec<Ask<Vec<Receipt>>> = Vec::new();
+        let mut last = None;
         let mut records = 0;
         for ((alert, commune), (home, plan, receipts)) in by_book {
             records += receipts.len() / RECEIPTS_PER_RECORD_MAX + 1;
             if records > BATCH_RECORDS_MAX {
-                self.append(std::mem::take(&mut asks)).await;
+                last = self.append(std::mem::take(&mut asks)).await.or(last);
                 records = receipts.len() / RECEIPTS_PER_RECORD_MAX + 1;
             }
             asks.push(Ask {
@@ -135,14 +141,23 @@ impl Batching {
                 fresh: true,
             });
         }
-        self.append(asks).await;
+        last = self.append(asks).await.or(last);
+        if !kept.is_empty() {
+            let host = self.host.clone();
+            // The next batch does not wait for it.
+            tokio::spawn(async move { say_kept(&host, last, kept).await });
+        }
     }
 
     /// Trouble is retried until it is done; what is held is put aside, and no other waits for it.
-    async fn append(&self, mut asks: Vec<Ask<Vec<Receipt>>>) {
+    /// Answers with the last record.
+    async fn append(&self, mut asks: Vec<Ask<Vec<Receipt>>>) -> Option<At> {
         while !asks.is_empty() {
             match self.shell.execute_all(asks.clone(), |_, _| ()).await {
-                Ok(_) => return,
+                Ok(decided) => {
+                    let ats = decided.iter().filter_map(|decided| decided.at);
+                    return ats.max_by_key(|at| at.position);
+                }
                 Err(ExecuteError::Held { entity, why }) => {
                     tracing::error!(%entity, why, "receipts of a held delivery are set aside");
                     metrics::counter!("keng_records_held_total", "class" => "receipt").increment(1);
@@ -154,5 +169,20 @@ impl Batching {
                 }
             }
         }
+        None
+    }
+}
+
+/// Tells whoever waits that their receipts are durable, with the last of their batch. What changed
+/// nothing has no record, and needs none.
+async fn say_kept(host: &Host, last: Option<At>, kept: Vec<oneshot::Sender<()>>) {
+    if let Some(at) = last
+        && host.log.durable(at, DURABLE_PATIENCE).await != Durable::Stored
+    {
+        return;
+    }
+    for told in kept {
+        // Whoever asked may have gone.
+        let _ = told.send(());
     }
 }
