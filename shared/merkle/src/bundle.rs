@@ -1,0 +1,113 @@
+//! Entry bundles: the entries themselves, 256 in a file, each after its length (C2SP tlog-tiles).
+
+use std::{fmt, str::FromStr};
+
+use crate::place::Place;
+
+/// The most bytes of one entry: its length is written in two.
+pub const ENTRY_BYTES_MAX: usize = u16::MAX as usize;
+
+/// Which entry bundle, and how much of it: bundle n has the entries n · 256 and following, as
+/// many as its width says. As text it is the path `tile/entries/<N>[.p/<W>]`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct BundleId(Place);
+
+/// The text is not the path of an entry bundle, or not the one spelling of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("not the path of an entry bundle")]
+pub struct NotABundle;
+
+/// An entry is longer than [`ENTRY_BYTES_MAX`]. Nothing was written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("an entry of {bytes} bytes, more than {ENTRY_BYTES_MAX}")]
+pub struct EntryTooLarge {
+    /// The length of the entry.
+    pub bytes: usize,
+}
+
+/// The bytes are not the bundle that they should be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum BadBundle {
+    /// The bytes end within an entry, or before the last.
+    #[error("the entry bundle ends too early")]
+    Short,
+    /// Bytes follow the last entry.
+    #[error("the entry bundle has {0} bytes after its last entry")]
+    Trailing(usize),
+}
+
+impl BundleId {
+    /// The bundle as it stands in a log of `size` entries: full, or as wide as that log has it;
+    /// `None` where that log has no entry of it.
+    #[must_use]
+    pub fn within(index: u64, size: u64) -> Option<Self> {
+        Place::within(index, size).map(Self)
+    }
+
+    /// The number of the bundle, from 0.
+    #[must_use]
+    pub fn index(self) -> u64 {
+        self.0.index
+    }
+
+    /// The number of its entries, 1 to 256.
+    #[must_use]
+    pub fn width(self) -> u16 {
+        self.0.width
+    }
+
+    /// Whether it has all 256 entries: then it stays as it is, however large the log grows.
+    #[must_use]
+    pub fn is_full(self) -> bool {
+        self.0.is_full()
+    }
+
+    /// The entries, exactly as many as the width says.
+    ///
+    /// # Errors
+    /// There are fewer, or more bytes follow.
+    pub fn entries(self, bundle: &[u8]) -> Result<Vec<&[u8]>, BadBundle> {
+        let mut rest = bundle;
+        let mut entries = Vec::with_capacity(self.width().into());
+        for _ in 0..self.width() {
+            let (length, after) = rest.split_first_chunk().ok_or(BadBundle::Short)?;
+            let length = usize::from(u16::from_be_bytes(*length));
+            let (entry, after) = after.split_at_checked(length).ok_or(BadBundle::Short)?;
+            entries.push(entry);
+            rest = after;
+        }
+        if rest.is_empty() { Ok(entries) } else { Err(BadBundle::Trailing(rest.len())) }
+    }
+}
+
+/// Appends an entry to the content of a bundle.
+///
+/// # Errors
+/// The entry is too long; the bundle is as it was.
+pub fn append(bundle: &mut Vec<u8>, entry: &[u8]) -> Result<(), EntryTooLarge> {
+    let bytes = entry.len();
+    let length = u16::try_from(bytes).map_err(|_| EntryTooLarge { bytes })?;
+    bundle.extend_from_slice(&length.to_be_bytes());
+    bundle.extend_from_slice(entry);
+    Ok(())
+}
+
+/// The bundles that a log of `new` entries has and the log of `old` entries had not.
+pub fn bundles_since(old: u64, new: u64) -> impl Iterator<Item = BundleId> {
+    Place::since(old, new).map(BundleId)
+}
+
+impl fmt::Display for BundleId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "tile/entries/{}", self.0)
+    }
+}
+
+impl FromStr for BundleId {
+    type Err = NotABundle;
+
+    fn from_str(path: &str) -> Result<Self, NotABundle> {
+        let place = path.strip_prefix("tile/entries/").ok_or(NotABundle)?;
+        place.parse().map(Self).map_err(|_| NotABundle)
+    }
+}
