@@ -16,7 +16,7 @@ use futures::StreamExt;
 use history::{Asked, Line, ReplayError, WrongParameter};
 use serde::Serialize;
 
-use crate::replay::Replayer;
+use crate::{replay::Replayer, tree_http};
 
 /// Lines of one page.
 const PAGE_LINES_MAX: usize = 1_000;
@@ -29,7 +29,7 @@ where
     Host: FromRef<S>,
     Replayer: FromRef<S>,
 {
-    Router::new().route("/v1/audit/records", get(records))
+    Router::new().route("/v1/audit/records", get(records)).merge(tree_http::router())
 }
 
 #[derive(Serialize)]

@@ -3,23 +3,25 @@
 //!
 //! It runs behind the doors: nothing that is raised, relayed or corrected waits for it. It knows
 //! open parts only. Over NATS a second audit on another data directory keeps a copy of its own,
-//! whose order may differ where the rules leave it open. The Merkle tree, proofs and checkpoints
-//! have their place behind [`Audit::subscribe`]: they follow this journal.
+//! whose order may differ where the rules leave it open. The Merkle tree follows its journal.
 
 mod book;
 mod entry;
 mod grpc;
 mod http;
 mod replay;
+mod tree;
+mod tree_http;
 mod writing;
 
 use std::{path::Path, sync::Arc};
 
 use chassis::Host;
 use domain::ids::RecordId;
+use merkle::SignedCheckpoint;
 use tokio::sync::watch;
 
-use crate::{book::Shared, writing::Writing};
+use crate::{book::Shared, tree::Tree, writing::Writing};
 
 pub use book::OpenError;
 pub use grpc::{Grpc, grpc};
@@ -28,22 +30,31 @@ pub use replay::{Replay, Replayer};
 
 /// The name under which `/readyz` shows the audit.
 pub const BANNER: &str = "audit";
+const SIGNING_BANNER: &str = "audit-signing";
 
 /// The audit of this process. Cloning shares it.
 #[derive(Clone)]
-pub struct Audit(Arc<Shared>);
+pub struct Audit {
+    shared: Arc<Shared>,
+    tree: Option<Tree>,
+}
 
 /// Starts the audit on the journal in `dir/audit`, which it checks from end to end first: that
-/// blocks. The journal is all of its state: the cursors come from its last entries.
+/// blocks. The journal is all of its state: the cursors come from its last entries. Beside it the
+/// Merkle tree grows in `dir/tlog`; what was signed of it lies in `dir/audit-signed`. `name` is the
+/// log's, a URL without scheme, where it has no key yet. Where the tree cannot grow, the journal
+/// does.
 ///
 /// Whoever runs other services beside it goes on without it where this fails, and calls
 /// [`say_stopped`].
 ///
 /// # Errors
 /// [`OpenError`]: the operator must act. Nothing was changed on disk.
-pub fn start(host: &Host, dir: &Path) -> Result<Audit, OpenError> {
+pub fn start(host: &Host, dir: &Path, name: &str) -> Result<Audit, OpenError> {
     let (shared, tip) = book::open(&dir.join("audit"))?;
-    let audit = Audit(Arc::new(shared));
+    let shared = Arc::new(shared);
+    let tree = tree::start(host, &shared, dir, name).inspect_err(|why| say_unsigned(host, why));
+    let audit = Audit { shared, tree: tree.ok() };
     let writing = Writing::new(host, &audit, tip);
     host.drain.spawn("audit", writing.run());
     Ok(audit)
@@ -58,17 +69,38 @@ pub fn say_stopped(host: &Host, why: &dyn std::fmt::Display) {
     host.health.banner(BANNER, Some(text.to_owned()));
 }
 
+/// Says in `/readyz` and in the trace that nothing more is signed, while the journal and all else
+/// go on.
+fn say_unsigned(host: &Host, why: &dyn std::fmt::Display) {
+    tracing::error!(%why, "the audit signs nothing more");
+    metrics::counter!("keng_audit_unsigned_total").increment(1);
+    let text = "nhật ký kiểm toán ngừng ký, cần kiểm tra; báo động vẫn hoạt động / \
+                the audit log is no longer signed and must be looked at; alerts go on";
+    host.health.banner(SIGNING_BANNER, Some(text.to_owned()));
+}
+
 impl Audit {
+    fn tree(&self) -> Option<&Tree> {
+        self.tree.as_ref()
+    }
+
     /// Follows the number of entries that are on disk: an entry whose position is not greater is.
     #[must_use]
     pub fn subscribe(&self) -> watch::Receiver<u64> {
-        self.0.journal.subscribe_durable()
+        self.shared.journal.subscribe_durable()
+    }
+
+    /// Follows the newest checkpoint; `None` before the first. `None` altogether where nothing is
+    /// signed here.
+    #[must_use]
+    pub fn subscribe_signed(&self) -> Option<watch::Receiver<Option<Arc<SignedCheckpoint>>>> {
+        self.tree.as_ref().map(Tree::subscribe)
     }
 
     /// The position of a record; `None` where it has none yet. It may not be on disk yet: see
     /// [`Audit::subscribe`].
     #[must_use]
     pub fn position_of(&self, id: RecordId) -> Option<u64> {
-        self.0.book().place_of(id)
+        self.shared.book().place_of(id)
     }
 }

@@ -37,10 +37,10 @@ impl Audit {
     /// else is looked through.
     #[must_use]
     pub fn replay(&self, asked: Asked) -> Replay {
-        let last = self.0.journal.durable_end();
+        let last = self.shared.journal.durable_end();
         let entries = match asked.filter.alert {
             Some(alert) => {
-                let mut positions = self.0.book().of_alert(alert);
+                let mut positions = self.shared.book().of_alert(alert);
                 positions.retain(|position| *position > asked.after && *position <= last);
                 Entries::Some(positions.into_iter())
             }
@@ -53,7 +53,7 @@ impl Audit {
 impl Replay {
     /// Looks at some more entries; false at the end.
     fn read(&mut self) -> Result<bool, ReplayError> {
-        let journal = &self.audit.0.journal;
+        let journal = &self.audit.shared.journal;
         let (first, bytes) = match &mut self.entries {
             Entries::Run { next, last } if *next <= *last => {
                 let first = *next;

@@ -56,7 +56,7 @@ pub(crate) struct Writing {
 
 impl Writing {
     pub(crate) fn new(host: &Host, audit: &Audit, tip: Link) -> Self {
-        let book = audit.0.book();
+        let book = audit.shared.book();
         let merge = Merge::live(Arc::clone(&host.log), |class| book.sequencer.cursor(class));
         drop(book);
         Self {
@@ -77,7 +77,7 @@ impl Writing {
             self.read.caught_up();
             say_stopped(&self.host, &trouble);
         }
-        let journal = &self.audit.0.journal;
+        let journal = &self.audit.shared.journal;
         if let Some(last) = journal.end().checked_sub(1) {
             let _ = journal.durable(last).await;
         }
@@ -114,7 +114,7 @@ impl Writing {
     async fn next(&mut self) -> Option<Met> {
         loop {
             let (full, waiting) = {
-                let book = self.audit.0.book();
+                let book = self.audit.shared.book();
                 (book.sequencer.is_full(), book.sequencer.waiting())
             };
             tokio::select! {
@@ -131,7 +131,7 @@ impl Writing {
         let mut batch = Vec::new();
         let mut bytes = 0;
         let mut next = Some(first);
-        let full = self.audit.0.book().sequencer.is_full();
+        let full = self.audit.shared.book().sequencer.is_full();
         while let Some(met) = next {
             let Met::Record(reading) = met else { return (batch, Some(met)) };
             bytes += reading.bytes();
@@ -188,7 +188,7 @@ impl Writing {
         let mut first = None;
         let mut entries: Vec<Bytes> = Vec::with_capacity(batch.len());
         {
-            let mut book = self.audit.0.book();
+            let mut book = self.audit.shared.book();
             for reading in batch {
                 if reading.at.is_none() {
                     let id = reading.recorded.id;
@@ -218,7 +218,7 @@ impl Writing {
 
     /// Appends; where too much waits for the disk, after some of it is there.
     async fn append(&mut self, entries: Vec<Bytes>) -> Result<u64, Trouble> {
-        let journal = &self.audit.0.journal;
+        let journal = &self.audit.shared.journal;
         loop {
             match journal.append_all(entries.clone()) {
                 Ok(index) => return Ok(index),
@@ -236,12 +236,12 @@ impl Writing {
             "the log is not the one that was followed: it is read again, what is here stays"
         );
         metrics::counter!("keng_audit_begun_anew_total").increment(1);
-        self.audit.0.book().sequencer.begin_anew(class);
+        self.audit.shared.book().sequencer.begin_anew(class);
     }
 
     fn tell_late(&self) {
         let now_ms = self.now_ms();
-        for late in self.audit.0.book().sequencer.late(now_ms, LATE_MS) {
+        for late in self.audit.shared.book().sequencer.late(now_ms, LATE_MS) {
             tracing::error!(id = %late.id, entity = %late.entity, why = late.why, "a record waits");
             metrics::counter!("keng_audit_late_total").increment(1);
         }
@@ -249,7 +249,7 @@ impl Writing {
 
     /// Records seen, and not yet in the journal: read just now, or waiting for others.
     fn show_lag(&self, read: usize) {
-        let waiting = self.audit.0.book().sequencer.waiting();
+        let waiting = self.audit.shared.book().sequencer.waiting();
         metrics::gauge!("keng_audit_lag_records").set((read + waiting) as f64);
     }
 

@@ -127,6 +127,17 @@ fn public_url(service: Service, settings: &Settings, http: std::net::SocketAddr)
     }
 }
 
+/// How the audit log is called in its checkpoints, from its first start on: by where people reach
+/// this installation, or by a name that no other one has.
+fn log_name(settings: &Settings, host: &Host) -> String {
+    let public = settings.public_url.as_ref().map(|url| url.as_str());
+    let place = public.and_then(|url| url.split_once("://")).map(|(_, place)| place);
+    match place.map(|place| place.trim_end_matches('/')).filter(|place| !place.is_empty()) {
+        Some(place) => place.to_owned(),
+        None => format!("keng.local/{}", host.instance),
+    }
+}
+
 /// The services of a process.
 struct Services {
     intake: Option<Arc<Intake>>,
@@ -197,7 +208,8 @@ fn start(
             .map_err(|why| open::wrong("--channels", why.to_string()))?;
         fan_out = Some(started);
     }
-    let start_audit = || audit::start(&of(Service::Audit), opened.data.path());
+    let name = log_name(settings, host);
+    let start_audit = || audit::start(&of(Service::Audit), opened.data.path(), &name);
     let audit = match runs(Service::Audit).then(start_audit) {
         Some(Ok(audit)) => Some(audit),
         // An incident in the audit never stops raising, relaying, correcting.

@@ -73,7 +73,7 @@ impl DataDir {
                 return Err(ConfigError::Damaged { path: path.join(MARK_FILE), why });
             }
             None => {
-                durable_file::write(path, MARK_FILE, &format!("{}\n", kind.as_str()))
+                durable_file::write(path, MARK_FILE, format!("{}\n", kind.as_str()))
                     .and_then(|()| path.parent().map_or(Ok(()), durable_file::sync_dir))
                     .map_err(unusable)?;
             }

@@ -11,14 +11,34 @@ use std::{
 ///
 /// # Errors
 /// It may be there or not: what was there before still is, or this.
-pub fn write(dir: &Path, name: &str, text: &str) -> io::Result<()> {
+pub fn write(dir: &Path, name: &str, bytes: impl AsRef<[u8]>) -> io::Result<()> {
     let new = new_of(dir, name);
     let mut file =
         OpenOptions::new().create(true).truncate(true).write(true).mode(0o600).open(&new)?;
-    file.write_all(text.as_bytes())?;
+    file.write_all(bytes.as_ref())?;
     file.sync_all()?;
     fs::rename(&new, dir.join(name))?;
     sync_dir(dir)
+}
+
+/// Writes `<root>/<path>`, and makes the folders between them, as [`write()`] does; `root` is there.
+/// The path has no `..` and no `/` at its beginning.
+///
+/// # Errors
+/// It may be there or not.
+pub fn write_below(root: &Path, path: &str, bytes: impl AsRef<[u8]>) -> io::Result<()> {
+    let (folders, name) = path.rsplit_once('/').unwrap_or(("", path));
+    let mut dir = root.to_owned();
+    for folder in folders.split('/').filter(|folder| !folder.is_empty()) {
+        let within = dir.join(folder);
+        match fs::create_dir(&within) {
+            Ok(()) => sync_dir(&dir)?,
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+            Err(error) => return Err(error),
+        }
+        dir = within;
+    }
+    write(&dir, name, bytes)
 }
 
 /// What a write had put down before it was cut off: whole, or only its beginning, which the reader
@@ -76,6 +96,18 @@ mod tests {
         finish(dir.path(), "a")?;
         assert_eq!(read(&dir.path().join("a"))?.as_deref(), Some("new"));
         assert_eq!(begun(dir.path(), "a")?, None);
+        Ok(())
+    }
+
+    #[test]
+    fn folders_are_made_on_the_way() -> io::Result<()> {
+        let dir = tempfile::tempdir()?;
+        for bytes in [&b"one"[..], &b"two"[..]] {
+            write_below(dir.path(), "tile/0/x001/234", bytes)?;
+            assert_eq!(fs::read(dir.path().join("tile/0/x001/234"))?, bytes);
+        }
+        write_below(dir.path(), "checkpoint", "c")?;
+        assert_eq!(read(&dir.path().join("checkpoint"))?.as_deref(), Some("c"));
         Ok(())
     }
 }

@@ -21,7 +21,7 @@ pub fn instance_of(data: &DataDir) -> Result<Uuid, ConfigError> {
             .map_err(|_| ConfigError::Damaged { path, why: "it holds no id; remove it" });
     }
     let id = Uuid::now_v7();
-    durable_file::write(data.path(), FILE, &format!("{id}\n")).map_err(unusable)?;
+    durable_file::write(data.path(), FILE, format!("{id}\n")).map_err(unusable)?;
     Ok(id)
 }
 

@@ -162,6 +162,12 @@ impl SignatureLine {
         Self { name: key.name().to_owned(), id: key.id(), signature }
     }
 
+    /// The name that it bears. It proves nothing.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
     /// Whether the line bears the name and the id of this key. It proves nothing.
     #[must_use]
     pub fn is_by(&self, key: &VerifierKey) -> bool {

@@ -156,7 +156,7 @@ impl Timeline {
             Started::WithoutFanOut => None,
             _ => Some(fan_out::start(&host, &FanOutOptions { channels, ..fan_out_options() })?),
         };
-        let audit = audit::start(&host, folder.path()?)?;
+        let audit = audit::start(&host, folder.path()?, "keng.example.vn")?;
         let app = App { host: host.clone(), replayer: Replayer::Audit(audit.clone()) };
         let others = audit::router::<App>().merge(admin::router()).with_state(app);
         timeout(WITHIN, host.caught_up()).await.context("the read models")?;

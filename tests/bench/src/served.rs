@@ -101,7 +101,7 @@ pub async fn serve(serving: &Serving<'_>) -> Result<()> {
     let intake = intake::start(&host);
     alerting::start(&host);
     fan_out::start(&host, &fan_out_options(serving, &http))?;
-    let _audit = audit::start(&host, data.path())?;
+    let _audit = audit::start(&host, data.path(), "keng.example.vn")?;
     let router = operators::router(health, metrics).merge(intake::router(intake));
     let listener = axum::serve::ListenerExt::tap_io(listener, |stream| {
         let _ = stream.set_nodelay(true);

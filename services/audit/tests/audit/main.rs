@@ -4,6 +4,7 @@
 
 mod routes;
 mod stage;
+mod tree;
 
 use std::{collections::HashMap, sync::Arc};
 

@@ -50,7 +50,7 @@ impl Stage {
             health,
             disk: None,
         });
-        let audit = audit::start(&host, dir)?;
+        let audit = audit::start(&host, dir, "keng.example.vn")?;
         Ok(Self { host, audit })
     }
 

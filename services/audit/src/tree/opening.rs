@@ -1,0 +1,94 @@
+//! Opening: what is published, what was signed and what is here are compared before anything is
+//! signed again. Source: `tlog.md`, section 10, start-up.
+
+use std::{path::Path, sync::Arc};
+
+use chassis::durable_file;
+use merkle::SignedCheckpoint;
+use tlog::{CHECKPOINT, Folder};
+use tokio::sync::watch;
+
+use super::{Published, Tree, Trouble, growing::Growing, sealing::Sealing, signed::Signed};
+use crate::book::Shared;
+
+/// The folder of the tiles, in the data directory.
+const TILES: &str = "tlog";
+/// The folder of what was signed. Backups leave it out, and a disk of its own may be mounted there.
+const SIGNED: &str = "audit-signed";
+
+/// Opens the tree in `dir`, and brings what is published up to what was signed.
+///
+/// # Errors
+/// [`Trouble`]: nothing was signed.
+pub(super) fn open(
+    shared: &Arc<Shared>,
+    dir: &Path,
+    name: &str,
+) -> Result<(Tree, Sealing), Trouble> {
+    let folder = Folder::at(&dir.join(TILES));
+    std::fs::create_dir_all(folder.path()).map_err(Trouble::file(folder.path()))?;
+    let signed = Signed::open(&dir.join(SIGNED), name)?;
+    let published = published(&folder, &signed)?;
+    let growing = grown(shared, &folder, &signed)?;
+    if let Some(last) = signed.last().filter(|last| Some(*last) != published.as_ref()) {
+        publish(&folder, last)?;
+    }
+    let checkpoint = signed.last().cloned().map(Arc::new);
+    let tree = Tree(Arc::new(Published {
+        folder,
+        key: signed.key().verifier().clone(),
+        checkpoint: watch::Sender::new(checkpoint),
+    }));
+    let sealing = Sealing::new(shared, &tree, signed, growing);
+    Ok((tree, sealing))
+}
+
+/// Puts a checkpoint where people read it.
+///
+/// # Errors
+/// It cannot be written.
+pub(super) fn publish(folder: &Folder, checkpoint: &SignedCheckpoint) -> Result<(), Trouble> {
+    durable_file::write_below(folder.path(), CHECKPOINT, checkpoint.to_string())
+        .map_err(Trouble::file(folder.path().join(CHECKPOINT)))
+}
+
+/// What is published, which is never more than was signed, nor anything else of the same size.
+fn published(folder: &Folder, signed: &Signed) -> Result<Option<SignedCheckpoint>, Trouble> {
+    let path = folder.path().join(CHECKPOINT);
+    let Some(bytes) = folder.checkpoint().map_err(Trouble::file(&path))? else { return Ok(None) };
+    let parsed = SignedCheckpoint::parse(&bytes).ok().filter(|it| signed.is_ours(it));
+    let published = parsed.ok_or(Trouble::NotSigned(path))?;
+    let (here, last) = (published.checkpoint(), signed.last().map(SignedCheckpoint::checkpoint));
+    let size = last.map_or(0, |last| last.size());
+    let is_other =
+        last.is_some_and(|last| last.size() == here.size() && last.root() != here.root());
+    if here.size() > size || is_other {
+        return Err(Trouble::NeverSigned { published: here.size(), signed: size });
+    }
+    Ok(Some(published))
+}
+
+/// The edge of the log as it was signed. What a power cut took from the tiles is made again from
+/// the journal.
+fn grown(shared: &Arc<Shared>, folder: &Folder, signed: &Signed) -> Result<Growing, Trouble> {
+    let Some(last) = signed.last().map(SignedCheckpoint::checkpoint) else {
+        return Ok(Growing::anew(shared, folder));
+    };
+    let (size, here) = (last.size(), shared.journal.durable_end());
+    if here < size {
+        return Err(Trouble::RolledBack { signed: size, here });
+    }
+    match Growing::resume(shared, folder, size) {
+        Ok(growing) if growing.root() == last.root() => return Ok(growing),
+        Ok(_) => tracing::error!(size, "the tiles are not what was signed: made again"),
+        Err(why) => tracing::error!(size, %why, "the tiles cannot be read: made again"),
+    }
+    metrics::counter!("keng_audit_tiles_made_again_total").increment(1);
+    let mut again = Growing::anew(shared, folder);
+    again.grow(size)?;
+    again.write_edge(0)?;
+    match again.root() == last.root() {
+        true => Ok(again),
+        false => Err(Trouble::Altered { size }),
+    }
+}

@@ -1,0 +1,194 @@
+//! Checking a whole log: the checkpoint's signatures, the files that belong to its size and no
+//! other, each entry's hash in its tile, each tile in the one above, and the root.
+//!
+//! The first thing that is wrong is named. What is read is compared with what the parsed would be
+//! written as, so that no byte of a log is free.
+
+use std::{collections::BTreeSet, io};
+
+use merkle::{
+    Hash, SignedCheckpoint, TileId, TileWriter, VerifierKey,
+    bundle::{BadBundle, bundles_since},
+    checkpoint::BadCheckpoint,
+    hash::leaf,
+    note::NotVerified,
+};
+
+use crate::{CHECKPOINT, Folder, files_of};
+
+/// What is wrong with a log: the first thing that was found.
+#[derive(Debug, thiserror::Error)]
+pub enum Wrong {
+    /// It cannot be read.
+    #[error("{path}: {cause}")]
+    Unreadable {
+        /// The file, as a path in the log.
+        path: String,
+        /// Why.
+        cause: io::Error,
+    },
+    /// There is no checkpoint.
+    #[error("checkpoint: there is none")]
+    NoCheckpoint,
+    /// The checkpoint is none.
+    #[error("checkpoint: {0}")]
+    BadCheckpoint(#[from] BadCheckpoint),
+    /// The keys that were given did not sign it, or it was changed after that.
+    #[error("checkpoint: {0}")]
+    NotSigned(#[from] NotVerified),
+    /// The log's own key did not sign it.
+    #[error("checkpoint: the log's own key {0} did not sign it")]
+    NotByLog(String),
+    /// Somebody signed whose key was not given: what it says cannot be checked.
+    #[error("checkpoint: a signature of {0}, whose key is not given")]
+    UnknownSigner(String),
+    /// A file that a log of this size does not have.
+    #[error("{0}: a log of this size has no such file")]
+    Unexpected(String),
+    /// A file that a log of this size must have.
+    #[error("{0}: it is missing")]
+    Missing(String),
+    /// An entry bundle is none.
+    #[error("{path}: {why}")]
+    Bundle {
+        /// The file.
+        path: String,
+        /// What is wrong with it.
+        why: BadBundle,
+    },
+    /// A tile has other hashes than the entries, or the tiles below, give.
+    #[error("{0}: it has other hashes than what is below it")]
+    Tile(String),
+    /// The entries give another tree than the one that was signed.
+    #[error("checkpoint: the entries give the root {found}, and {signed} was signed")]
+    Root {
+        /// The root of the entries.
+        found: Hash,
+        /// What the checkpoint says.
+        signed: Hash,
+    },
+    /// An entry says what it must not.
+    #[error("entry {index}: {why}")]
+    Entry {
+        /// Its number, from 0.
+        index: u64,
+        /// What is wrong with it.
+        why: String,
+    },
+}
+
+/// A log that is whole.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Whole {
+    /// Its checkpoint.
+    pub checkpoint: SignedCheckpoint,
+    /// The names of those who signed it, the log's own first.
+    pub signers: Vec<String>,
+}
+
+/// The keys that a log is checked with.
+#[derive(Debug, Clone, Copy)]
+pub struct Keys<'a> {
+    /// The log's own.
+    pub log: &'a VerifierKey,
+    /// Of witnesses whose cosignatures may stand there.
+    pub witnesses: &'a [VerifierKey],
+}
+
+/// Checks a checkpoint: the log's own key signed it, and nobody whose key is not given.
+///
+/// # Errors
+/// What is wrong with it.
+pub fn checkpoint(bytes: &[u8], keys: Keys<'_>) -> Result<Whole, Wrong> {
+    let checkpoint = SignedCheckpoint::parse(bytes)?;
+    let all = || std::iter::once(keys.log).chain(keys.witnesses);
+    for line in checkpoint.note().signatures() {
+        if !all().any(|key| line.is_by(key)) {
+            return Err(Wrong::UnknownSigner(line.name().to_owned()));
+        }
+    }
+    let verified = checkpoint.verify(all())?;
+    let is_by_log = verified.iter().any(|signed| signed.key == keys.log);
+    if !is_by_log || checkpoint.checkpoint().origin() != keys.log.name() {
+        return Err(Wrong::NotByLog(keys.log.name().to_owned()));
+    }
+    let of_log = keys.log.name().to_owned();
+    let others = verified.iter().filter(|signed| signed.key != keys.log);
+    let others = others.map(|signed| signed.key.name().to_owned());
+    let signers = std::iter::once(of_log).chain(others).collect();
+    Ok(Whole { checkpoint, signers })
+}
+
+/// Checks the whole log in a folder. `beside` are files that may stand beside it, as paths.
+/// `each` is given every entry with its number, from 0, in order, and says what is wrong with it;
+/// it is called before the root is known to be right.
+///
+/// # Errors
+/// The first thing that is wrong.
+pub fn whole(
+    folder: &Folder,
+    keys: Keys<'_>,
+    beside: &BTreeSet<String>,
+    mut each: impl FnMut(u64, &[u8]) -> Result<(), String>,
+) -> Result<Whole, Wrong> {
+    let unreadable = |path: &str| {
+        let path = path.to_owned();
+        move |cause| Wrong::Unreadable { path, cause }
+    };
+    let bytes = folder.checkpoint().map_err(unreadable(CHECKPOINT))?.ok_or(Wrong::NoCheckpoint)?;
+    let log = checkpoint(&bytes, keys)?;
+    let size = log.checkpoint.checkpoint().size();
+    files(folder, size, beside)?;
+    let mut tiles = TileWriter::default();
+    let mut index = 0;
+    for id in bundles_since(0, size) {
+        let path = id.to_string();
+        let bundle = folder.bundle(id).map_err(unreadable(&path))?;
+        let entries = id.entries(&bundle).map_err(|why| Wrong::Bundle { path, why })?;
+        for entry in entries {
+            each(index, entry).map_err(|why| Wrong::Entry { index, why })?;
+            for tile in tiles.push(leaf(entry)) {
+                same(folder, tile.id, &tile.bytes)?;
+            }
+            index += 1;
+        }
+    }
+    for tile in tiles.partial() {
+        same(folder, tile.id, &tile.bytes)?;
+    }
+    let (found, signed) = (tiles.root(), log.checkpoint.checkpoint().root());
+    if found != signed {
+        return Err(Wrong::Root { found, signed });
+    }
+    Ok(log)
+}
+
+/// The files are those of a log of this size, and those beside it.
+fn files(folder: &Folder, size: u64, beside: &BTreeSet<String>) -> Result<(), Wrong> {
+    let there: BTreeSet<String> = folder
+        .files()
+        .map_err(|cause| Wrong::Unreadable { path: ".".to_owned(), cause })?
+        .into_iter()
+        .collect();
+    let mut expected: BTreeSet<String> = files_of(size).collect();
+    expected.insert(CHECKPOINT.to_owned());
+    if let Some(missing) = expected.iter().find(|path| !there.contains(*path)) {
+        return Err(Wrong::Missing(missing.clone()));
+    }
+    let is_unexpected = |path: &&String| !expected.contains(*path) && !beside.contains(*path);
+    match there.iter().find(is_unexpected) {
+        Some(unexpected) => Err(Wrong::Unexpected(unexpected.clone())),
+        None => Ok(()),
+    }
+}
+
+fn same(folder: &Folder, id: TileId, bytes: &[u8]) -> Result<(), Wrong> {
+    let path = id.to_string();
+    let read = folder.tile(id);
+    let found = read.map_err(|cause| Wrong::Unreadable { path: path.clone(), cause })?;
+    if found == bytes { Ok(()) } else { Err(Wrong::Tile(path)) }
+}
+
+#[cfg(test)]
+#[path = "check_tests.rs"]
+mod tests;

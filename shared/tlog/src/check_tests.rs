@@ -1,0 +1,165 @@
+//! Every byte of a log counts: each is flipped, and each is found.
+
+use std::{fs, path::Path};
+
+use merkle::{LogKey, bundle};
+use tempfile::TempDir;
+
+use super::*;
+
+const SEED: [u8; 32] = [7; 32];
+
+fn log_key() -> LogKey {
+    LogKey::from_seed("keng.example.vn", &SEED).unwrap()
+}
+
+fn entry(index: u64) -> Vec<u8> {
+    format!("record {index}").into_bytes()
+}
+
+fn put(dir: &Path, path: &str, bytes: &[u8]) {
+    let path = dir.join(path);
+    fs::create_dir_all(path.parent().unwrap()).unwrap();
+    fs::write(path, bytes).unwrap();
+}
+
+/// A log of so many entries, as its writer leaves it.
+fn log(size: u64) -> TempDir {
+    let dir = tempfile::tempdir().unwrap();
+    let mut tiles = TileWriter::default();
+    for index in 0..size {
+        for tile in tiles.push(leaf(&entry(index))) {
+            put(dir.path(), &tile.id.to_string(), &tile.bytes);
+        }
+    }
+    tiles.partial().for_each(|tile| put(dir.path(), &tile.id.to_string(), &tile.bytes));
+    for id in bundles_since(0, size) {
+        let mut bytes = Vec::new();
+        for index in (id.index() * 256..).take(id.width().into()) {
+            bundle::append(&mut bytes, &entry(index)).unwrap();
+        }
+        put(dir.path(), &id.to_string(), &bytes);
+    }
+    let checkpoint = SignedCheckpoint::sign(&log_key(), size, tiles.root());
+    put(dir.path(), CHECKPOINT, checkpoint.to_string().as_bytes());
+    dir
+}
+
+fn check(dir: &Path) -> Result<Whole, Wrong> {
+    let key = log_key();
+    let keys = Keys { log: key.verifier(), witnesses: &[] };
+    whole(&Folder::at(dir), keys, &BTreeSet::new(), |index, bytes| {
+        if bytes == entry(index) { Ok(()) } else { Err("another entry".to_owned()) }
+    })
+}
+
+#[test]
+fn whole_logs_of_all_sizes_pass() {
+    for size in [0, 1, 2, 255, 256, 257, 600, 70_000] {
+        let dir = log(size);
+        let found = check(dir.path()).unwrap();
+        assert_eq!(found.checkpoint.checkpoint().size(), size);
+        assert_eq!(found.signers, ["keng.example.vn"]);
+    }
+}
+
+/// Flips one bit of every byte of a small log.
+#[test]
+fn every_byte_of_a_small_log_counts() {
+    let dir = log(5);
+    let folder = Folder::at(dir.path());
+    let mut flips = 0;
+    for path in folder.files().unwrap() {
+        let file = dir.path().join(&path);
+        let bytes = fs::read(&file).unwrap();
+        for at in 0..bytes.len() {
+            for bit in [0x01, 0x20, 0x80] {
+                let mut flipped = bytes.clone();
+                flipped[at] ^= bit;
+                fs::write(&file, flipped).unwrap();
+                assert!(check(dir.path()).is_err(), "{path}: byte {at}, bit {bit:#x}");
+                flips += 1;
+            }
+        }
+        // Nor can it be cut, or made longer.
+        fs::write(&file, &bytes[..bytes.len() - 1]).unwrap();
+        assert!(check(dir.path()).is_err(), "{path}: cut");
+        fs::write(&file, [&bytes[..], b"\n"].concat()).unwrap();
+        assert!(check(dir.path()).is_err(), "{path}: longer");
+        fs::write(&file, bytes).unwrap();
+    }
+    assert!(flips > 1_000, "{flips}");
+    check(dir.path()).unwrap();
+}
+
+/// The root and the signature depend on all of them, so a sample does.
+#[test]
+fn a_sample_of_the_bytes_of_a_large_log_counts() {
+    let dir = log(1_000);
+    let files = Folder::at(dir.path()).files().unwrap();
+    for path in files {
+        let file = dir.path().join(&path);
+        let bytes = fs::read(&file).unwrap();
+        for at in (0..bytes.len()).step_by(bytes.len() / 5 + 1) {
+            let mut flipped = bytes.clone();
+            flipped[at] ^= 0x10;
+            fs::write(&file, flipped).unwrap();
+            assert!(check(dir.path()).is_err(), "{path}: byte {at}");
+        }
+        fs::write(&file, bytes).unwrap();
+    }
+    check(dir.path()).unwrap();
+}
+
+#[test]
+fn what_is_missing_too_much_or_in_another_place_is_named() {
+    let dir = log(600);
+    let named = |change: &dyn Fn(&Path)| {
+        let dir = log(600);
+        change(dir.path());
+        check(dir.path()).unwrap_err().to_string()
+    };
+    check(dir.path()).unwrap();
+    let remove = |path: &'static str| named(&move |dir| fs::remove_file(dir.join(path)).unwrap());
+    assert_eq!(remove("tile/0/001"), "tile/0/001: it is missing");
+    assert_eq!(remove("checkpoint"), "checkpoint: there is none");
+    let add = named(&|dir| put(dir, "tile/0/003", b"x"));
+    assert_eq!(add, "tile/0/003: a log of this size has no such file");
+    let note = named(&|dir| put(dir, "note.txt", b"x"));
+    assert_eq!(note, "note.txt: a log of this size has no such file");
+    let swapped = named(&|dir| {
+        let (one, other) = (dir.join("tile/entries/000"), dir.join("tile/entries/001"));
+        let held = fs::read(&one).unwrap();
+        fs::copy(&other, &one).unwrap();
+        fs::write(&other, held).unwrap();
+    });
+    assert_eq!(swapped, "entry 0: another entry");
+    // An old checkpoint of the same log, with its files gone on.
+    let old = log(500);
+    let old = fs::read(old.path().join(CHECKPOINT)).unwrap();
+    let rolled = named(&move |dir| fs::write(dir.join(CHECKPOINT), &old).unwrap());
+    assert_eq!(rolled, "tile/0/001.p/244: it is missing");
+}
+
+#[test]
+fn signatures_are_of_the_keys_that_are_given_and_of_no_other() {
+    let dir = log(3);
+    let path = dir.path().join(CHECKPOINT);
+    let mut checkpoint = SignedCheckpoint::parse(&fs::read(&path).unwrap()).unwrap();
+    let witness = merkle::WitnessKey::from_seed("tinh.example.vn", &[9; 32]).unwrap();
+    let line = witness.cosign(checkpoint.checkpoint(), 1_735_689_600).unwrap();
+    checkpoint.add(line).unwrap();
+    fs::write(&path, checkpoint.to_string()).unwrap();
+    let unknown = check(dir.path()).unwrap_err().to_string();
+    assert!(unknown.contains("a signature of tinh.example.vn"), "{unknown}");
+    let key = log_key();
+    let witnesses = [witness.verifier().clone()];
+    let keys = Keys { log: key.verifier(), witnesses: &witnesses };
+    let folder = Folder::at(dir.path());
+    let found = whole(&folder, keys, &BTreeSet::new(), |_, _| Ok(())).unwrap();
+    assert_eq!(found.signers, ["keng.example.vn", "tinh.example.vn"]);
+    // Somebody else's log under the same name.
+    let other = LogKey::from_seed("keng.example.vn", &[8; 32]).unwrap();
+    let keys = Keys { log: other.verifier(), witnesses: &witnesses };
+    assert!(whole(&folder, keys, &BTreeSet::new(), |_, _| Ok(())).is_err());
+}
