@@ -17,7 +17,7 @@ pub const POLICY_BYTES_MAX: usize = 256 * 1024;
 const NONE: &[u8] = b"none";
 
 /// Whom an auditor trusts.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Policy {
     logs: Vec<Party>,
     witnesses: Vec<Party>,
@@ -140,9 +140,10 @@ impl Policy {
             draft.read(bytes).map_err(|fault| BadPolicy { line, fault })?;
             last = line;
         }
-        let quorum = draft.quorum.ok_or(BadPolicy { line: last, fault: Fault::NoQuorum })?;
-        let Draft { logs, witnesses, voices, .. } = draft;
-        Ok(Self { logs, witnesses, voices, quorum })
+        if !draft.has_quorum {
+            return Err(BadPolicy { line: last, fault: Fault::NoQuorum });
+        }
+        Ok(draft.policy)
     }
 
     /// The logs, in the order of their lines.
@@ -208,13 +209,10 @@ impl Policy {
 /// A policy whose file is being read.
 #[derive(Default)]
 struct Draft<'a> {
-    logs: Vec<Party>,
-    witnesses: Vec<Party>,
-    voices: Vec<Voice>,
+    policy: Policy,
+    has_quorum: bool,
     /// The voices by their names, and whether they are members of a group.
     names: BTreeMap<&'a [u8], (usize, bool)>,
-    /// `Some(None)` where it is `none`.
-    quorum: Option<Option<usize>>,
 }
 
 impl<'a> Draft<'a> {
@@ -230,10 +228,10 @@ impl<'a> Draft<'a> {
         match items.as_slice() {
             [] => Ok(()),
             [first, ..] if first.starts_with(b"#") => Ok(()),
-            [b"log", key, url @ ..] => add(&mut self.logs, party(key, url, KeyType::Note)?),
+            [b"log", key, url @ ..] => add(&mut self.policy.logs, party(key, url, KeyType::Note)?),
             [b"witness", name, key, url @ ..] => {
-                add(&mut self.witnesses, party(key, url, KeyType::Cosignature)?)?;
-                self.define(name, Voice::Witness(self.witnesses.len() - 1))
+                add(&mut self.policy.witnesses, party(key, url, KeyType::Cosignature)?)?;
+                self.define(name, Voice::Witness(self.policy.witnesses.len() - 1))
             }
             [b"group", name, threshold, members @ ..] => self.group(name, threshold, members),
             [b"quorum", name] => self.decide(name),
@@ -270,21 +268,22 @@ impl<'a> Draft<'a> {
     }
 
     fn define(&mut self, name: &'a [u8], voice: Voice) -> Result<(), Fault> {
-        let is_taken = self.names.insert(name, (self.voices.len(), false)).is_some();
+        let is_taken = self.names.insert(name, (self.policy.voices.len(), false)).is_some();
         if is_taken || name == NONE {
             return Err(Fault::SameName);
         }
-        self.voices.push(voice);
+        self.policy.voices.push(voice);
         Ok(())
     }
 
     fn decide(&mut self, name: &[u8]) -> Result<(), Fault> {
-        let quorum = match self.names.get(name) {
+        self.policy.quorum = match self.names.get(name) {
             Some((voice, _)) => Some(*voice),
             None if name == NONE => None,
             None => return Err(Fault::UnknownName),
         };
-        if self.quorum.replace(quorum).is_some() { Err(Fault::SameQuorum) } else { Ok(()) }
+        let is_second = std::mem::replace(&mut self.has_quorum, true);
+        if is_second { Err(Fault::SameQuorum) } else { Ok(()) }
     }
 }
 

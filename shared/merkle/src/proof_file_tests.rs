@@ -5,9 +5,10 @@ use crate::{
     hash::{Hash, leaf},
     key::{LogKey, WitnessKey},
     policy::{NotAccepted, Policy},
-    proof::{NotProven, inclusion},
+    proof::inclusion,
     proof_file::{BadProofFile, NotLogged, PROOF_FILE_BYTES_MAX, ProofFile},
     testing::{Log, bit_changes, byte_changes, leaves},
+    verification::NotProven,
 };
 
 fn issue(extra: &[u8]) -> (Hash, ProofFile, Policy) {

@@ -7,13 +7,11 @@ use proptest::prelude::*;
 
 use crate::{
     hash::{EMPTY_ROOT, Hash, leaf},
-    proof::{
-        NotProven, Unprovable, consistency, inclusion, root_of, verify_consistency,
-        verify_inclusion,
-    },
+    proof::{Unprovable, consistency, inclusion, root_of},
     testing::{Log, base64_hashes, hash, hex, leaves, mth, path, subproof},
     tile::TileId,
     tree_tests::{ENTRIES, ROOTS},
+    verification::{NotProven, verify_consistency, verify_inclusion},
 };
 
 /// Some hash that is in no tree here.
@@ -29,7 +27,9 @@ fn every_inclusion_in_small_trees_is_proved_as_defined() {
         for index in 0..size {
             let proof = inclusion(index as u64, size as u64, log.read()).unwrap();
             assert_eq!(proof, path(index, tree), "{index} in {size}");
-            refuse_corrupt_inclusions(tree[index], index as u64, size as u64, &proof, root);
+            if is_corrupted(size) {
+                refuse_corrupt_inclusions(tree[index], index as u64, size as u64, &proof, root);
+            }
         }
     }
 }
@@ -42,10 +42,17 @@ fn every_consistency_of_small_trees_is_proved_as_defined() {
         for old in 1..=new {
             let proof = consistency(old as u64, new as u64, log.read()).unwrap();
             assert_eq!(proof, subproof(old, &leaves[..new], true), "{old} to {new}");
-            let old_root = mth(&leaves[..old]);
-            refuse_corrupt_consistencies(old as u64, old_root, new as u64, new_root, &proof);
+            if is_corrupted(new) {
+                let old_root = mth(&leaves[..old]);
+                refuse_corrupt_consistencies(old as u64, old_root, new as u64, new_root, &proof);
+            }
         }
     }
+}
+
+/// For which sizes every proof is also corrupted in every way: all would take many seconds.
+fn is_corrupted(size: usize) -> bool {
+    size <= 20 || (63..=66).contains(&size)
 }
 
 /// A proof that verifies, and its neighbours that must not: those of transparency-dev/merkle's
@@ -270,7 +277,11 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(32))]
 
     #[test]
-    fn proofs_across_tiles_are_as_defined(old in 1_usize..1500, more in 0_usize..1500, at in 0_usize..1500) {
+    fn proofs_across_tiles_are_as_defined(
+        old in 1_usize..1500,
+        more in 0_usize..1500,
+        at in 0_usize..1500,
+    ) {
         let new = old + more;
         let leaves = leaves(new as u64);
         let log = Log::of(&leaves);

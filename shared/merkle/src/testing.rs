@@ -116,8 +116,8 @@ const REPLACEMENTS: &[u8] = b"\0\t\n\r +-./019=Aax\x7f\x80\xe2\xff";
 
 /// Texts that differ from this one in a single byte.
 pub(crate) fn byte_changes(text: &[u8]) -> impl Iterator<Item = Vec<u8>> {
-    let replace = |by: u8| changes(text, move |byte| *byte = by).filter(|new| new != text);
-    REPLACEMENTS.iter().flat_map(move |by| replace(*by))
+    let replaced = REPLACEMENTS.iter().flat_map(|by| changes(text, |byte| *byte = *by));
+    replaced.filter(move |changed| changed != text)
 }
 
 /// Every text that differs from this one in the last bit of a single byte, so few that a signature

@@ -6,8 +6,9 @@ use crate::{
     hash::{EMPTY_ROOT, leaf},
     key::{KeyType, LogKey, VerifierKey, WitnessKey},
     note::BadNote,
-    proof::{NotProven, consistency},
+    proof::consistency,
     testing::{Log, bit_changes, byte_changes, hash, hex, leaves},
+    verification::NotProven,
     witness::{BadRequest, REQUEST_BYTES_MAX, Refusal, Request, decide},
 };
 
