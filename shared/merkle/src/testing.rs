@@ -89,12 +89,13 @@ pub(crate) struct Log {
 impl Log {
     /// Appends leaves, and writes a checkpoint's tiles.
     pub(crate) fn append(&mut self, leaves: &[Hash]) {
+        let before = self.writer.size();
         for leaf in leaves {
             for tile in self.writer.push(*leaf) {
                 self.tiles.insert(tile.id, tile.bytes);
             }
         }
-        for tile in self.writer.partial() {
+        for tile in self.writer.partial_since(before) {
             self.tiles.insert(tile.id, tile.bytes);
         }
     }

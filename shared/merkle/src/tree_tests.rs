@@ -29,7 +29,7 @@ pub(crate) const ROOTS: [&str; 8] = [
     "5dc9da79a70659a9ad559cb701ded9a2ab9d823aad2f4960cfe370eff4604328",
 ];
 
-/// The node of the vectors has children that are no hashes, so it is put together by hand here.
+/// The vectors' own node has children of four bytes, which are no [`Hash`]; a root stands for it.
 #[test]
 fn leaves_and_nodes_hash_as_the_vectors_say() {
     let of_l123456 = "395aa064aa4c29f7010acfe3f25db9485bbd4b91897b6ad7ad547639252b4d56";
