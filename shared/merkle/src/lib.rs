@@ -19,6 +19,7 @@ mod text;
 pub mod tile;
 pub mod tile_writer;
 pub mod tree;
+pub mod verification;
 pub mod witness;
 
 pub use crate::{

@@ -17,9 +17,10 @@ pub const POLICY_BYTES_MAX: usize = 256 * 1024;
 const NONE: &[u8] = b"none";
 
 /// Whom an auditor trusts.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Policy {
     logs: Vec<Party>,
+    witnesses: Vec<Party>,
     /// Witnesses and groups in the order of their lines: a group has members above it only.
     voices: Vec<Voice>,
     /// Which voice decides; `None` where no witness is asked for.
@@ -37,12 +38,10 @@ pub struct Party {
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Voice {
-    Witness(Party),
+    /// Speaks where this witness signed.
+    Witness(usize),
     /// Speaks where at least so many of its members do.
-    Group {
-        at_least: usize,
-        members: Vec<usize>,
-    },
+    Group { at_least: usize, members: Vec<usize> },
 }
 
 /// What was found on a checkpoint that a policy accepts.
@@ -141,8 +140,10 @@ impl Policy {
             draft.read(bytes).map_err(|fault| BadPolicy { line, fault })?;
             last = line;
         }
-        let quorum = draft.quorum.ok_or(BadPolicy { line: last, fault: Fault::NoQuorum })?;
-        Ok(Self { logs: draft.logs, voices: draft.voices, quorum })
+        if !draft.has_quorum {
+            return Err(BadPolicy { line: last, fault: Fault::NoQuorum });
+        }
+        Ok(draft.policy)
     }
 
     /// The logs, in the order of their lines.
@@ -152,11 +153,9 @@ impl Policy {
     }
 
     /// The witnesses, in the order of their lines.
-    pub fn witnesses(&self) -> impl Iterator<Item = &Party> + Clone {
-        self.voices.iter().filter_map(|voice| match voice {
-            Voice::Witness(witness) => Some(witness),
-            Voice::Group { .. } => None,
-        })
+    #[must_use]
+    pub fn witnesses(&self) -> &[Party] {
+        &self.witnesses
     }
 
     /// Whether the witnesses with these keys are enough.
@@ -165,7 +164,10 @@ impl Policy {
         let mut speaks: Vec<bool> = Vec::with_capacity(self.voices.len());
         for voice in &self.voices {
             speaks.push(match voice {
-                Voice::Witness(witness) => cosigners.contains(&&witness.key),
+                Voice::Witness(witness) => {
+                    let witness = self.witnesses.get(*witness);
+                    witness.is_some_and(|witness| cosigners.contains(&&witness.key))
+                }
                 Voice::Group { at_least, members } => {
                     let speaking =
                         members.iter().filter(|member| speaks.get(**member) == Some(&true));
@@ -187,7 +189,7 @@ impl Policy {
     ) -> Result<Accepted<'a>, NotAccepted> {
         let origin = checkpoint.checkpoint().origin();
         let logs = self.logs.iter().filter(|log| log.key.name() == origin);
-        let keys = logs.chain(self.witnesses()).map(|party| &party.key);
+        let keys = logs.chain(&self.witnesses).map(|party| &party.key);
         let verified = checkpoint.verify(keys).map_err(|error| match error {
             NotVerified::Unknown => NotAccepted::UnknownLog,
             wrong @ NotVerified::Wrong { .. } => NotAccepted::Signature(wrong),
@@ -207,12 +209,10 @@ impl Policy {
 /// A policy whose file is being read.
 #[derive(Default)]
 struct Draft<'a> {
-    logs: Vec<Party>,
-    voices: Vec<Voice>,
+    policy: Policy,
+    has_quorum: bool,
     /// The voices by their names, and whether they are members of a group.
     names: BTreeMap<&'a [u8], (usize, bool)>,
-    /// `Some(None)` where it is `none`.
-    quorum: Option<Option<usize>>,
 }
 
 impl<'a> Draft<'a> {
@@ -228,20 +228,10 @@ impl<'a> Draft<'a> {
         match items.as_slice() {
             [] => Ok(()),
             [first, ..] if first.starts_with(b"#") => Ok(()),
-            [b"log", key, url @ ..] => {
-                let log = party(key, url, KeyType::Note)?;
-                ensure_new(&log, self.logs.iter())?;
-                self.logs.push(log);
-                Ok(())
-            }
+            [b"log", key, url @ ..] => add(&mut self.policy.logs, party(key, url, KeyType::Note)?),
             [b"witness", name, key, url @ ..] => {
-                let witness = party(key, url, KeyType::Cosignature)?;
-                let others = self.voices.iter().filter_map(|voice| match voice {
-                    Voice::Witness(witness) => Some(witness),
-                    Voice::Group { .. } => None,
-                });
-                ensure_new(&witness, others)?;
-                self.define(name, Voice::Witness(witness))
+                add(&mut self.policy.witnesses, party(key, url, KeyType::Cosignature)?)?;
+                self.define(name, Voice::Witness(self.policy.witnesses.len() - 1))
             }
             [b"group", name, threshold, members @ ..] => self.group(name, threshold, members),
             [b"quorum", name] => self.decide(name),
@@ -278,21 +268,22 @@ impl<'a> Draft<'a> {
     }
 
     fn define(&mut self, name: &'a [u8], voice: Voice) -> Result<(), Fault> {
-        let is_taken = self.names.insert(name, (self.voices.len(), false)).is_some();
+        let is_taken = self.names.insert(name, (self.policy.voices.len(), false)).is_some();
         if is_taken || name == NONE {
             return Err(Fault::SameName);
         }
-        self.voices.push(voice);
+        self.policy.voices.push(voice);
         Ok(())
     }
 
     fn decide(&mut self, name: &[u8]) -> Result<(), Fault> {
-        let quorum = match self.names.get(name) {
+        self.policy.quorum = match self.names.get(name) {
             Some((voice, _)) => Some(*voice),
             None if name == NONE => None,
             None => return Err(Fault::UnknownName),
         };
-        if self.quorum.replace(quorum).is_some() { Err(Fault::SameQuorum) } else { Ok(()) }
+        let is_second = std::mem::replace(&mut self.has_quorum, true);
+        if is_second { Err(Fault::SameQuorum) } else { Ok(()) }
     }
 }
 
@@ -310,10 +301,11 @@ fn party(key: &[u8], url: &[&[u8]], key_type: KeyType) -> Result<Party, Fault> {
     Ok(Party { key, url })
 }
 
-/// One key is one voice, under whatever names.
-fn ensure_new<'p>(new: &Party, mut others: impl Iterator<Item = &'p Party>) -> Result<(), Fault> {
-    if others.any(|other| other.key.public() == new.key.public()) {
+/// Adds a party whose key none above has: one key is one voice, under whatever names.
+fn add(parties: &mut Vec<Party>, new: Party) -> Result<(), Fault> {
+    if parties.iter().any(|other| other.key.public() == new.key.public()) {
         return Err(Fault::SameKey);
     }
+    parties.push(new);
     Ok(())
 }

@@ -10,8 +10,8 @@ use crate::{
     hash::Hash,
     note::NOTE_BYTES_MAX,
     policy::{Accepted, NotAccepted, Policy},
-    proof::{NotProven, verify_inclusion},
     text,
+    verification::{NotProven, verify_inclusion},
 };
 
 /// The most bytes of a proof file: the note, the proof, and as much again for what is extra.

@@ -92,9 +92,12 @@ impl TileWriter {
         filled
     }
 
-    /// The partial tiles as they stand, lowest level first: to be written with each checkpoint.
-    pub fn partial(&self) -> impl Iterator<Item = Tile> {
-        (0..).zip(&self.levels).filter_map(|(level, edge)| {
+    /// The partial tiles that have grown since the log had `old` leaves, lowest level first. With
+    /// the full ones that [`TileWriter::push`] gave since then, they are what a checkpoint needs.
+    pub fn partial_since(&self, old: u64) -> impl Iterator<Item = Tile> {
+        let has_grown = move |level| hashes_at(level, old) < hashes_at(level, self.size);
+        let levels = (0..).zip(&self.levels).filter(move |(level, _)| has_grown(*level));
+        levels.filter_map(|(level, edge)| {
             partial(level, self.size).map(|id| Tile { id, bytes: edge.bytes.clone() })
         })
     }

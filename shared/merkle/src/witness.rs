@@ -10,8 +10,8 @@ use crate::{
     hash::{EMPTY_ROOT, Hash},
     key::VerifierKey,
     note::{NOTE_BYTES_MAX, NotVerified},
-    proof::{NotProven, verify_consistency},
     text,
+    verification::{NotProven, verify_consistency},
 };
 
 /// The most bytes of a request: the note, and 63 hashes before it.
