@@ -32,7 +32,7 @@ fn log(size: u64) -> TempDir {
             put(dir.path(), &tile.id.to_string(), &tile.bytes);
         }
     }
-    tiles.partial().for_each(|tile| put(dir.path(), &tile.id.to_string(), &tile.bytes));
+    tiles.partial_since(0).for_each(|tile| put(dir.path(), &tile.id.to_string(), &tile.bytes));
     for id in bundles_since(0, size) {
         let mut bytes = Vec::new();
         for index in (id.index() * 256..).take(id.width().into()) {

@@ -66,7 +66,7 @@ impl Growing {
             }
         }
         // The edge of the lowest level has the hashes of the entries that the journal has.
-        let edge = growing.tiles.partial().find(|tile| tile.id.level() == 0);
+        let edge = growing.tiles.partial_since(0).find(|tile| tile.id.level() == 0);
         match edge.map_or(hashes.is_empty(), |edge| edge.bytes == hashes) {
             true => Ok(growing),
             false => Err(Trouble::Altered { size }),
@@ -111,11 +111,8 @@ impl Growing {
     /// # Errors
     /// A file cannot be written.
     pub(super) fn write_edge(&self, before: u64) -> Result<(), Trouble> {
-        for tile in self.tiles.partial() {
-            let id = tile.id;
-            if TileId::within(id.level(), id.index(), before) != Some(id) {
-                self.write_tile(&tile)?;
-            }
+        for tile in self.tiles.partial_since(before) {
+            self.write_tile(&tile)?;
         }
         if self.size() > before && !self.bundle.is_empty() {
             self.write_bundle()?;

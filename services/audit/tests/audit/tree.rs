@@ -4,7 +4,7 @@
 use std::{collections::BTreeSet, fs, path::Path, sync::Arc, time::Duration};
 
 use event_log::{Record, memory::MemoryLog};
-use merkle::{SignedCheckpoint, VerifierKey, hash::leaf, proof};
+use merkle::{SignedCheckpoint, VerifierKey, hash::leaf, proof, verification};
 use tlog::{
     Folder,
     check::{Keys, Whole, Wrong, whole},
@@ -69,10 +69,10 @@ async fn every_record_is_a_leaf_in_order_and_the_log_only_grows() {
     let tile = |id| folder(dir.path()).tile(id);
     let (first, second) = (first.checkpoint(), second.checkpoint());
     let grown = proof::consistency(280, 600, tile).unwrap();
-    let (before, after) = ((280, first.root()), (600, second.root()));
-    proof::verify_consistency(before.0, after.0, &grown, before.1, after.1).unwrap();
+    verification::verify_consistency(280, first.root(), 600, second.root(), &grown).unwrap();
     let shown = proof::inclusion(271, 600, tile).unwrap();
-    proof::verify_inclusion(leaf(&records[271].open), 271, 600, &shown, second.root()).unwrap();
+    verification::verify_inclusion(leaf(&records[271].open), 271, 600, &shown, second.root())
+        .unwrap();
     // Narrow files that are full by now are gone.
     assert!(!dir.path().join("tlog/tile/0/001.p/24").exists());
     assert!(dir.path().join("tlog/tile/entries/001").exists());
