@@ -16,6 +16,7 @@ use crate::{
     matches::{MatchArgs, MatchesArgs},
     photo::PhotoArgs,
     preflight::{OfficersArgs, PreflightArgs},
+    proof::{ExportArgs, VerifyArgs},
 };
 
 /// Kẻng: tiếng kẻng báo động của các xã Việt Nam / the alarm gong of Viet Nam's communes
@@ -80,6 +81,10 @@ pub(crate) enum Command {
     DeadLetters(DeadLettersArgs),
     /// Xem lại lịch sử / Replay history
     Replay(ReplayArgs),
+    /// Xuất nhật ký đã ký / The signed log as files, or one alert's records with their proofs
+    Export(ExportArgs),
+    /// Kiểm tra nhật ký / Whether a log is whole, from its checkpoint to its records
+    Verify(VerifyArgs),
 }
 
 impl Command {
@@ -111,7 +116,9 @@ impl Command {
             | Self::Drill(_)
             | Self::Channels(_)
             | Self::DeadLetters(_)
-            | Self::Replay(_) => false,
+            | Self::Replay(_)
+            | Self::Export(_)
+            | Self::Verify(_) => false,
         }
     }
 }

@@ -21,6 +21,7 @@ mod matches;
 mod open;
 mod photo;
 mod preflight;
+mod proof;
 mod read;
 mod records;
 mod server;
@@ -134,6 +135,8 @@ async fn run(command: Command) -> Result<u8, Failed> {
         Command::DeadLetters(args) => channels::dead_letters(args).await,
         Command::Preflight(args) => preflight::installation(args).await,
         Command::Replay(replay) => read::replay(replay).await,
+        Command::Export(args) => proof::export(args).await,
+        Command::Verify(args) => proof::verify(args).await,
     }
 }
 
