@@ -13,6 +13,7 @@ mod flood;
 mod floors;
 mod nats;
 mod orders;
+mod proof;
 mod push;
 mod report;
 mod served;
@@ -37,6 +38,10 @@ use crate::{
     sink::Sink,
 };
 
+/// Records of the log that is checked.
+const VERIFIED: u64 = 300_000;
+/// Records of the log of which single ones are proved.
+const PROVED: u64 = 10_000_000;
 /// Set in the environment of the process that measures.
 const PREPARED: &str = "KENG_BENCH_PREPARED";
 
@@ -45,8 +50,8 @@ const PREPARED: &str = "KENG_BENCH_PREPARED";
 struct Args {
     #[command(subcommand)]
     child: Option<ChildCommand>,
-    /// What to measure; everything but `in-flight`, `push`, `sick` and `flood` where nothing is
-    /// named.
+    /// What to measure; everything but `in-flight`, `push`, `sick`, `flood` and `proof` where
+    /// nothing is named.
     what: Vec<What>,
     /// Rounds that count, where 56 groups are told.
     #[arg(long, default_value_t = 25)]
@@ -88,6 +93,8 @@ enum What {
     Sick,
     /// An alert's p99 while a flood of news comes, and without.
     Flood,
+    /// Checking a signed log, proving one record of ten million, sealing one more.
+    Proof,
 }
 
 const BY_DEFAULT: [What; 5] =
@@ -220,6 +227,11 @@ async fn measure(args: &Args) -> Result<()> {
                 let Args { pairs, per_minute, in_flight, .. } = *args;
                 let load = flood::Load { pairs, per_minute, in_flight };
                 rows.extend(flood::reach(&load, &sink).await?);
+            }
+            What::Proof => {
+                rows.push(proof::verify(VERIFIED, args.rounds_many)?);
+                rows.push(proof::prove(PROVED)?);
+                rows.extend(proof::seal()?);
             }
         }
         for line in table(rows.get(shown..).unwrap_or_default()) {
