@@ -21,7 +21,7 @@ pub fn write(dir: &Path, name: &str, bytes: impl AsRef<[u8]>) -> io::Result<()> 
     sync_dir(dir)
 }
 
-/// Writes `<root>/<path>`, and makes the folders between them, as [`write()`] does; `root` is there.
+/// Writes `<root>/<path>` as [`write()`] does, and makes the folders between them; `root` is there.
 /// The path has no `..` and no `/` at its beginning.
 ///
 /// # Errors
