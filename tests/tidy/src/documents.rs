@@ -160,7 +160,7 @@ mod tests {
 
     #[test]
     fn a_missing_document_and_a_long_one_are_found() {
-        let tree = Tree::of(&[("ARCHITECTURE.md", &"a\n".repeat(251))]);
+        let tree = Tree::of(&[("ARCHITECTURE.md", &"a\n".repeat(301))]);
         assert_eq!(
             present_and_short(&tree),
             ["README.md: is missing", "ARCHITECTURE.md: 301 lines, more than 300"]
