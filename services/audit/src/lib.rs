@@ -10,6 +10,7 @@ mod book;
 mod entry;
 mod grpc;
 mod http;
+mod known_http;
 mod replay;
 mod writing;
 

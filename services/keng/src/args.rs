@@ -340,6 +340,9 @@ pub(crate) struct ReplayArgs {
     /// Đến / To, RFC 3339
     #[arg(long, value_name = "TIME")]
     pub(crate) to: Option<String>,
+    /// Lúc đó đã biết gì / What was known at that moment, RFC 3339: of a commune, or of an alert
+    #[arg(long, value_name = "TIME", conflicts_with_all = ["from", "to"])]
+    pub(crate) as_known_at: Option<String>,
     #[arg(long, value_enum, default_value_t = Format::Text)]
     pub(crate) format: Format,
 }

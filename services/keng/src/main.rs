@@ -15,6 +15,7 @@ mod drill_lines;
 mod feeds;
 mod freeze;
 mod grpc;
+mod known;
 mod local_time;
 mod log;
 mod matches;

@@ -5,19 +5,23 @@
 
 pub mod filter;
 pub mod json;
+pub mod known;
 pub mod line;
 pub mod merge;
 pub mod reading;
 pub mod replay;
 pub mod sequencer;
+mod story;
 pub mod text;
+pub mod time;
 
 pub use event_log::stored;
 pub use filter::{Asked, Filter, WrongParameter};
+pub use known::{AsKnown, AskedKnown, Gathering, Search, known_text};
 pub use line::{Line, lines_of};
 pub use merge::{Merge, Met};
 pub use reading::Reading;
-pub use replay::{ReplayError, replay_of_log};
+pub use replay::{ReplayError, records_of_log, replay_of_log};
 pub use sequencer::{Placed, Sequencer};
 pub use text::replay_text;
 

@@ -17,6 +17,7 @@ mod hawaii;
 mod hoang_thinh;
 mod hung;
 mod idempotency;
+mod known;
 mod leases;
 mod matches;
 mod photos;
