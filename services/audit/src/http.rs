@@ -20,6 +20,7 @@ use serde::Serialize;
 use crate::{
     known_http::{self, Parameters},
     replay::Replayer,
+    state_http,
 };
 
 /// Lines of one page.
@@ -36,6 +37,8 @@ where
     Router::new()
         .route("/v1/audit/records", get(records))
         .route("/v1/audit/as-known", get(known_http::as_known))
+        .route("/v1/audit/timeline", get(known_http::timeline))
+        .route("/v1/audit/state", get(state_http::state))
 }
 
 #[derive(Serialize)]

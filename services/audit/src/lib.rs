@@ -12,6 +12,7 @@ mod grpc;
 mod http;
 mod known_http;
 mod replay;
+mod state_http;
 mod writing;
 
 use std::{path::Path, sync::Arc};
@@ -26,6 +27,7 @@ pub use book::OpenError;
 pub use grpc::{Grpc, grpc};
 pub use http::router;
 pub use replay::{Replay, Replayer};
+pub use state_http::compared;
 
 /// The name under which `/readyz` shows the audit.
 pub const BANNER: &str = "audit";

@@ -1,14 +1,15 @@
-//! `keng replay --as-known-at T`: what a commune saw at a moment.
+//! `keng replay --as-known-at T`: what a commune saw at a moment; `keng timeline ID`: the times of
+//! an alert that matter; `keng replay --check`: whether the live services hold what the log says.
 
 use anyhow::Context;
 use chassis::ExitCode;
-use history::{AsKnown, known_text};
+use history::{AsKnown, StateCheck, Timeline, check_text, known_text, timeline_text};
 use reqwest::Method;
 use serde::de::DeserializeOwned;
 
 use crate::{
     Failed,
-    args::{Format, ReplayArgs},
+    args::{Format, ReplayArgs, TimelineArgs},
     client::{Client, send},
     feeds::line,
     write::let_go,
@@ -23,30 +24,51 @@ pub(crate) async fn as_known(at: &str, args: &ReplayArgs) -> Result<u8, Failed> 
     let (client, direct) = Client::new(&args.server).await?;
     let filters =
         [("at", Some(at)), ("commune", args.commune.as_deref()), ("alert", args.alert.as_deref())];
-    let answer = ask::<AsKnown>(&client, "/v1/audit/as-known", &filters, args.format).await;
+    let answer = ask::<AsKnown>(&client, "/v1/audit/as-known", &filters).await;
     let_go(direct).await;
-    if let Some(known) = answer? {
-        known_text(&known).iter().for_each(|text| line(text));
-    }
+    shown(&answer?, args.format, known_text);
     Ok(ExitCode::DONE)
 }
 
-/// Asks; `None` where the answer was printed as it came, for machines.
+/// `keng timeline ID`.
+pub(crate) async fn timeline(args: TimelineArgs) -> Result<u8, Failed> {
+    let (client, direct) = Client::new(&args.server).await?;
+    let filters = [("alert", Some(args.id.as_str()))];
+    let answer = ask::<Timeline>(&client, "/v1/audit/timeline", &filters).await;
+    let_go(direct).await;
+    shown(&answer?, args.format, timeline_text);
+    Ok(ExitCode::DONE)
+}
+
+/// `keng replay --check`: 1 where something that is held is not as the log says.
+pub(crate) async fn check(args: &ReplayArgs) -> Result<u8, Failed> {
+    let (client, direct) = Client::new(&args.server).await?;
+    let answer = ask::<StateCheck>(&client, "/v1/audit/state", &[]).await;
+    let_go(direct).await;
+    let check = answer?;
+    shown(&check, args.format, check_text);
+    Ok(if check.0.same { ExitCode::DONE } else { ExitCode::FAILED })
+}
+
+/// An answer, and its text as it came.
+type Answer<T> = (T, String);
+
 async fn ask<T: DeserializeOwned>(
     client: &Client,
     path: &str,
     filters: &[(&str, Option<&str>)],
-    format: Format,
-) -> Result<Option<T>, Failed> {
+) -> Result<Answer<T>, Failed> {
     let query: Vec<(&str, &str)> =
         filters.iter().filter_map(|(name, value)| Some((*name, (*value)?))).collect();
     let answer = send(client.request(Method::GET, path).query(&query)).await?;
     let text = answer.text().await.context("the answer was cut")?;
+    Ok((serde_json::from_str(&text).context("the answer")?, text))
+}
+
+/// For machines it is printed as it came.
+fn shown<T>((answer, text): &Answer<T>, format: Format, lines_of: impl Fn(&T) -> Vec<String>) {
     match format {
-        Format::Json => {
-            line(&text);
-            Ok(None)
-        }
-        Format::Text => Ok(Some(serde_json::from_str(&text).context("the answer")?)),
+        Format::Json => line(text),
+        Format::Text => lines_of(answer).iter().for_each(|text| line(text)),
     }
 }

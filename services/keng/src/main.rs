@@ -135,6 +135,7 @@ async fn run(command: Command) -> Result<u8, Failed> {
         Command::DeadLetters(args) => channels::dead_letters(args).await,
         Command::Preflight(args) => preflight::installation(args).await,
         Command::Replay(replay) => read::replay(replay).await,
+        Command::Timeline(args) => known::timeline(args).await,
     }
 }
 

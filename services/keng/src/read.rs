@@ -104,6 +104,9 @@ fn show_one(event: &str, last: &mut Option<String>) {
 
 /// `keng replay …`.
 pub(crate) async fn replay(args: ReplayArgs) -> Result<u8, Failed> {
+    if args.check {
+        return known::check(&args).await;
+    }
     if let Some(at) = &args.as_known_at {
         return known::as_known(at, &args).await;
     }

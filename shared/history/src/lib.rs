@@ -11,9 +11,11 @@ pub mod merge;
 pub mod reading;
 pub mod replay;
 pub mod sequencer;
+pub mod state;
 mod story;
 pub mod text;
 pub mod time;
+pub mod timeline;
 
 pub use event_log::stored;
 pub use filter::{Asked, Filter, WrongParameter};
@@ -23,7 +25,9 @@ pub use merge::{Merge, Met};
 pub use reading::Reading;
 pub use replay::{ReplayError, records_of_log, replay_of_log};
 pub use sequencer::{Placed, Sequencer};
+pub use state::{Comparing, StateCheck, check_text};
 pub use text::replay_text;
+pub use timeline::{Timeline, Tracing, timeline_text};
 
 #[cfg(test)]
 mod line_tests;

@@ -354,6 +354,8 @@ impl Timeline {
         self.holdings.values().for_each(Holding::release);
         self.settle().await?;
         crate::invariants::check(&self)?;
+        let compared = audit::compared(&self.host).await?;
+        ensure!(compared.same, "live state is not what the log says: {:?}", compared.differences);
         self.host.drain.begin("the story ends");
         let drained = timeout(2 * WITHIN, self.host.drain.finished()).await?;
         ensure!(drained == Drained::Whole, "not everything stopped: {drained:?}");

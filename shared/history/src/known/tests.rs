@@ -1,20 +1,20 @@
 //! Given these records, when somebody asks of a moment, then this was known.
 
 use domain::{
-    alert::{AlertEvent, AlertFacts, Checked, NextReach},
+    alert::AlertEvent,
     delivery::{Audience, DeliveryEvent, Plan, Target},
     freeze::{Freeze, FreezeEvent, Frozen, Wish},
     ids::{AlertId, CommuneCode, EntityName, Home, Millis, RecordId},
     lane::{Outcome, Receipt},
-    reach::{CommuneReached, ReachReason, ReachRequest},
+    reach::{CommuneReached, ReachReason},
     receipts::Receipts,
-    values::{AlertKind, AlertStatus, News},
+    values::News,
 };
 use event_log::{Class, Record};
 use wire::{Spoken, v1::commit::Outcome as Decided};
 
 use super::{AsKnown, AskedKnown, Gathering, Knowledge, KnownDelivery, Search, known_text};
-use crate::testing::{alert, at, cancel, command, commit, events, home};
+use crate::testing::{alert, at, cancel, command, commit, events, home, issued_event};
 
 const RAISED: &str = "raise";
 
@@ -34,34 +34,9 @@ fn target() -> Target {
     }
 }
 
-fn facts() -> AlertFacts {
-    AlertFacts {
-        kind: AlertKind::Hazard,
-        status: AlertStatus::Actual,
-        home: home(),
-        reported_at: None,
-        last_seen: None,
-        travel: None,
-        person: None,
-        legal_basis: None,
-        expires_at: Millis(1_000_000),
-        reach: ReachRequest::Auto,
-        dont_know: vec![],
-    }
-}
-
 fn issued(time: i64) -> Record {
-    let event = AlertEvent::Issued {
-        revision: 1,
-        facts: facts(),
-        code: id().code(),
-        content: RecordId::of_purpose(RAISED),
-        by: "an".to_owned(),
-        communes: vec![CommuneReached { home: home(), reason: ReachReason::Own, ring: 0 }],
-        to_follow: vec![],
-        checked: Checked::default(),
-        next: NextReach::default(),
-    };
+    let own = CommuneReached { home: home(), reason: ReachReason::Own, ring: 0 };
+    let event = issued_event(id(), RAISED, vec![own]);
     let said = events([domain::alert::Alert::say(&event)]);
     commit(Class::Alert, &EntityName::alert(id()), 1, RAISED, time, said)
 }

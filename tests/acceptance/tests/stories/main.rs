@@ -31,6 +31,7 @@ mod rights;
 mod silent_neighbour;
 mod stale;
 mod stream;
+mod times;
 mod train;
 mod trung_luong;
 mod uncorrected;
