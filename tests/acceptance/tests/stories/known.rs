@@ -4,7 +4,8 @@ use acceptance::{
     Person, Started, Timeline, asked::with, group, maps::HOANG_THINH, posted, timeline::WITHIN,
 };
 use anyhow::{Context, Result};
-use domain::rights::Standing;
+use domain::{rights::Standing, state_hash::StateHash};
+use event_log::Held;
 use serde_json::{Value, json};
 
 const HERE: &str = "15958";
@@ -181,4 +182,43 @@ async fn it_is_asked_by_auditors_and_of_the_past() -> Result<()> {
     day.get(&Person::with_token("nobody"), &path).await?.expect(401)?;
     day.get(&khanh, &path).await?.expect(200)?;
     day.ends().await
+}
+
+#[tokio::test]
+async fn what_the_services_hold_is_compared_with_the_log() -> Result<()> {
+    let mut day = Timeline::on("2025-04-13", HOANG_THINH).await?;
+    day.groups([group("g-1", HERE), group("n-1", NEIGHBOUR)]).await?;
+    let an = day.officer("an", HERE).await?;
+    let binh = day.officer("binh", NEIGHBOUR).await?;
+    let khanh = day.person("khanh", Standing::Auditor).await?;
+    day.at("10:00").await?;
+    let raised = day.raise(&an, &day.alert_of("lost-child", HERE, "20:00")?).await?.expect(201)?;
+    let alert = raised.text_at("/id");
+    day.at("10:01").await?;
+    day.act(&binh, alert, "acknowledge", &json!({})).await?.expect(200)?;
+    day.settle().await?;
+    let check = day.get(&khanh, "/v1/audit/state").await?.expect(200)?.json;
+    assert_eq!((&check["same"], &check["differences"]), (&json!(true), &json!([])));
+    for holder in ["directory", "intake", "alerting", "fan-out", "fan-out-books"] {
+        let one = one(&check, "holders", "holder", holder)?;
+        assert!(one["entities"].as_u64() > Some(0), "{one}");
+        assert_eq!(one["live"], one["replayed"], "{holder}");
+    }
+    day.get(&an, "/v1/audit/state").await?.expect(403)?;
+
+    // Somebody shows what no record says.
+    let entity = domain::ids::EntityName::alert(alert.parse()?);
+    let wrong = StateHash::of(&domain::alert::Alert::default());
+    day.live_state().add("a-board-that-is-wrong", move || vec![Held::at(&entity, 1, wrong)]);
+    let check = day.get(&khanh, "/v1/audit/state").await?.expect(200)?.json;
+    assert_eq!((&check["same"], &check["different"]), (&json!(false), &json!(1)));
+    let differs = &check["differences"][0];
+    assert_eq!(differs["entity"], json!(format!("alert-{alert}")));
+    assert_eq!(
+        (&differs["holder"], &differs["why"]),
+        (&json!("a-board-that-is-wrong"), &json!("state"))
+    );
+    let why = day.ends().await.err().map(|why| why.to_string()).unwrap_or_default();
+    assert!(why.contains("live state is not what the log says"), "{why}");
+    Ok(())
 }
