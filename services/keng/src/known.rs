@@ -5,7 +5,6 @@ use anyhow::Context;
 use chassis::ExitCode;
 use history::{AsKnown, StateCheck, Timeline, check_text, known_text, timeline_text};
 use reqwest::Method;
-use serde::de::DeserializeOwned;
 
 use crate::{
     Failed,
@@ -24,9 +23,11 @@ pub(crate) async fn as_known(at: &str, args: &ReplayArgs) -> Result<u8, Failed> 
     let (client, direct) = Client::new(&args.server).await?;
     let filters =
         [("at", Some(at)), ("commune", args.commune.as_deref()), ("alert", args.alert.as_deref())];
-    let answer = ask::<AsKnown>(&client, "/v1/audit/as-known", &filters).await;
+    let answer = ask(&client, "/v1/audit/as-known", &filters).await;
     let_go(direct).await;
-    shown(&answer?, args.format, known_text);
+    let answer = answer?;
+    let known: AsKnown = serde_json::from_str(&answer).context("the answer")?;
+    shown(&answer, args.format, &known_text(&known));
     Ok(ExitCode::DONE)
 }
 
@@ -34,41 +35,40 @@ pub(crate) async fn as_known(at: &str, args: &ReplayArgs) -> Result<u8, Failed> 
 pub(crate) async fn timeline(args: TimelineArgs) -> Result<u8, Failed> {
     let (client, direct) = Client::new(&args.server).await?;
     let filters = [("alert", Some(args.id.as_str()))];
-    let answer = ask::<Timeline>(&client, "/v1/audit/timeline", &filters).await;
+    let answer = ask(&client, "/v1/audit/timeline", &filters).await;
     let_go(direct).await;
-    shown(&answer?, args.format, timeline_text);
+    let answer = answer?;
+    let timeline: Timeline = serde_json::from_str(&answer).context("the answer")?;
+    shown(&answer, args.format, &timeline_text(&timeline));
     Ok(ExitCode::DONE)
 }
 
 /// `keng replay --check`: 1 where something that is held is not as the log says.
 pub(crate) async fn check(args: &ReplayArgs) -> Result<u8, Failed> {
     let (client, direct) = Client::new(&args.server).await?;
-    let answer = ask::<StateCheck>(&client, "/v1/audit/state", &[]).await;
+    let answer = ask(&client, "/v1/audit/state", &[]).await;
     let_go(direct).await;
-    let check = answer?;
-    shown(&check, args.format, check_text);
-    Ok(if check.0.same { ExitCode::DONE } else { ExitCode::FAILED })
+    let answer = answer?;
+    let check: StateCheck = serde_json::from_str(&answer).context("the answer")?;
+    shown(&answer, args.format, &check_text(&check));
+    Ok(if check.same { ExitCode::DONE } else { ExitCode::FAILED })
 }
 
-/// An answer, and its text as it came.
-type Answer<T> = (T, String);
-
-async fn ask<T: DeserializeOwned>(
+async fn ask(
     client: &Client,
     path: &str,
     filters: &[(&str, Option<&str>)],
-) -> Result<Answer<T>, Failed> {
+) -> Result<String, Failed> {
     let query: Vec<(&str, &str)> =
         filters.iter().filter_map(|(name, value)| Some((*name, (*value)?))).collect();
     let answer = send(client.request(Method::GET, path).query(&query)).await?;
-    let text = answer.text().await.context("the answer was cut")?;
-    Ok((serde_json::from_str(&text).context("the answer")?, text))
+    Ok(answer.text().await.context("the answer was cut")?)
 }
 
 /// For machines it is printed as it came.
-fn shown<T>((answer, text): &Answer<T>, format: Format, lines_of: impl Fn(&T) -> Vec<String>) {
+fn shown(answer: &str, format: Format, lines: &[String]) {
     match format {
-        Format::Json => line(text),
-        Format::Text => lines_of(answer).iter().for_each(|text| line(text)),
+        Format::Json => line(answer),
+        Format::Text => lines.iter().for_each(|text| line(text)),
     }
 }
