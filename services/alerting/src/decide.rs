@@ -18,7 +18,7 @@ use domain::{
     relay::protocol::RelayProtocol,
 };
 use event_log::{
-    At, Class, Key, Recorded,
+    At, Class, Held, Key, Recorded,
     reactor::{Handled, React},
     shell::{Answers, Ask, Decided, ExecuteError, Shell},
 };
@@ -58,6 +58,19 @@ impl Deciding {
             set_aside: Mutex::default(),
             host,
         }
+    }
+
+    /// What it holds folded of what it has decided.
+    pub(crate) fn held(&self) -> Vec<Held> {
+        let shells = [
+            self.alerts.held(),
+            self.relays.held(),
+            self.freezes.held(),
+            self.matches.held(),
+            self.deliveries.held(),
+            self.drills.held(),
+        ];
+        shells.into_iter().flatten().collect()
     }
 
     async fn decide(&self, recorded: &Recorded) -> Result<Option<At>, ExecuteError> {

@@ -23,6 +23,8 @@ pub fn start(host: &Host) {
     let stop = host.drain.token();
     let deciding = reactor::Reaction { name: "alerting", class: Class::Command, lanes: host.lanes };
     let decider = Arc::new(decide::Deciding::new(host.clone()));
+    let held = Arc::downgrade(&decider);
+    host.holdings.add("alerting", move || held.upgrade().map(|it| it.held()).unwrap_or_default());
     let run = reactor::run(Arc::clone(&host.log), deciding, decider, stop.clone());
     host.drain.spawn("alerting", run);
 

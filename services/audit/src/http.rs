@@ -1,9 +1,10 @@
-//! `GET /v1/audit/records`, for auditors and for the owner of the machine.
+//! `GET /v1/audit/records`, for auditors and for the owner of the machine; and where the other
+//! routes of the audit are put together.
 
 use axum::{
     Json, Router,
     body::{Body, Bytes},
-    extract::{FromRef, Query, State, rejection::QueryRejection},
+    extract::{FromRef, State},
     http::{HeaderMap, StatusCode, header},
     response::{IntoResponse, Response},
     routing::get,
@@ -16,7 +17,11 @@ use futures::StreamExt;
 use history::{Asked, Line, ReplayError, WrongParameter};
 use serde::Serialize;
 
-use crate::{replay::Replayer, tree_http};
+use crate::{
+    known_http::{self, Parameters},
+    replay::Replayer,
+    state_http, tree_http,
+};
 
 /// Lines of one page.
 const PAGE_LINES_MAX: usize = 1_000;
@@ -29,7 +34,12 @@ where
     Host: FromRef<S>,
     Replayer: FromRef<S>,
 {
-    Router::new().route("/v1/audit/records", get(records)).merge(tree_http::router())
+    Router::new()
+        .route("/v1/audit/records", get(records))
+        .route("/v1/audit/as-known", get(known_http::as_known))
+        .route("/v1/audit/timeline", get(known_http::timeline))
+        .route("/v1/audit/state", get(state_http::state))
+        .merge(tree_http::router())
 }
 
 #[derive(Serialize)]
@@ -42,7 +52,7 @@ struct Page {
 async fn records(
     State(replayer): State<Replayer>,
     Caller(asker): Caller,
-    parameters: Result<Query<Vec<(String, String)>>, QueryRejection>,
+    parameters: Parameters,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     if !asker.standing.reads_audit() {
@@ -100,7 +110,7 @@ async fn page(replayer: &Replayer, asked: Asked) -> Result<Page, ReplayError> {
     Ok(Page { records, next: None })
 }
 
-fn invalid() -> Problem {
+pub(crate) fn invalid() -> Problem {
     Problem::new(
         StatusCode::BAD_REQUEST,
         "invalid-fields",
@@ -113,7 +123,7 @@ pub(crate) fn traced(error: &ReplayError) {
     tracing::error!(%error, "a replay ended early");
 }
 
-fn unreadable(error: ReplayError) -> Problem {
+pub(crate) fn unreadable(error: ReplayError) -> Problem {
     traced(&error);
     match error {
         ReplayError::Log(_) => Problem::new(

@@ -9,7 +9,9 @@ mod book;
 mod entry;
 mod grpc;
 mod http;
+mod known_http;
 mod replay;
+mod state_http;
 mod tree;
 mod tree_http;
 mod writing;
@@ -27,6 +29,7 @@ pub use book::OpenError;
 pub use grpc::{Grpc, grpc};
 pub use http::router;
 pub use replay::{Replay, Replayer};
+pub use state_http::compared;
 
 /// The name under which `/readyz` shows the audit.
 pub const BANNER: &str = "audit";

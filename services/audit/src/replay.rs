@@ -1,10 +1,16 @@
 //! Reading the journal in order, a few entries at a time; only what is on disk.
 
-use std::{collections::VecDeque, sync::Arc, vec};
+use std::{
+    collections::{BTreeSet, VecDeque},
+    pin::pin,
+    sync::Arc,
+    vec,
+};
 
-use event_log::EventLog;
+use domain::ids::AlertId;
+use event_log::{EventLog, Recorded};
 use futures::{StreamExt, future::ready, stream::BoxStream};
-use history::{Asked, Line, ReplayError, replay_of_log};
+use history::{Asked, Line, Placed, ReplayError, records_of_log, replay_of_log};
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 
@@ -23,13 +29,19 @@ enum Entries {
     Some(vec::IntoIter<u64>),
 }
 
+/// Records in their places, up to the end as it was when this was made. Reading blocks.
+struct Records {
+    audit: Audit,
+    entries: Entries,
+    read: VecDeque<(u64, Recorded)>,
+    failed: bool,
+}
+
 /// The lines that were asked for, up to the end as it was when this was made. Reading blocks.
 pub struct Replay {
-    audit: Audit,
+    records: Records,
     asked: Asked,
-    entries: Entries,
     lines: VecDeque<Line>,
-    failed: bool,
 }
 
 impl Audit {
@@ -39,18 +51,29 @@ impl Audit {
     pub fn replay(&self, asked: Asked) -> Replay {
         let last = self.shared.journal.durable_end();
         let entries = match asked.filter.alert {
-            Some(alert) => {
-                let mut positions = self.shared.book().of_alert(alert);
-                positions.retain(|position| *position > asked.after && *position <= last);
-                Entries::Some(positions.into_iter())
-            }
+            Some(alert) => self.of_alerts(&BTreeSet::from([alert]), asked.after),
             None => Entries::Run { next: asked.after.saturating_add(1), last },
         };
-        Replay { audit: self.clone(), asked, entries, lines: VecDeque::new(), failed: false }
+        Replay { records: self.records(entries), asked, lines: VecDeque::new() }
+    }
+
+    fn records(&self, entries: Entries) -> Records {
+        Records { audit: self.clone(), entries, read: VecDeque::new(), failed: false }
+    }
+
+    /// The entries of these alerts behind a position, each once.
+    fn of_alerts(&self, alerts: &BTreeSet<AlertId>, after: u64) -> Entries {
+        let last = self.shared.journal.durable_end();
+        let book = self.shared.book();
+        let positions = alerts.iter().flat_map(|alert| book.of_alert(*alert));
+        // A match is of two alerts.
+        let positions: BTreeSet<u64> =
+            positions.filter(|position| *position > after && *position <= last).collect();
+        Entries::Some(positions.into_iter().collect::<Vec<_>>().into_iter())
     }
 }
 
-impl Replay {
+impl Records {
     /// Looks at some more entries; false at the end.
     fn read(&mut self) -> Result<bool, ReplayError> {
         let journal = &self.audit.shared.journal;
@@ -73,24 +96,19 @@ impl Replay {
             }
         };
         for (position, bytes) in (first..).zip(bytes) {
-            let entry = entry::decode(bytes).map_err(damaged)?;
-            self.lines.extend(self.asked.filter.lines(position, &entry.recorded));
+            self.read.push_back((position, entry::decode(bytes).map_err(damaged)?.recorded));
         }
         Ok(true)
     }
 }
 
-fn damaged(error: impl std::fmt::Display) -> ReplayError {
-    ReplayError::Journal(error.to_string())
-}
-
-impl Iterator for Replay {
-    type Item = Result<Line, ReplayError>;
+impl Iterator for Records {
+    type Item = Result<(u64, Recorded), ReplayError>;
 
     fn next(&mut self) -> Option<Self::Item> {
         while !self.failed {
-            if let Some(line) = self.lines.pop_front() {
-                return Some(Ok(line));
+            if let Some(record) = self.read.pop_front() {
+                return Some(Ok(record));
             }
             match self.read() {
                 Ok(true) => {}
@@ -102,6 +120,28 @@ impl Iterator for Replay {
             }
         }
         None
+    }
+}
+
+fn damaged(error: impl std::fmt::Display) -> ReplayError {
+    ReplayError::Journal(error.to_string())
+}
+
+impl Iterator for Replay {
+    type Item = Result<Line, ReplayError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        loop {
+            if let Some(line) = self.lines.pop_front() {
+                return Some(Ok(line));
+            }
+            match self.records.next()? {
+                Ok((position, recorded)) => {
+                    self.lines.extend(self.asked.filter.lines(position, &recorded));
+                }
+                Err(error) => return Some(Err(error)),
+            }
+        }
     }
 }
 
@@ -138,5 +178,46 @@ impl Replayer {
                 })
                 .boxed(),
         }
+    }
+
+    /// Hands every record over, in order, up to the end as it is now: of these alerts, or all.
+    ///
+    /// # Errors
+    /// It cannot be read to the end: nobody takes a part for the whole.
+    pub async fn read<T: Send + 'static>(
+        &self,
+        alerts: Option<BTreeSet<AlertId>>,
+        mut into: T,
+        look: fn(&mut T, u64, &Recorded),
+    ) -> Result<T, ReplayError> {
+        let audit = match self {
+            Self::Audit(audit) => audit.clone(),
+            Self::Log(log) => {
+                let mut records = pin!(records_of_log(Arc::clone(log)));
+                while let Some(placed) = records.next().await {
+                    let Placed { number, recorded, .. } = placed?;
+                    let entity = &recorded.key.entity;
+                    let is_of = |alerts: &BTreeSet<AlertId>| {
+                        entity.alert_id().is_some_and(|alert| alerts.contains(&alert))
+                    };
+                    if alerts.as_ref().is_none_or(is_of) {
+                        look(&mut into, number, &recorded);
+                    }
+                }
+                return Ok(into);
+            }
+        };
+        let read = tokio::task::spawn_blocking(move || {
+            let entries = match alerts {
+                Some(alerts) => audit.of_alerts(&alerts, 0),
+                None => Entries::Run { next: 1, last: audit.shared.journal.durable_end() },
+            };
+            for record in audit.records(entries) {
+                let (position, recorded) = record?;
+                look(&mut into, position, &recorded);
+            }
+            Ok(into)
+        });
+        read.await.map_err(damaged)?
     }
 }

@@ -13,8 +13,9 @@ use domain::{
     ids::{AlertId, CommuneCode, EntityName, Home, Millis, RecordId},
     lane::{LaneDelivery, Lanes, Receipt},
     receipts::Receipts,
+    state_hash::StateHash,
 };
-use event_log::{At, Class, Recorded, follower::Cursor, projection::Project};
+use event_log::{At, Class, Held, Recorded, UpTo, follower::Cursor, projection::Project};
 use prost::Message;
 use wire::{
     NotDecodable, Spoken,
@@ -110,7 +111,8 @@ pub(crate) struct Shelf {
     books: HashMap<BookId, Book>,
     /// The communes of each alert.
     of_alerts: HashMap<AlertId, Vec<CommuneCode>>,
-    early: HashMap<BookId, Vec<Receipt>>,
+    /// Receipts, and the last record of them.
+    early: HashMap<BookId, (Vec<Receipt>, At)>,
     held_early: BTreeSet<BookId>,
 }
 
@@ -177,6 +179,20 @@ impl Books {
         book.map(known).unwrap_or_default()
     }
 
+    /// The lanes, as far as they are folded; what is held on half of its history is left out.
+    pub(crate) fn held(&self) -> Vec<Held> {
+        let shelf = self.lock();
+        let one = |((alert, commune), book): (&BookId, &Book)| Held {
+            entity: EntityName::delivery(*alert, *commune),
+            up_to: UpTo::Lanes {
+                delivery: book.newest.get(&Class::Delivery).map_or(0, |at| at.position),
+                receipt: book.newest.get(&Class::Receipt).map_or(0, |at| at.position),
+            },
+            state: StateHash::of(&book.lanes.on_record().collect::<Vec<_>>()),
+        };
+        shelf.books.iter().filter(|(_, book)| !book.held).map(one).collect()
+    }
+
     /// How many targets were planned for so far.
     pub(crate) fn targets(&self, id: BookId) -> usize {
         self.lock().get(&id).map_or(0, |book| book.lanes.targets())
@@ -211,8 +227,9 @@ impl Books {
             if !is_ours(&plan.instance) {
                 book.inherited = book.inherited.max(plan.revision);
             }
-            for receipt in shelf.early.remove(&id).unwrap_or_default() {
-                book.lanes.receive(&receipt);
+            if let Some((receipts, place)) = shelf.early.remove(&id) {
+                receipts.iter().for_each(|receipt| book.lanes.receive(receipt));
+                book.newest.insert(Class::Receipt, place);
             }
         }
         let book = shelf.books.get_mut(&id)?;
@@ -236,7 +253,9 @@ impl Books {
     fn received(&self, id: BookId, receipts: &[Receipt], place: At) -> bool {
         let mut shelf = self.lock();
         let Some(book) = shelf.books.get_mut(&id) else {
-            shelf.early.entry(id).or_default().extend(receipts.iter().cloned());
+            let (early, last) = shelf.early.entry(id).or_insert_with(|| (vec![], place));
+            early.extend(receipts.iter().cloned());
+            *last = place;
             return false;
         };
         book.newest.insert(Class::Receipt, place);

@@ -117,6 +117,10 @@ pub fn start(host: &Host, options: &FanOutOptions) -> Result<FanOut, BadAccounts
     host.drain.spawn("fan-out-retries", Arc::clone(&desk).run());
 
     let planning = Arc::new(plan::Planning::new(host, &books));
+    let (plans, lanes) = (Arc::downgrade(&planning), books.clone());
+    let held = move || plans.upgrade().map(|it| it.shell.held()).unwrap_or_default();
+    host.holdings.add("fan-out", held);
+    host.holdings.add("fan-out-books", move || lanes.held());
     let reaction = reactor::Reaction { name: "fan-out", class: Class::Alert, lanes: host.lanes };
     let host_ = host.clone();
     let log = Arc::clone(&host.log);

@@ -8,11 +8,15 @@ use std::{
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
-use domain::ids::{AlertId, EntityName, Home, RecordId};
-use event_log::{At, Class};
+use domain::{
+    ids::{AlertId, EntityName, Home, RecordId},
+    state_hash::StateHash,
+};
+use event_log::{At, Class, Held};
 use tokio::sync::oneshot;
 
 use crate::{
+    Intake,
     drills::Drills,
     match_board::Matches,
     row::{Refused, Row},
@@ -42,6 +46,14 @@ pub(crate) struct Rows {
     waiting: HashMap<RecordId, Vec<oneshot::Sender<Decision>>>,
     /// Who took part in which drill last.
     pub(crate) drills: Drills,
+}
+
+impl Intake {
+    /// What this process shows, as far as it is folded.
+    pub(crate) fn held(&self) -> Vec<Held> {
+        let board = self.board.lock().held();
+        board.into_iter().chain(self.guard.freezes.held()).collect()
+    }
 }
 
 /// The board of this process.
@@ -102,6 +114,21 @@ impl Rows {
     /// As [`Self::get`], to be changed.
     pub(crate) fn get_mut(&mut self, id: AlertId) -> Option<&mut Row> {
         self.alerts.get_mut(&id)
+    }
+
+    /// The alerts, their relays and the matches, each as far as it is folded.
+    pub(crate) fn held(&self) -> Vec<Held> {
+        let of_alerts = self.versions.iter().flat_map(|(id, versions)| {
+            let row = self.alerts.get(id);
+            versions.iter().filter_map(move |(name, version)| {
+                let state = match (row?, name.commune()) {
+                    (row, Some(commune)) => row.relays.get(&commune)?.story.state(),
+                    (row, None) => StateHash::of(&row.alert),
+                };
+                Some(Held::at(name, *version, state))
+            })
+        });
+        of_alerts.chain(self.matches.held()).collect()
     }
 
     /// The alert with this code.

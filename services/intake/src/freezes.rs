@@ -13,8 +13,9 @@ use domain::{
     ids::{CommuneCode, EntityName, Home, Millis, ProvinceCode},
     reach::Borders,
     rights::{Asker, Standing},
+    state_hash::StateHash,
 };
-use event_log::{At, Recorded};
+use event_log::{At, Held, Recorded};
 use jiff::tz::Offset;
 use prost::Message;
 use tokio::sync::watch;
@@ -54,6 +55,15 @@ impl Default for Freezes {
 impl Freezes {
     fn lock(&self) -> MutexGuard<'_, BTreeMap<EntityName, Kept>> {
         self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Every freeze, as far as it is folded.
+    pub(crate) fn held(&self) -> Vec<Held> {
+        let kept = self.lock();
+        let one = |(name, kept): (&EntityName, &Kept)| {
+            Held::at(name, kept.version, StateHash::of(&kept.state))
+        };
+        kept.iter().map(one).collect()
     }
 
     /// Follows what changes.

@@ -101,6 +101,8 @@ pub fn start_with(host: &Host, options: IntakeOptions) -> Arc<Intake> {
         None => intake,
     };
     let intake = Arc::new(intake);
+    let held = Arc::downgrade(&intake);
+    host.holdings.add("intake", move || held.upgrade().map(|it| it.held()).unwrap_or_default());
     for class in [Class::Command, Class::Alert, Class::Delivery, Class::Receipt] {
         let following = following::Following::new(host, &intake, class);
         let run = projection::run(Arc::clone(&host.log), class, following, host.drain.token());

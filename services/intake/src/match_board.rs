@@ -10,8 +10,9 @@ use domain::{
         ProposalKind,
         decision::{Match, MatchEvent, Outcome, Proposed},
     },
+    state_hash::StateHash,
 };
-use event_log::{At, Recorded};
+use event_log::{At, Held, Recorded};
 use prost::Message;
 use wire::{
     Spoken,
@@ -72,6 +73,13 @@ impl Matches {
     /// The proposal as it stands.
     pub(crate) fn get(&self, id: &EntityName) -> Option<&MatchRow> {
         self.rows.get(id)
+    }
+
+    /// Every proposal, as far as it is folded.
+    pub(crate) fn held(&self) -> impl Iterator<Item = Held> {
+        self.rows.iter().filter_map(|(id, row)| {
+            Some(Held::at(id, *self.versions.get(id)?, StateHash::of(&row.state)))
+        })
     }
 
     /// Takes a commit in; `None` where it was taken in before.

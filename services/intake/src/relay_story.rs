@@ -11,6 +11,7 @@ use domain::{
         escalation::{AnswerTimes, standing},
         protocol::{Escalated, Instructed, RelayEvent, RelayProtocol},
     },
+    state_hash::StateHash,
 };
 use serde_json::{Map, Value, json};
 use wire::v1;
@@ -55,6 +56,11 @@ impl RelayStory {
     /// How long this commune's silence is borne, by its policy.
     pub(crate) fn bears(&mut self, times: AnswerTimes) {
         self.times = times;
+    }
+
+    /// What its records come to.
+    pub(crate) fn state(&self) -> StateHash {
+        StateHash::of(&self.relay)
     }
 
     /// The answer, and when it was given.

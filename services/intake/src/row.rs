@@ -4,13 +4,14 @@ use std::collections::BTreeMap;
 
 use domain::{
     alert::{Alert, AlertEvent, AlertFacts},
+    corrections::Correction,
     decider::Decider,
     ids::{AlertId, CommuneCode, Home, Millis, RecordId},
     reach::CommuneReached,
 };
 use event_log::At;
 
-use crate::{match_board::Related, relay_story::RelayStory, uncorrected::Correction};
+use crate::{match_board::Related, relay_story::RelayStory};
 
 /// One alert.
 #[derive(Clone)]

@@ -7,43 +7,15 @@ use std::collections::BTreeSet;
 
 use chassis::{Problem, auth::forbidden};
 use domain::{
-    alert::{AlertEvent, ChangeHow},
-    corrections::{Remaining, Stands, Uncorrected},
+    corrections::{Correction, Remaining, Stands, Uncorrected},
     delivery::Target,
     ids::{AlertId, CommuneCode, Millis},
     rights::Asker,
-    values::News,
 };
 use serde_json::{Value, json};
 use wire::v1;
 
 use crate::{Intake, application::AlertDeliveries, http::invalid, request::Attest, view::time};
-
-/// The newest revision that takes back, ends or reopens what people were told.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Correction {
-    revision: u64,
-    /// What people are told with it.
-    news: News,
-}
-
-impl Correction {
-    /// What an event of the alert corrects; an update says more, and takes nothing back.
-    pub(crate) fn of(event: &AlertEvent) -> Option<Self> {
-        let (revision, news) = match event {
-            AlertEvent::Changed { revision, how: ChangeHow::Correct, .. } => {
-                (revision, News::Corrected)
-            }
-            AlertEvent::Cancelled { revision, .. } => (revision, News::Cancelled),
-            AlertEvent::Resolved { revision, .. } => (revision, News::Resolved),
-            AlertEvent::Expired { revision } => (revision, News::Expired),
-            // The good end that people were told was none.
-            AlertEvent::Reopened { revision, .. } => (revision, News::Updated),
-            _ => return None,
-        };
-        Some(Self { revision: *revision, news })
-    }
-}
 
 /// Those of the list of whom somebody attests that they were told another way.
 #[derive(Debug, Clone)]

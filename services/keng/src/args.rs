@@ -85,6 +85,8 @@ pub(crate) enum Command {
     Export(ExportArgs),
     /// Kiểm tra nhật ký / Whether a log is whole, from its checkpoint to its records
     Verify(VerifyArgs),
+    /// Các mốc giờ của một tin / The times of an alert that matter
+    Timeline(TimelineArgs),
 }
 
 impl Command {
@@ -118,7 +120,8 @@ impl Command {
             | Self::DeadLetters(_)
             | Self::Replay(_)
             | Self::Export(_)
-            | Self::Verify(_) => false,
+            | Self::Verify(_)
+            | Self::Timeline(_) => false,
         }
     }
 }
@@ -347,6 +350,22 @@ pub(crate) struct ReplayArgs {
     /// Đến / To, RFC 3339
     #[arg(long, value_name = "TIME")]
     pub(crate) to: Option<String>,
+    /// Lúc đó đã biết gì / What was known at that moment, RFC 3339: of a commune, or of an alert
+    #[arg(long, value_name = "TIME", conflicts_with_all = ["from", "to"])]
+    pub(crate) as_known_at: Option<String>,
+    /// So trạng thái đang giữ với nhật ký / Compare what the live services hold with the log
+    #[arg(long, conflicts_with_all = ["alert", "commune", "from", "to", "as_known_at"])]
+    pub(crate) check: bool,
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub(crate) format: Format,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct TimelineArgs {
+    #[command(flatten)]
+    pub(crate) server: ServerArgs,
+    /// Mã tin / Id of the alert
+    pub(crate) id: String,
     #[arg(long, value_enum, default_value_t = Format::Text)]
     pub(crate) format: Format,
 }

@@ -2,6 +2,7 @@
 
 use anyhow::Context;
 use chassis::ExitCode;
+use history::known::state_words;
 use reqwest::Method;
 use serde_json::Value;
 
@@ -30,31 +31,12 @@ fn shown(answer: &Value) -> Vec<String> {
     all.iter().map(one).collect()
 }
 
-/// What an officer reads for a state; what was stopped keeps its word.
-fn state(word: &str) -> String {
-    let (vi, en) = match word {
-        "planned" => ("sắp gửi", "about to leave"),
-        "quiet-hours" => ("chờ hết giờ yên tĩnh", "waits for the morning"),
-        "retrying" => ("sẽ gửi lại", "tried again"),
-        "accepted" => ("nhà cung cấp đã nhận, chưa rõ đã tới", "taken, not known to have arrived"),
-        "handed-over" => ("đã giao người đăng", "in a person's hand"),
-        "attested-posted" => ("người đăng báo đã đăng", "posted by hand, as the person says"),
-        "delivered" => ("đã tới", "delivered"),
-        "read" => ("đã đọc", "read"),
-        "unknown" => ("không rõ đã tới chưa", "may have arrived"),
-        "needs-person" => ("CẦN NGƯỜI XEM", "A PERSON HAS TO LOOK"),
-        "failed" => ("không tới", "did not arrive"),
-        other => return format!("đã dừng / stopped: {other}"),
-    };
-    format!("{vi} / {en}")
-}
-
 fn one(one: &Value) -> String {
     let text = |name: &str| one.get(name).and_then(Value::as_str).unwrap_or_default();
     let number = |name: &str| one.get(name).and_then(Value::as_u64).unwrap_or_default();
     let (commune, group, channel) = (text("commune"), text("group"), text("channel"));
     let told = format!("bản / revision {} ({})", number("revision"), text("news"));
-    let mut said = format!("{commune}  {group}  {channel}  {told}  {}", state(text("state")));
+    let mut said = format!("{commune}  {group}  {channel}  {told}  {}", state_words(text("state")));
     let attempts = number("attempts");
     if attempts > 1 {
         said.push_str(&format!("  {attempts} lần / attempts"));

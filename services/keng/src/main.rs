@@ -15,6 +15,7 @@ mod drill_lines;
 mod feeds;
 mod freeze;
 mod grpc;
+mod known;
 mod local_time;
 mod log;
 mod matches;
@@ -137,6 +138,7 @@ async fn run(command: Command) -> Result<u8, Failed> {
         Command::Replay(replay) => read::replay(replay).await,
         Command::Export(args) => proof::export(args).await,
         Command::Verify(args) => proof::verify(args).await,
+        Command::Timeline(args) => known::timeline(args).await,
     }
 }
 

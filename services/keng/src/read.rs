@@ -13,6 +13,7 @@ use crate::{
     args::{Format, ReplayArgs, WatchArgs},
     client::{Client, send},
     feeds::line,
+    known,
     matches::lines_of,
     write::let_go,
 };
@@ -103,6 +104,12 @@ fn show_one(event: &str, last: &mut Option<String>) {
 
 /// `keng replay …`.
 pub(crate) async fn replay(args: ReplayArgs) -> Result<u8, Failed> {
+    if args.check {
+        return known::check(&args).await;
+    }
+    if let Some(at) = &args.as_known_at {
+        return known::as_known(at, &args).await;
+    }
     let (client, direct) = Client::new(&args.server).await?;
     let shown = show_records(&client, &args).await;
     let_go(direct).await;

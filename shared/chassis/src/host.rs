@@ -19,7 +19,9 @@ use registry::{Clerk, Map, Policies, SharedDirectory};
 use tokio::sync::watch;
 use wire::v1::{self, command::Body};
 
-use crate::{Clock, Drain, Health, Kind, disk::Disk, followers::Followers, kept::Kept};
+use crate::{
+    Clock, Drain, Health, Kind, disk::Disk, followers::Followers, holdings::Holdings, kept::Kept,
+};
 
 /// What a process gives to the services it runs: its parts, and what it makes of them. Cloning
 /// shares it.
@@ -34,6 +36,8 @@ pub struct Host {
     pub directory_seen: watch::Receiver<u64>,
     /// Writes the directory.
     pub clerk: Arc<Clerk>,
+    /// What this process holds folded.
+    pub holdings: Holdings,
     models: ReadModels,
     followers: Followers,
     other_map: Arc<AtomicBool>,
@@ -93,11 +97,14 @@ impl Host {
             directory,
             directory_seen,
             clerk: Arc::new(clerk),
+            holdings: Holdings::default(),
             models: ReadModels::new(parts.health.clone()),
             followers: Followers::default(),
             other_map: Arc::default(),
             parts: Arc::new(parts),
         };
+        let clerk = Arc::clone(&host.clerk);
+        host.holdings.add("directory", move || clerk.held());
         let read = host.read_model("directory");
         let local = host.local.as_ref();
         let (kept, found) = Kept::open(local, "directory", Class::Alert, &host.log, &host.drain);

@@ -13,6 +13,7 @@ pub mod drain;
 pub mod durable_file;
 pub mod exit;
 pub mod health;
+pub mod holdings;
 pub mod host;
 pub mod instance;
 pub mod kept;

@@ -31,7 +31,7 @@ use crate::{
 };
 
 /// What is open of an alert; its words are sealed, and no decision needs them.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct AlertFacts {
     /// The subject.
     pub kind: AlertKind,
@@ -58,7 +58,7 @@ pub struct AlertFacts {
 }
 
 /// Where and when somebody or something was last seen, or was found.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct LastSeen {
     /// When, if it is known.
     pub at: Option<Millis>,
@@ -67,7 +67,7 @@ pub struct LastSeen {
 }
 
 /// A point to a thousandth of a degree: about a hundred metres.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct MilliPoint {
     /// North, in thousandths of a degree.
     pub lat_millideg: i32,
@@ -76,7 +76,7 @@ pub struct MilliPoint {
 }
 
 /// What may stand in the log of a person.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct PersonFacts {
     /// Age in years.
     pub age_years: Option<u8>,
@@ -85,7 +85,7 @@ pub struct PersonFacts {
 }
 
 /// What was known when it was asked for, and what was missing (R18, R19).
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Hash)]
 pub struct Checked {
     /// The version of the criteria.
     pub version: u32,
@@ -96,7 +96,7 @@ pub struct Checked {
 }
 
 /// By what a reach was found, and when it grows next.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Hash)]
 pub struct NextReach {
     /// The assumption; `None` where an officer chose.
     pub assumed: Option<Assumed>,
@@ -107,7 +107,7 @@ pub struct NextReach {
 }
 
 /// The figures of a growing reach, as they are recorded: words stay readable when tables change.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Hash)]
 pub struct Assumed {
     /// As `reach/v1`.
     pub rule: String,
@@ -193,7 +193,7 @@ pub struct AlertKnown {
 }
 
 /// An alert, as far as it is decided.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Hash)]
 pub enum Alert {
     /// Nothing was decided yet.
     #[default]
@@ -212,7 +212,7 @@ pub enum Alert {
 }
 
 /// What an alert says, and which revision of it stands.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Content {
     /// A change of content or state.
     pub revision: u64,
@@ -229,7 +229,7 @@ pub struct Content {
 }
 
 /// An alert that is or was in force.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Live {
     /// What it says.
     pub content: Content,
@@ -280,7 +280,7 @@ impl Live {
 }
 
 /// Whether a second person has still to look at what one officer sent alone.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Hash)]
 pub enum Review {
     /// Nothing was sent alone.
     #[default]
@@ -321,7 +321,7 @@ impl Review {
 }
 
 /// How an alert ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Closing {
     /// A second person said no: nobody was told.
     Declined,

@@ -6,10 +6,40 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
+    alert::{AlertEvent, ChangeHow},
     delivery::{StopReason, Target},
     ids::{CommuneCode, GroupId, Millis},
     lane::{ABOUT_TO_LEAVE_MS, LaneDelivery, Lanes, Progress},
+    values::News,
 };
+
+/// The newest revision that takes back, ends or reopens what people were told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Correction {
+    /// The revision.
+    pub revision: u64,
+    /// What people are told with it.
+    pub news: News,
+}
+
+impl Correction {
+    /// What an event of the alert corrects; an update says more, and takes nothing back.
+    #[must_use]
+    pub fn of(event: &AlertEvent) -> Option<Self> {
+        let (revision, news) = match event {
+            AlertEvent::Changed { revision, how: ChangeHow::Correct, .. } => {
+                (revision, News::Corrected)
+            }
+            AlertEvent::Cancelled { revision, .. } => (revision, News::Cancelled),
+            AlertEvent::Resolved { revision, .. } => (revision, News::Resolved),
+            AlertEvent::Expired { revision } => (revision, News::Expired),
+            // The good end that people were told was none.
+            AlertEvent::Reopened { revision, .. } => (revision, News::Updated),
+            _ => return None,
+        };
+        Some(Self { revision: *revision, news })
+    }
+}
 
 /// A target that may have been told what was wrong, and has not confirmed the correction.
 #[derive(Debug, Clone, PartialEq, Eq)]

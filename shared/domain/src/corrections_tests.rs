@@ -7,7 +7,6 @@ use crate::{
     delivery::{DeliveryEvent, Plan},
     ids::{AlertId, Home, RecordId},
     lane::{Outcome, Receipt},
-    values::News,
 };
 
 const LATE: Millis = Millis(1_000_000);

@@ -66,7 +66,7 @@ impl Validity {
 }
 
 /// One version.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Version {
     /// 1 for the first that was adopted.
     pub number: u32,
@@ -126,7 +126,7 @@ impl From<NotAdopted> for Refusal {
 }
 
 /// All versions of one thing, in the order of their adoption.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Hash)]
 pub struct Versions {
     versions: Vec<Version>,
 }

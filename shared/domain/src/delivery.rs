@@ -77,7 +77,7 @@ impl From<NotDelivered> for Refusal {
 }
 
 /// A lease: who sends, and until when.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Lease {
     /// The instance.
     pub instance: String,
@@ -99,7 +99,7 @@ fn is_read_by_people(target: &Target) -> bool {
 }
 
 /// The delivery to one commune, as far as it is decided.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Hash)]
 pub struct Delivery {
     /// Who sends.
     pub lease: Option<Lease>,

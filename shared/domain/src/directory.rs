@@ -84,7 +84,7 @@ pub struct ContactFacts {
 }
 
 /// Who is asked at one place, and when who is on duty: all of it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct RosterFacts {
     /// A commune, or a province's duty desk ([`Home::of_province`]).
     pub place: Home,
@@ -95,7 +95,7 @@ pub struct RosterFacts {
 }
 
 /// Somebody who is asked at a place.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Listed {
     /// Who.
     pub officer: OfficerId,
@@ -219,7 +219,7 @@ impl From<NotRecorded> for Refusal {
 }
 
 /// One entry of the directory.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Hash)]
 pub enum Entry {
     /// Nothing was recorded.
     #[default]

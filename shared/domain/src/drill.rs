@@ -167,7 +167,7 @@ pub fn is_over(lanes: &Lanes) -> bool {
 
 /// How far one type of channel reached. Each group counts once, by the best of its channels of
 /// that type.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct ChannelReach {
     /// The type, as `webhook`.
     pub channel_type: Arc<str>,
@@ -216,7 +216,7 @@ fn number(count: usize) -> u32 {
 }
 
 /// What was measured of the groups of the commune that raised an exercise.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct DrillResult {
     /// The exercise.
     pub alert: AlertId,
@@ -330,7 +330,7 @@ impl From<NotMeasured> for Refusal {
 }
 
 /// The measured drills of one commune: the last one counts.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Hash)]
 pub struct Drill {
     /// What was measured last.
     pub last: Option<DrillResult>,

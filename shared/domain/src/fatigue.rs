@@ -19,7 +19,7 @@ const WEEK_MS: i64 = 7 * DAY_MS;
 pub const REMEMBERED_PER_GROUP_MAX: usize = 64;
 
 /// How many alerts a group may be told of before the officer is warned.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct FatigueBudget {
     /// In 24 hours.
     pub alerts_per_day_max: u32,
@@ -47,7 +47,7 @@ impl<A> Default for Told<A> {
 }
 
 /// How many alerts, the proposed one not counted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Hash)]
 pub struct Count {
     /// In the 24 hours before.
     pub in_day: u32,
@@ -70,7 +70,7 @@ pub struct Fatigue {
 }
 
 /// By how much a budget was exceeded, as it is recorded.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Exceeded {
     /// Groups that are told.
     pub groups: u32,

@@ -133,7 +133,7 @@ pub enum FreezeEvent {
 }
 
 /// What was asked for.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Wish {
     /// Whom it is about.
     pub of: Frozen,
@@ -199,7 +199,7 @@ impl From<NotFrozen> for Refusal {
 
 /// A freeze, as far as it is decided. Whether it is in force is also a question of time: see
 /// [`Freeze::in_force_until`].
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Hash)]
 pub enum Freeze {
     /// Nobody wants it, or it is over.
     #[default]

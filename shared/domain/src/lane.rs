@@ -14,7 +14,7 @@ use crate::{
 
 pub mod one;
 
-pub use one::{LaneDelivery, Outcome, Progress, Receipt};
+pub use one::{LaneDelivery, OnRecord, Outcome, Progress, Receipt};
 
 /// A retry that is due within this margin may already have left. Whoever is about to retry looks
 /// into the log first, so that on a log that orders at once the margin only has to cover that
@@ -265,6 +265,12 @@ impl Lanes {
     /// Everything, by target and revision.
     pub fn iter(&self) -> impl Iterator<Item = (&Target, &LaneDelivery)> {
         self.lanes.iter().flat_map(|(target, lane)| lane.iter().map(move |d| (target, d)))
+    }
+
+    /// What the records say of every delivery, whatever the order in which plans and receipts came:
+    /// between them there is none. Where a delivery stands follows from these, and from the clock.
+    pub fn on_record(&self) -> impl Iterator<Item = OnRecord<'_>> {
+        self.iter().map(|(target, delivery)| delivery.on_record(target))
     }
 
     /// What is still to be tried: at most one revision a target.

@@ -36,5 +36,6 @@ pub mod rights;
 pub mod roster;
 pub mod schedule;
 pub mod sentence;
+pub mod state_hash;
 pub mod text;
 pub mod values;

@@ -16,7 +16,7 @@ use crate::{
 const NAME_DIGITS: usize = 12;
 
 /// Which map, and when it holds.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct MapFacts {
     /// SHA-256 of its communes' lines, sorted by code, each in RFC 8785 form.
     pub sha256: [u8; 32],

@@ -58,7 +58,7 @@ pub trait Borders: Send + Sync {
 }
 
 /// What the officer asked for.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum ReachRequest {
     /// The system decides: [`reach_at`] by the time that has passed, [`reach`] by one ring.
     Auto,
@@ -109,7 +109,7 @@ impl ReachReason {
 }
 
 /// One commune in reach.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct CommuneReached {
     /// Which.
     pub home: Home,

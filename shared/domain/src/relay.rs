@@ -26,7 +26,7 @@ pub struct RelayCommand {
 }
 
 /// Yes or no.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Answer {
     /// The commune has it and acts.
     Acknowledge,
@@ -35,7 +35,7 @@ pub enum Answer {
 }
 
 /// What is recorded of a relay.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Answered {
     /// Yes or no.
     pub answer: Answer,
@@ -111,7 +111,7 @@ impl From<NotAnswered> for Refusal {
 }
 
 /// Where a relay stands.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Hash)]
 pub enum Relay {
     /// Silence so far.
     #[default]

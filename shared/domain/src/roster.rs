@@ -32,7 +32,7 @@ pub struct Contact {
 }
 
 /// When somebody is on duty.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Duty {
     /// Who.
     pub officer: OfficerId,
@@ -43,7 +43,7 @@ pub struct Duty {
 }
 
 /// The hours of a duty.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Hours {
     /// The validity of the duty says all.
     Whole,

@@ -6,6 +6,7 @@
 pub mod batch;
 pub mod command;
 pub mod follower;
+pub mod holding;
 pub mod local;
 pub mod log;
 pub mod memory;
@@ -19,6 +20,7 @@ pub mod shell;
 pub mod stored;
 
 pub use follower::{Follower, Following, Role, Step};
+pub use holding::{Held, UpTo};
 pub use log::{AppendError, Appended, At, Durable, EventLog, FollowError, LoadError, Outgoing};
 pub use record::{Class, Key, Kind, Position, Record, Recorded, Seal};
 

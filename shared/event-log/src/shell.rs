@@ -12,6 +12,7 @@ use bytes::Bytes;
 use domain::{
     decider::Refusal,
     ids::{EntityName, Millis, RecordId},
+    state_hash::StateHash,
 };
 use prost::Message;
 use tokio::sync::OwnedMutexGuard;
@@ -24,6 +25,7 @@ use wire::{
 };
 
 use crate::{
+    holding::Held,
     log::{AppendError, At, EventLog, LoadError},
     record::{Key, Kind, Record, Recorded},
 };
@@ -248,6 +250,22 @@ where
             slots.values_mut().for_each(|slot| **slot = None);
         }
         Err(ExecuteError::Unavailable(last))
+    }
+
+    /// What is kept folded now, each with its version; what is being decided on is left out.
+    #[must_use]
+    pub fn held(&self) -> Vec<Held>
+    where
+        D: std::hash::Hash,
+    {
+        let entities = self.entities.lock().unwrap_or_else(PoisonError::into_inner);
+        let hashed = |(name, slot): (&EntityName, &Slot<D>)| {
+            let slot = slot.try_lock().ok()?;
+            // Without a commit there is nothing to compare.
+            let folded = slot.as_ref().filter(|folded| folded.version > 0)?;
+            Some(Held::at(name, folded.version, StateHash::of(&folded.state)))
+        };
+        entities.iter().filter_map(hashed).collect()
     }
 
     fn slot(&self, entity: &EntityName) -> Slot<D> {

@@ -85,11 +85,11 @@ impl Asked {
     }
 }
 
-const NOT_A_TIME: &str = "không phải thời điểm RFC 3339 / not an instant by RFC 3339";
+pub(crate) const NOT_A_TIME: &str = "không phải thời điểm RFC 3339 / not an instant by RFC 3339";
 
 /// An instant with its offset. A `+` that came as a space, as it does where somebody typed it
 /// into an address, is taken as meant.
-fn instant(text: &str) -> Option<Millis> {
+pub(crate) fn instant(text: &str) -> Option<Millis> {
     let mended: String =
         text.char_indices().map(|(at, c)| if at > 10 && c == ' ' { '+' } else { c }).collect();
     let at: Timestamp = mended.parse().ok()?;

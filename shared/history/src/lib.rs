@@ -5,21 +5,29 @@
 
 pub mod filter;
 pub mod json;
+pub mod known;
 pub mod line;
 pub mod merge;
 pub mod reading;
 pub mod replay;
 pub mod sequencer;
+pub mod state;
+mod story;
 pub mod text;
+pub mod time;
+pub mod timeline;
 
 pub use event_log::stored;
 pub use filter::{Asked, Filter, WrongParameter};
+pub use known::{AsKnown, AskedKnown, Gathering, Search, known_text};
 pub use line::{Line, lines_of};
 pub use merge::{Merge, Met};
 pub use reading::Reading;
-pub use replay::{ReplayError, replay_of_log};
+pub use replay::{ReplayError, records_of_log, replay_of_log};
 pub use sequencer::{Placed, Sequencer};
+pub use state::{Comparing, StateCheck, check_text};
 pub use text::replay_text;
+pub use timeline::{Timeline, Tracing, timeline_text};
 
 #[cfg(test)]
 mod line_tests;

@@ -5,13 +5,13 @@
 use std::{collections::VecDeque, sync::Arc};
 
 use event_log::{EventLog, FollowError};
-use futures::{Stream, stream};
+use futures::{Stream, StreamExt, stream};
 
 use crate::{
     filter::Filter,
     line::Line,
     merge::{Merge, Met},
-    sequencer::Sequencer,
+    sequencer::{Placed, Sequencer},
 };
 
 /// Why a replay ended early.
@@ -25,53 +25,63 @@ pub enum ReplayError {
     Journal(String),
 }
 
-struct Replay {
+struct Records {
     merge: Merge,
     sequencer: Sequencer,
-    filter: Filter,
-    lines: VecDeque<Line>,
-    left: usize,
+    placed: VecDeque<Placed>,
     ended: bool,
 }
 
-/// The history of a log from its start to its end as it is now, at most `limit` lines. A commit
-/// whose command is not in the log is not shown; that is traced.
+/// The records of a log from its start to its end as it is now, each in its place. A commit whose
+/// command is not in the log is not shown; that is traced.
 ///
 /// Positions are ordinals of this replay; the same log gives the same ones.
+pub fn records_of_log(
+    log: Arc<dyn EventLog>,
+) -> impl Stream<Item = Result<Placed, ReplayError>> + Send + 'static {
+    let records = Records {
+        merge: Merge::to_the_end(log),
+        sequencer: Sequencer::new(),
+        placed: VecDeque::new(),
+        ended: false,
+    };
+    stream::unfold(records, |mut records| async move {
+        let placed = records.next().await?;
+        Some((placed, records))
+    })
+}
+
+/// The history of a log as lines, at most `limit` of them: see [`records_of_log`].
 pub fn replay_of_log(
     log: Arc<dyn EventLog>,
     filter: Filter,
     limit: usize,
 ) -> impl Stream<Item = Result<Line, ReplayError>> + Send + 'static {
-    let replay = Replay {
-        merge: Merge::to_the_end(log),
-        sequencer: Sequencer::new(),
-        filter,
-        lines: VecDeque::new(),
-        left: limit,
-        ended: false,
+    let lines = move |placed: Result<Placed, ReplayError>| {
+        stream::iter(match placed {
+            Ok(placed) => {
+                let lines = filter.lines(placed.number, &placed.recorded);
+                lines.into_iter().map(Ok).collect()
+            }
+            Err(error) => vec![Err(error)],
+        })
     };
-    stream::unfold(replay, |mut replay| async move {
-        let line = replay.next().await?;
-        Some((line, replay))
-    })
+    records_of_log(log).flat_map(lines).take(limit)
 }
 
-impl Replay {
-    async fn next(&mut self) -> Option<Result<Line, ReplayError>> {
-        while !self.ended && self.left > 0 {
-            if let Some(line) = self.lines.pop_front() {
-                self.left -= 1;
-                return Some(Ok(line));
+impl Records {
+    async fn next(&mut self) -> Option<Result<Placed, ReplayError>> {
+        loop {
+            if let Some(placed) = self.placed.pop_front() {
+                return Some(Ok(placed));
+            }
+            if self.ended {
+                return None;
             }
             // A log in memory never makes its reader wait; others have work to do, too.
             tokio::task::consume_budget().await;
             match self.merge.next(self.sequencer.is_full()).await {
-                Met::Record(reading) => {
-                    for placed in self.sequencer.offer(reading, 0) {
-                        self.lines.extend(self.filter.lines(placed.number, &placed.recorded));
-                    }
-                }
+                Met::Record(reading) => self.placed.extend(self.sequencer.offer(reading, 0)),
                 Met::CaughtUp => {
                     self.ended = true;
                     for late in self.sequencer.late(0, 0) {
@@ -85,6 +95,5 @@ impl Replay {
                 }
             }
         }
-        None
     }
 }

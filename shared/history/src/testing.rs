@@ -3,7 +3,12 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use domain::ids::{AlertId, EntityName, Home, Millis, RecordId};
+use domain::{
+    alert::{AlertEvent, AlertFacts, Checked, NextReach},
+    ids::{AlertId, EntityName, Home, Millis, RecordId},
+    reach::{CommuneReached, ReachRequest},
+    values::{AlertKind, AlertStatus},
+};
 use event_log::{
     Class, Key, Kind, Position, Record, Recorded, Seal, command::Draft, shell::entity_said,
 };
@@ -80,4 +85,40 @@ pub(crate) fn events(events: impl IntoIterator<Item = Event>) -> Outcome {
 pub(crate) fn at(position: Position, record: Record) -> Arc<Recorded> {
     let Record { id, key, kind, open, .. } = record;
     Arc::new(Recorded { position, id, key, kind, open, seal: Seal::None })
+}
+
+/// What is open of a hazard.
+pub(crate) fn facts() -> AlertFacts {
+    AlertFacts {
+        kind: AlertKind::Hazard,
+        status: AlertStatus::Actual,
+        home: home(),
+        reported_at: None,
+        last_seen: None,
+        travel: None,
+        person: None,
+        legal_basis: None,
+        expires_at: Millis(1_000_000),
+        reach: ReachRequest::Auto,
+        dont_know: vec![],
+    }
+}
+
+/// The alert that this command raised is in force, and put to these.
+pub(crate) fn issued_event(
+    alert: AlertId,
+    raised: &str,
+    communes: Vec<CommuneReached>,
+) -> AlertEvent {
+    AlertEvent::Issued {
+        revision: 1,
+        facts: facts(),
+        code: alert.code(),
+        content: RecordId::of_purpose(raised),
+        by: "an".to_owned(),
+        communes,
+        to_follow: vec![],
+        checked: Checked::default(),
+        next: NextReach::default(),
+    }
 }

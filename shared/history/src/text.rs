@@ -1,16 +1,10 @@
 //! A line of history as a line of text, for a terminal: Vietnamese first, Vietnam's time.
 
 use domain::ids::Millis;
-use jiff::{
-    Zoned,
-    tz::{Offset, TimeZone},
-};
 use serde_json::Value;
 
-use crate::line::{Line, timestamp};
+use crate::{line::Line, time::zoned};
 
-/// Viet Nam keeps one offset and no summer time.
-const OFFSET_H: i8 = 7;
 /// So many communes are named; of more, how many.
 const COMMUNES_SHOWN_MAX: usize = 12;
 /// So many digits of the hash are the version of a map that has no other.
@@ -195,11 +189,6 @@ fn until(data: &Value, field: &str) -> String {
 fn clock(data: &Value, field: &str) -> String {
     let at = data.get(field).and_then(Value::as_i64).unwrap_or_default();
     zoned(Millis(at)).strftime("%H:%M %d/%m/%Y").to_string()
-}
-
-fn zoned(at: Millis) -> Zoned {
-    let zone = Offset::from_hours(OFFSET_H).map_or(TimeZone::UTC, TimeZone::fixed);
-    timestamp(at).to_zoned(zone)
 }
 
 /// Which switch, and how it stands.

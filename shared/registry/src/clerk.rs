@@ -16,7 +16,7 @@ use domain::{
     ids::{EntityName, Home, Millis, OfficerId, RecordId},
 };
 use event_log::{
-    AppendError, At, Durable, EventLog, LoadError, Recorded,
+    AppendError, At, Durable, EventLog, Held, LoadError, Recorded,
     command::Draft,
     record::{BATCH_RECORDS_MAX, Class, Key, Record},
     shell::{Answers, Ask, Decided, ExecuteError, Shell},
@@ -85,6 +85,12 @@ pub struct Clerk {
 }
 
 impl Clerk {
+    /// What it holds folded of what it has decided.
+    #[must_use]
+    pub fn held(&self) -> Vec<Held> {
+        self.shell.held().into_iter().chain(self.versions.held()).collect()
+    }
+
     /// A clerk over this log; `seen` follows what the process' directory has taken in.
     #[must_use]
     pub fn new(

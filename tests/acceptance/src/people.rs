@@ -260,16 +260,25 @@ pub struct Line {
 }
 
 impl Timeline {
+    /// Waits until the audit has come as far as the log is now.
+    ///
+    /// # Errors
+    /// It is behind for too long.
+    pub async fn audited(&self) -> Result<()> {
+        let records = self.log.records().len();
+        let mut on_disk = self.audit.subscribe();
+        let caught_up = on_disk.wait_for(|entries| *entries >= records as u64);
+        timeout(WITHIN, caught_up).await.context("the audit is behind")??;
+        Ok(())
+    }
+
     /// `GET /v1/audit/records` with this query, to the end, once the audit has come as far as
     /// the log is now.
     ///
     /// # Errors
     /// The audit is behind for too long, or was not to be read.
     pub async fn records(&self, auditor: &Person, query: &str) -> Result<Vec<Line>> {
-        let records = self.log.records().len();
-        let mut on_disk = self.audit.subscribe();
-        let caught_up = on_disk.wait_for(|entries| *entries >= records as u64);
-        timeout(WITHIN, caught_up).await.context("the audit is behind")??;
+        self.audited().await?;
         let answer = self.get(auditor, &format!("/v1/audit/records{query}")).await?.expect(200)?;
         ensure!(answer.at("/next").is_null(), "more than one page");
         Ok(serde_json::from_value(answer.at("/records").clone())?)

@@ -14,7 +14,7 @@ use audit::{Audit, Replayer};
 use axum::{Router, extract::FromRef};
 use chassis::{
     Clock, Drain, Health, Host, HostParts, Kind, VirtualClock, admin, drain::Drained,
-    problem::with_fallbacks,
+    holdings::Holdings, problem::with_fallbacks,
 };
 use domain::ids::Millis;
 use event_log::{
@@ -354,6 +354,8 @@ impl Timeline {
         self.holdings.values().for_each(Holding::release);
         self.settle().await?;
         crate::invariants::check(&self)?;
+        let compared = audit::compared(&self.host).await?;
+        ensure!(compared.same, "live state is not what the log says: {:?}", compared.differences);
         self.host.drain.begin("the story ends");
         let drained = timeout(2 * WITHIN, self.host.drain.finished()).await?;
         ensure!(drained == Drained::Whole, "not everything stopped: {drained:?}");
@@ -384,6 +386,12 @@ impl Timeline {
             }
         };
         timeout(WITHIN, said).await.with_context(|| format!("it did not come: {what}"))?
+    }
+
+    /// Who holds what folded, to be compared with the log.
+    #[must_use]
+    pub fn live_state(&self) -> &Holdings {
+        &self.host.holdings
     }
 
     /// The log, whose disk a story may hold up.

@@ -220,7 +220,7 @@ impl AlertEvent {
 }
 
 /// A change that waits for a second person.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Pending {
     /// It would say something else.
     Change {

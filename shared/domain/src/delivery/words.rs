@@ -84,7 +84,7 @@ pub enum DeliveryCommand {
 }
 
 /// What is to be told, to whom.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Plan {
     /// The alert.
     pub alert: AlertId,
@@ -122,7 +122,7 @@ pub struct Begun {
 }
 
 /// What was begun for one target, over all revisions. A record that comes twice counts once.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Hash)]
 pub struct BegunSoFar {
     newest: (u64, u32),
     /// How many attempts.
@@ -161,7 +161,7 @@ pub enum Audience {
 }
 
 /// Why something was stopped.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum StopReason {
     /// The commune refused the alert.
     Refused,

@@ -70,7 +70,7 @@ impl Outcome {
 }
 
 /// What the holder of the lease saw of one attempt.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Receipt {
     /// Who was told.
     pub target: Target,
@@ -161,7 +161,35 @@ pub struct LaneDelivery {
     pub trouble: Box<str>,
 }
 
+/// What the records say of one delivery.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct OnRecord<'a> {
+    target: &'a Target,
+    revision: u64,
+    planned_at: Millis,
+    attempts: u32,
+    begun: u32,
+    last: Option<Outcome>,
+    last_attempt_at: Option<Millis>,
+    unknowns: u32,
+    trouble: &'a str,
+}
+
 impl LaneDelivery {
+    pub(crate) fn on_record<'a>(&'a self, target: &'a Target) -> OnRecord<'a> {
+        OnRecord {
+            target,
+            revision: self.revision,
+            planned_at: self.planned_at,
+            attempts: self.attempts,
+            begun: self.begun,
+            last: self.last,
+            last_attempt_at: self.last_attempt_at,
+            unknowns: self.unknowns,
+            trouble: &self.trouble,
+        }
+    }
+
     /// What is planned for a target, to which `before` was told. An update that takes the place of
     /// a correction which has not ended sets right, too: it is told as one, and for as long.
     pub(crate) fn of(plan: &Plan, target: &Target, before: &[Self], at: Millis) -> Self {

@@ -65,7 +65,7 @@ pub enum MatchCommand {
 }
 
 /// Yes or no.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Verdict {
     /// It is the same.
     Confirm,
@@ -74,7 +74,7 @@ pub enum Verdict {
 }
 
 /// What was proposed.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Proposed {
     /// Of which alerts.
     pub pair: Pair,
@@ -89,7 +89,7 @@ pub struct Proposed {
 }
 
 /// One side's answer.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct SideAnswered {
     /// The alert whose commune answered.
     pub side: AlertId,
@@ -185,7 +185,7 @@ impl Outcome {
 }
 
 /// A match, as far as it is decided.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Hash)]
 pub struct Match {
     /// What was proposed first.
     pub proposed: Option<Proposed>,

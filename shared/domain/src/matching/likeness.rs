@@ -42,7 +42,7 @@ pub struct Likeness {
 }
 
 /// Why two alerts are thought alike, or what is not known.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Reason {
     /// Both places are known.
     Apart {

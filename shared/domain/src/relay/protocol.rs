@@ -73,7 +73,7 @@ pub enum RelayEvent {
 }
 
 /// Somebody else was asked, because there was no answer in time.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Escalated {
     /// Who is asked now.
     pub step: Step,
@@ -82,7 +82,7 @@ pub struct Escalated {
 }
 
 /// Local instructions, for the commune's own groups only.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Instructed {
     /// The officer.
     pub by: String,
@@ -119,7 +119,7 @@ pub struct ProtocolKnown {
 }
 
 /// A relay, as far as it is decided.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Hash)]
 pub struct RelayProtocol {
     /// The commune's answer.
     pub answer: Relay,

@@ -14,6 +14,7 @@ mod embedded_drain;
 mod embedded_drill;
 mod embedded_full;
 mod embedded_hanging;
+mod embedded_known;
 mod embedded_path;
 mod embedded_people;
 mod embedded_preflight;

@@ -1,0 +1,51 @@
+//! An instant as it is written in answers: RFC 3339, milliseconds, UTC.
+
+use domain::ids::Millis;
+use jiff::{
+    Timestamp, Zoned,
+    tz::{Offset, TimeZone},
+};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};
+
+use crate::line::{rfc3339_of, timestamp};
+
+/// Viet Nam keeps one offset and no summer time.
+const OFFSET_H: i8 = 7;
+
+/// An instant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Time(pub Millis);
+
+impl Time {
+    /// The clock in Việt Nam, to the millisecond: what counts is often less than a second.
+    #[must_use]
+    pub fn clock(self) -> String {
+        zoned(self.0).strftime("%H:%M:%S%.3f").to_string()
+    }
+
+    /// The same with its day.
+    #[must_use]
+    pub fn day_and_clock(self) -> String {
+        zoned(self.0).strftime("%Y-%m-%d %H:%M:%S%.3f").to_string()
+    }
+}
+
+/// The instant in Việt Nam.
+pub(crate) fn zoned(at: Millis) -> Zoned {
+    let zone = Offset::from_hours(OFFSET_H).map_or(TimeZone::UTC, TimeZone::fixed);
+    timestamp(at).to_zoned(zone)
+}
+
+impl Serialize for Time {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_str(&rfc3339_of(self.0))
+    }
+}
+
+impl<'de> Deserialize<'de> for Time {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(from)?;
+        let at: Timestamp = text.parse().map_err(D::Error::custom)?;
+        Ok(Self(Millis(at.as_millisecond())))
+    }
+}
