@@ -5,6 +5,7 @@
 //! service is given.
 
 pub mod admin;
+pub mod attesting;
 pub mod auth;
 pub mod clock;
 pub mod data_dir;
@@ -16,6 +17,7 @@ pub mod health;
 pub mod host;
 pub mod instance;
 pub mod kept;
+pub mod keys;
 pub mod links;
 pub mod officers;
 pub mod operators;

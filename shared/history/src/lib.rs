@@ -10,6 +10,7 @@ pub mod merge;
 pub mod reading;
 pub mod replay;
 pub mod sequencer;
+pub mod signatures;
 pub mod text;
 
 pub use event_log::stored;
@@ -19,6 +20,7 @@ pub use merge::{Merge, Met};
 pub use reading::Reading;
 pub use replay::{ReplayError, replay_of_log};
 pub use sequencer::{Placed, Sequencer};
+pub use signatures::{Flaw, Signatures, Verdict};
 pub use text::replay_text;
 
 #[cfg(test)]

@@ -36,6 +36,7 @@ fn record(entity: &EntityName, version: u64, open: Vec<u8>, seal: Seal) -> Recor
         kind: Kind::Commit { version },
         open: Bytes::from(open),
         seal,
+        signature: None,
     }
 }
 
