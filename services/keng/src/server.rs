@@ -6,7 +6,7 @@ use audit::{Audit, Replayer};
 use axum::{Router, extract::FromRef};
 use chassis::{
     Drain, Health, Host, HostParts, Kind, ServerOptions, Service, Settings, SystemClock, admin,
-    attesting::attesting, disk::Disk, operators, telemetry,
+    disk::Disk, operators, telemetry,
 };
 use fan_out::{FanOut, FanOutOptions};
 use intake::{Intake, IntakeOptions};
@@ -57,10 +57,8 @@ async fn run(service: Service, options: ServerOptions, kind: Kind) -> Result<u8,
     health.set("log", Ok(()));
     let reserve = settings.disk_reserve_bytes;
     let disk = Disk::watch(opened.data.path().to_owned(), reserve, health.clone(), &drain).await;
-    let attesting =
-        attesting(Arc::clone(&log.log), &opened.data, &opened.instance, Arc::new(SystemClock))?;
     let host = Host::start(HostParts {
-        log: attesting,
+        log: Arc::clone(&log.log),
         outgoing: log.outgoing.clone(),
         lanes: log.lanes,
         map: Arc::clone(&opened.map),

@@ -8,7 +8,6 @@ use chassis::{Clock, Problem, SystemClock};
 use clap::Args as ClapArgs;
 use domain::{
     ids::{AlertId, Home},
-    reach::Borders,
     rights::{Asker, Standing},
 };
 use intake::{

@@ -1,6 +1,6 @@
 //! The keys by which persons and services sign, as the log has recorded them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use domain::{
     ids::KeyId,
@@ -43,23 +43,28 @@ pub struct SigningKey {
 
 /// All keys.
 #[derive(Debug, Default)]
-pub struct Signers(BTreeMap<KeyId, SigningKey>);
+pub struct Signers {
+    keys: BTreeMap<KeyId, SigningKey>,
+    /// Also of keys whose making was lost with a broker's tail.
+    revoked: BTreeSet<KeyId>,
+}
 
 impl Signers {
     /// A key, revoked ones too.
     #[must_use]
     pub fn get(&self, id: KeyId) -> Option<&SigningKey> {
-        self.0.get(&id)
+        self.keys.get(&id)
     }
 
     /// All keys, sorted by id.
     pub fn all(&self) -> impl ExactSizeIterator<Item = (&KeyId, &SigningKey)> {
-        self.0.iter()
+        self.keys.iter()
     }
 
     /// Refuses a key from now on, wherever its record is.
     pub(crate) fn revoke(&mut self, id: KeyId) {
-        if let Some(key) = self.0.get_mut(&id) {
+        self.revoked.insert(id);
+        if let Some(key) = self.keys.get_mut(&id) {
             key.state = KeyState::Revoked;
         }
     }
@@ -75,8 +80,7 @@ impl Signers {
             }
         };
         let id = facts.id();
-        if self.0.get(&id).is_none_or(|known| known.state != KeyState::Revoked) {
-            self.0.insert(id, SigningKey { facts, state, version });
-        }
+        let state = if self.revoked.contains(&id) { KeyState::Revoked } else { state };
+        self.keys.insert(id, SigningKey { facts, state, version });
     }
 }

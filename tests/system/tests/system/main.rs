@@ -18,6 +18,7 @@ mod embedded_path;
 mod embedded_people;
 mod embedded_preflight;
 mod embedded_same;
+mod embedded_signed;
 mod embedded_stop;
 mod embedded_stream;
 mod embedded_variables;
