@@ -122,7 +122,10 @@ impl Deciding {
                 | Body::RecordRoster(_)
                 | Body::AdoptDirectory(_)
                 | Body::MakeLinkKey(_)
-                | Body::SwitchChannel(_),
+                | Body::SwitchChannel(_)
+                | Body::RegisterKey(_)
+                | Body::ConfirmKey(_)
+                | Body::RevokeKey(_),
             ) => self.host.clerk.decide(recorded, &command, now).await,
             Some(
                 Body::AskFreeze(_)

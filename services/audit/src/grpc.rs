@@ -80,6 +80,8 @@ fn said(line: Line) -> ReplayResponse {
         causation: line.causation,
         data_json: line.data.to_string(),
         id: line.id,
+        attested: line.attested,
+        key: line.key,
     }
 }
 

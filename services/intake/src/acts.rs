@@ -10,8 +10,8 @@ use domain::{
 };
 use event_log::command::Draft;
 use wire::{
-    actor::person,
-    seal::{salt, seal},
+    alert::facts_said,
+    seal::{SALT_BYTES, seal},
     spoken::home_said,
     v1::{self, command::Body, sealed_content::Content},
 };
@@ -19,8 +19,9 @@ use wire::{
 use crate::{
     alert_acts::{AlertAct, alert_command},
     application::{Request, VALIDITY_MS},
-    refused::{not_found, not_stored},
+    refused::not_found,
     relay_acts::{RelayAct, relay_command},
+    request,
     row::Row,
 };
 
@@ -96,30 +97,49 @@ pub(crate) struct Command {
     pub(crate) body: Body,
 }
 
+/// How a command's record is made.
+pub(crate) struct Made {
+    pub(crate) actor: v1::Actor,
+    pub(crate) at: Millis,
+    pub(crate) salt: [u8; SALT_BYTES],
+    /// By which the repeat of a request is known.
+    pub(crate) request_sha256: Bytes,
+}
+
 impl Command {
     /// Its record, about to be written.
-    pub(crate) fn draft(self, asker: &Asker, now: Millis) -> Result<Draft, Problem> {
-        let content = v1::SealedContent {
-            request_sha256: Bytes::copy_from_slice(&self.request.sha256),
-            content: self.content,
-        };
-        let salt = salt().map_err(|why| {
-            tracing::error!(%why, "no randomness");
-            not_stored()
-        })?;
-        Ok(Draft {
+    pub(crate) fn draft(self, made: Made) -> Draft {
+        let Made { actor, at, salt, request_sha256 } = made;
+        let content = v1::SealedContent { request_sha256, content: self.content };
+        Draft {
             id: self.request.command,
             entity: self.entity,
             home: self.home,
-            actor: person(asker),
-            at: now,
+            actor,
+            at,
             correlation: Bytes::copy_from_slice(self.alert.0.as_bytes()),
             causation: Bytes::new(),
             valid_until: self.valid_until,
             sealing: Some(seal(&content, salt)),
             sealed_fields: self.sealed_fields,
             body: self.body,
-        })
+        }
+    }
+}
+
+/// The command that raises an alert.
+pub(crate) fn raising(request: Request, draft: request::Draft, made_at: Millis) -> Command {
+    let alert = AlertId::raised_by(request.command);
+    let facts = Some(facts_said(&draft.facts));
+    Command {
+        request,
+        entity: EntityName::alert(alert),
+        home: draft.facts.home,
+        alert,
+        valid_until: Some(made_at.plus_ms(VALIDITY_MS)),
+        content: Some(Content::Alert(draft.text)),
+        sealed_fields: draft.sealed_fields,
+        body: Body::RaiseAlert(v1::RaiseAlert { facts }),
     }
 }
 

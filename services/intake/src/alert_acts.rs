@@ -20,7 +20,8 @@ use wire::{
 
 use crate::{
     Intake,
-    acts::{Command, answering_commune},
+    act_words::act_in_words,
+    acts::{Act, Command, answering_commune},
     application::{Request, Shown, VALIDITY_MS},
     refused::{bad_request, starting},
     request::{self, Changed, EdgeKnown, Sighting, sealed_fields},
@@ -171,46 +172,32 @@ fn sighting_commune(
 
 impl Intake {
     /// The act that a path's last word and a body ask for.
-    pub(crate) async fn alert_act(
+    pub(crate) async fn asked_act(
         &self,
         asker: &Asker,
         alert: AlertId,
         action: &str,
         (body, commune): (&[u8], Option<CommuneCode>),
-    ) -> Result<AlertAct, Problem> {
+    ) -> Result<Act, Problem> {
         let known = EdgeKnown { now: self.host.clock.now(), map: self.host.map.as_ref() };
         let bad = |bad| bad_request(&bad);
-        let note = || request::note(body, false).map_err(bad);
-        let nothing = || request::nothing(body).map_err(bad);
-        Ok(match action {
-            "decline" => AlertAct::Decline { note: note()? },
-            "review" => {
-                nothing()?;
-                AlertAct::Review
-            }
+        if let Some(act) = act_in_words(action, (body, commune), &known).map_err(bad)? {
+            return Ok(act);
+        }
+        Ok(Act::OfAlert(match action {
             "update" => self.change(asker, alert, ChangeHow::Update, body).await?,
             "correct" => self.change(asker, alert, ChangeHow::Correct, body).await?,
-            "widen" => AlertAct::Widen { reach: request::widen(body, &known).map_err(bad)? },
-            "hold" => {
-                nothing()?;
-                AlertAct::Hold
-            }
             "release" => {
-                nothing()?;
+                request::nothing(body).map_err(bad)?;
                 let (_, text) = self.words(asker, alert).await?;
                 AlertAct::Release { words: text.map(|text| Box::new((*text).clone())) }
-            }
-            "reopen" => AlertAct::Reopen { note: note()? },
-            "sighting" => {
-                let sighting = Box::new(request::sighting(body, &known).map_err(bad)?);
-                AlertAct::Sight { commune, sighting }
             }
             "attest" => {
                 let attest = request::attest(body).map_err(bad)?;
                 AlertAct::Attest(Box::new(self.attesting(asker, alert, attest).await?))
             }
             _ => return Err(Problem::no_such_path()),
-        })
+        }))
     }
 
     /// A request that is not valid now, but was when it was first made, is answered with the
@@ -231,7 +218,7 @@ impl Intake {
         }
     }
 
-    async fn change(
+    pub(crate) async fn change(
         &self,
         asker: &Asker,
         alert: AlertId,

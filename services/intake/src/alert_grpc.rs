@@ -30,8 +30,8 @@ impl Grpc {
         let alert: AlertId = id.parse().map_err(|_| status(&not_found()))?;
         let path = format!("/v1/alerts/{id}/{action}");
         let request = request_of(&asker, &path, metadata, message)?;
-        let shown = match self.0.alert_act(&asker, alert, action, (body, None)).await {
-            Ok(act) => self.0.act(&asker, request, alert, Act::OfAlert(act)).await,
+        let shown = match self.0.asked_act(&asker, alert, action, (body, None)).await {
+            Ok(act) => self.0.act(&asker, request, alert, act).await,
             Err(bad) => self.0.repeated_act(&asker, request, alert, bad).await,
         };
         shown.map(|shown| Some(answer(&shown))).map_err(|problem| status(&problem))

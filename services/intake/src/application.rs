@@ -12,24 +12,20 @@ use chassis::{Host, Kind, Problem, auth::forbidden};
 use domain::{
     alert::{AlertFacts, Pending},
     drill::Drill,
-    ids::{AlertId, CommuneCode, EntityName, Home, Millis, RecordId},
+    ids::{AlertId, CommuneCode, EntityName, Home, RecordId},
     rights::Asker,
 };
-use event_log::{AppendError, At, Class, Durable, Key, LoadError, Recorded, shell::Shell};
+use event_log::{At, Class, Durable, Key, LoadError, Recorded, shell::Shell};
 use futures::{StreamExt, TryStreamExt, stream};
 use prost::Message;
-use tokio::{
-    sync::oneshot,
-    time::{Instant, timeout_at},
-};
 use wire::{
     seal::open,
-    v1::{self, AlertText, command::Body, sealed_content::Content},
+    v1::{self, AlertText, sealed_content::Content},
 };
 
 use crate::{
-    acts::{Act, Command, command_of, is_so},
-    board::{Board, Decision},
+    acts::{Act, Command, command_of, is_so, raising},
+    board::Board,
     deliveries::{Deliveries, Remembered},
     following::asked,
     gone::Gone,
@@ -37,13 +33,12 @@ use crate::{
     notices::{Notices, Seen},
     photos::Pictures,
     posters::Tasks,
-    refused::{disk_low, not_found, not_stored, only_exercises, other_bytes, refused, starting},
+    refused::{disk_low, not_found, not_stored, only_exercises, refused, starting},
     request,
     row::{Refused, Row},
+    writing::By,
 };
 
-/// How long an answer waits for the decision.
-const DECISION_PATIENCE: Duration = Duration::from_secs(1);
 /// Within this an officer is told that nothing could be stored.
 pub(crate) const STORE_PATIENCE: Duration = Duration::from_millis(4_500);
 /// Held for longer than this, a raise or an approval is stale.
@@ -164,11 +159,12 @@ impl Intake {
     /// Raises an alert.
     pub(crate) async fn raise(
         &self,
-        asker: &Asker,
+        by: impl Into<By<'_>>,
         request: Request,
         draft: request::Draft,
     ) -> Result<Shown, Problem> {
-        let home = draft.facts.home;
+        let by = by.into();
+        let (asker, home) = (by.asker, draft.facts.home);
         if !asker.standing.acts_for(home) {
             return Err(forbidden());
         }
@@ -181,24 +177,15 @@ impl Intake {
         if !known && !self.host.raising_allowed() {
             return Err(disk_low());
         }
-        let facts = wire::alert::facts_said(&draft.facts);
         let now = self.host.clock.now();
         if !known {
             self.photos_are_stored(&draft.text.photos, &[]).await?;
             let key = Key { class: Class::Command, home, entity: EntityName::alert(alert) };
             self.admit(asker, &key, request.command, now).await?;
+            self.admit_unsigned(by, &draft.facts, (&key, request.command)).await?;
         }
-        let command = Command {
-            request,
-            entity: EntityName::alert(alert),
-            home,
-            alert,
-            valid_until: Some(now.plus_ms(VALIDITY_MS)),
-            content: Some(Content::Alert(draft.text)),
-            sealed_fields: draft.sealed_fields,
-            body: Body::RaiseAlert(v1::RaiseAlert { facts: Some(facts) }),
-        };
-        let written = self.write(asker, command, now).await?;
+        let command = raising(request, draft, by.made_at(now));
+        let written = self.write(by, command, now).await?;
         if let Written::Decided(_) = written {
             metrics::counter!("keng_accepted_total", "kind" => "raise").increment(1);
         }
@@ -208,17 +195,19 @@ impl Intake {
     /// Does something with an alert that is there.
     pub(crate) async fn act(
         &self,
-        asker: &Asker,
+        by: impl Into<By<'_>>,
         request: Request,
         alert: AlertId,
         act: Act,
     ) -> Result<Shown, Problem> {
+        let by = by.into();
+        let asker = by.asker;
         let row = self.readable(asker, alert)?;
         let now = self.host.clock.now();
         let answers = matches!(act, Act::Acknowledge { .. } | Act::Refuse { .. } | Act::OfRelay(_));
         let (wanted, kind) = (act.wanted(), act.kind());
         let changes_nothing = act.changes_nothing();
-        let command = command_of(asker, request, &row, act, now)?;
+        let command = command_of(asker, request, &row, act, by.made_at(now))?;
         // What is already so needs no record, unless this is the repeat of one.
         let is_so =
             changes_nothing || wanted.is_some_and(|wanted| is_so(&row, wanted, command.home));
@@ -228,11 +217,14 @@ impl Intake {
         }
         let key = Key { class: Class::Command, home: command.home, entity: command.entity.clone() };
         self.admit_act(asker, (kind, row.asked.as_ref()), (&key, request.command), now).await?;
+        if let Some(facts) = row.facts().filter(|_| kind.stops_when_frozen()) {
+            self.admit_unsigned(by, facts, (&key, request.command)).await?;
+        }
         // Corrections and ends are written while the disk is low; answers are not.
         if answers && !written && !self.host.raising_allowed() {
             return Err(disk_low());
         }
-        match self.write(asker, command, now).await? {
+        match self.write(by, command, now).await? {
             Written::Decided(Some(refusal)) => Err(refused(&refusal)),
             written => self.shown(alert, &written).await,
         }
@@ -483,85 +475,6 @@ impl Intake {
         let Pending::Change { facts, content, .. } = pending else { return None };
         Some((facts.clone(), self.text_of(row, *content).await?))
     }
-
-    /// Writes a command down, and waits a bounded time for its decision.
-    pub(crate) async fn write(
-        &self,
-        asker: &Asker,
-        command: Command,
-        now: Millis,
-    ) -> Result<Written, Problem> {
-        let started = Instant::now();
-        let request = command.request;
-        let record = command.draft(asker, now)?.record();
-        let mut decision = self.board.wait_for(request.command);
-        let _waiting = Waiting { board: &self.board, command: request.command };
-        let appended =
-            tokio::time::timeout(STORE_PATIENCE, self.host.log.append(vec![record])).await;
-        let appended = match appended {
-            Ok(Ok(appended)) => appended,
-            Ok(Err(AppendError::Unavailable(why))) => {
-                tracing::warn!(why, "a command could not be stored");
-                return Err(not_stored());
-            }
-            Ok(Err(why)) => {
-                tracing::error!(%why, "a command was not taken by the log");
-                return Err(not_stored());
-            }
-            Err(_) => return Err(not_stored()),
-        };
-        if let Some(first) = appended.repeats.first() {
-            // After an erasure there is nothing left to compare with.
-            let before = unsealed(first).map(|content| content.request_sha256);
-            if before.is_some_and(|before| before != request.sha256.as_slice()) {
-                return Err(other_bytes());
-            }
-        }
-        let written = self.decision(&mut decision, request, appended.at, started).await?;
-        metrics::histogram!("keng_stage_seconds", "stage" => "accepted").record(started.elapsed());
-        Ok(written)
-    }
-
-    /// The decision is shown, so it must be durable, and so must the command.
-    async fn decided(&self, decided: Decision, command: At) -> Result<Written, Problem> {
-        for at in [decided.at, command] {
-            if self.host.log.durable(at, STORE_PATIENCE).await != Durable::Stored {
-                return Err(not_stored());
-            }
-        }
-        Ok(Written::Decided(decided.refusal))
-    }
-
-    async fn decision(
-        &self,
-        decision: &mut oneshot::Receiver<Decision>,
-        request: Request,
-        at: At,
-        started: Instant,
-    ) -> Result<Written, Problem> {
-        if let Some(decided) = self.board.decided(request.command) {
-            return self.decided(decided, at).await;
-        }
-        if at.position == At::UNPLACED {
-            return match self.host.log.durable(at, Duration::ZERO).await {
-                // The broker came back in this moment.
-                Durable::Stored => Ok(Written::Deciding),
-                Durable::HeldHere => Ok(Written::Held),
-                Durable::Unknown => Err(not_stored()),
-            };
-        }
-        match timeout_at(started + DECISION_PATIENCE, decision).await {
-            Ok(Ok(decided)) => self.decided(decided, at).await,
-            _ => {
-                let left = STORE_PATIENCE.saturating_sub(started.elapsed());
-                match self.host.log.durable(at, left).await {
-                    Durable::Stored => Ok(Written::Deciding),
-                    Durable::HeldHere => Ok(Written::Held),
-                    Durable::Unknown => Err(not_stored()),
-                }
-            }
-        }
-    }
 }
 
 pub(crate) fn unread(LoadError::Unavailable(why): LoadError) -> Problem {
@@ -585,16 +498,4 @@ fn fits(row: &Row, asker: &Asker, filter: &Filter) -> bool {
 pub(crate) fn unsealed(recorded: &Recorded) -> Option<v1::SealedContent> {
     let command = v1::Command::decode(recorded.open.clone()).ok()?;
     open(recorded.seal.bytes()?, &command.commitment).ok()
-}
-
-/// Somebody waits for a decision; when this goes, nobody does any more.
-struct Waiting<'a> {
-    board: &'a Board,
-    command: RecordId,
-}
-
-impl Drop for Waiting<'_> {
-    fn drop(&mut self) {
-        self.board.give_up(self.command);
-    }
 }

@@ -174,8 +174,9 @@ pub(crate) fn asked(command: &v1::Command) -> Option<(AlertId, Asked)> {
     let facts = wire::alert::facts_recalled(raise.facts.as_ref()?).ok()?;
     let actor = command.actor.clone().unwrap_or_default();
     let (by, by_commune) = (actor.officer, actor.commune.parse().ok());
+    let attested = actor.attested;
     let at = Millis(command.written_at_ms);
-    Some((id, Asked { facts, content, by, by_commune, at, last_drill: None }))
+    Some((id, Asked { facts, content, by, by_commune, attested, at, last_drill: None }))
 }
 
 impl Project for Following {

@@ -160,6 +160,7 @@ impl Intake {
                 kind: record.kind,
                 open: record.open,
                 seal: event_log::Seal::None,
+                signature: record.signature,
             },
         }))
     }

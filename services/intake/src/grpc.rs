@@ -252,7 +252,9 @@ impl IntakeService for Grpc {
         let id = request.get_ref().id.parse().map_err(|_| status(&not_found()))?;
         let told = self.0.deliveries(&asker, id).await.map_err(|p| status(&p))?;
         let deliveries = seen(&told, self.0.host.clock.now()).map(|seen| seen.message()).collect();
-        Ok(Response::new(v1::ListDeliveriesResponse { deliveries }))
+        let attested = told.row.asked.as_ref().map(|asked| asked.attested.clone());
+        let attested = attested.unwrap_or_default();
+        Ok(Response::new(v1::ListDeliveriesResponse { deliveries, attested }))
     }
 
     async fn watch_commune(

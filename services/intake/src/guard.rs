@@ -10,6 +10,7 @@ use std::{
 use axum::http::StatusCode;
 use chassis::{Host, Problem};
 use domain::{
+    alert::AlertFacts,
     freeze::Freeze,
     ids::{Home, Millis, RecordId},
     limits::{Act, RateLimit, TooMany},
@@ -25,6 +26,7 @@ use crate::{
     freezes::{Freezes, read_time},
     refused::starting,
     row::Asked,
+    writing::By,
 };
 
 /// Requests remembered so that a repeat does not count again.
@@ -112,6 +114,26 @@ impl Intake {
         }
     }
 
+    /// Whether this may be asked by token alone, where the policy of the alert's commune wants a
+    /// person's own signature for alerts of its kind. Only what tells people, or more people, asks
+    /// here: a correction never waits for a key.
+    ///
+    /// # Errors
+    /// `needs-signature`, but never for the repeat of what the log has.
+    pub(crate) async fn admit_unsigned(
+        &self,
+        by: By<'_>,
+        facts: &AlertFacts,
+        (key, command): (&Key, RecordId),
+    ) -> Result<(), Problem> {
+        let policy = self.host.policies.of(facts.home.commune);
+        let is_free = by.signed.is_some() || !policy.needs_signature(facts.kind, facts.status);
+        if is_free || self.stands_in_log(key, command).await? {
+            return Ok(());
+        }
+        Err(needs_signature())
+    }
+
     /// Whether an act may be done while freezes are in force: neither who asks nor who raised the
     /// alert is frozen, where the act tells more, or tells others.
     ///
@@ -170,6 +192,13 @@ pub(crate) fn frozen(until: Millis) -> Problem {
          Frozen until {until}; corrections, cancels and answers are still taken."
     );
     Problem::new(StatusCode::FORBIDDEN, "frozen", detail)
+}
+
+fn needs_signature() -> Problem {
+    let detail = "Loại tin này phải được cán bộ ký bằng khóa của mình (POST /v1/commands); \
+                  đính chính và hủy thì không cần. / This kind needs the officer's own signature \
+                  (POST /v1/commands); corrections and cancels do not.";
+    Problem::new(StatusCode::FORBIDDEN, "needs-signature", detail)
 }
 
 fn too_many(many: TooMany) -> Problem {

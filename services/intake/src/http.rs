@@ -33,7 +33,6 @@ use serde_json::{Value, json};
 
 use crate::{
     Intake,
-    acts::Act,
     application::{AlertDeliveries, Filter, Request, Shown},
     idempotency::{IDEMPOTENCY_KEY, IdempotencyKey, request_sha256},
     match_http,
@@ -91,6 +90,7 @@ pub(crate) fn router(intake: Arc<Intake>) -> Router {
         .merge(crate::photo_http::routes())
         .merge(crate::poster_http::routes())
         .merge(crate::drill_http::routes())
+        .merge(crate::signed_api::routes())
         .with_state(App(intake))
 }
 
@@ -165,27 +165,14 @@ async fn act(
     let Path((id, action)) = path.map_err(|_| not_found())?;
     let alert: AlertId = id.parse().map_err(|_| not_found())?;
     let path = format!("/v1/alerts/{id}/{action}");
-    let note = || request::note(&body, false).map_err(|bad| bad_request(&bad));
     let request = request_of(&asker, &path, &headers, &body);
-    let act = match action.as_str() {
-        "approve" => {
-            let revision = request::approve(&body).map_err(|bad| bad_request(&bad))?;
-            Act::Approve { revision }
+    let act = match (intake.asked_act(&asker, alert, &action, (&body, commune)).await, &request) {
+        (Ok(act), _) => act,
+        (Err(bad), Ok(request)) => {
+            let shown = intake.repeated_act(&asker, *request, alert, bad).await?;
+            return Ok(answer(StatusCode::OK, &shown));
         }
-        "cancel" => Act::Cancel { note: note()? },
-        "resolve" => Act::Resolve { note: note()? },
-        "acknowledge" => Act::Acknowledge { commune, note: note()? },
-        "refuse" => Act::Refuse { commune, note: note()? },
-        action => {
-            match (intake.alert_act(&asker, alert, action, (&body, commune)).await, &request) {
-                (Ok(act), _) => Act::OfAlert(act),
-                (Err(bad), Ok(request)) => {
-                    let shown = intake.repeated_act(&asker, *request, alert, bad).await?;
-                    return Ok(answer(StatusCode::OK, &shown));
-                }
-                (Err(bad), Err(_)) => return Err(bad),
-            }
-        }
+        (Err(bad), Err(_)) => return Err(bad),
     };
     let shown = intake.act(&asker, request?, alert, act).await?;
     let status = if shown.pending { StatusCode::ACCEPTED } else { StatusCode::OK };
@@ -255,7 +242,8 @@ async fn deliveries(
     let told = intake.deliveries(&asker, alert).await?;
     let now = intake.host.clock.now();
     let deliveries: Vec<Value> = seen(&told, now).map(|seen| seen.json()).collect();
-    Ok(Json(json!({ "deliveries": deliveries })).into_response())
+    let attested = told.row.asked.as_ref().map(|asked| asked.attested.as_str());
+    Ok(Json(json!({ "deliveries": deliveries, "attested": attested })).into_response())
 }
 
 /// Every delivery of an alert.

@@ -43,6 +43,12 @@ impl IdempotencyKey {
         )
     }
 
+    /// The key as it is sent.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
     /// The id of the command that this key stands for. `path` is the route of the HTTP interface,
     /// also over gRPC, so that one key is one command whichever way it came.
     #[must_use]

@@ -4,6 +4,7 @@
 //! "accepted". It decides nothing: it waits a bounded time for the decision, and otherwise says
 //! plainly that it is being decided. HTTP and gRPC share the application.
 
+mod act_words;
 mod acts;
 mod alert_acts;
 mod alert_grpc;
@@ -51,12 +52,16 @@ mod relay_grpc;
 mod relay_http;
 mod relay_story;
 mod row;
+mod signed;
+mod signed_api;
 mod stream;
 mod uncorrected;
 mod uploads;
 mod view;
+mod writing;
 
 pub mod idempotency;
+pub mod pen;
 pub mod request;
 
 use std::sync::Arc;

@@ -10,6 +10,7 @@ mod answer;
 mod attest;
 mod change;
 mod drill;
+mod envelope;
 mod faults;
 mod freeze;
 mod json;
@@ -31,11 +32,14 @@ pub use self::{
     alert::{EXPIRES_AHEAD_DAYS_MAX, FUTURE_TOLERANCE_MS_MAX, PHOTO_ID_BYTES_MAX, PHOTOS_MAX},
     answer::{approve, note, note_text, nothing, revision},
     attest::{Attest, attest},
-    change::{Changed, Sighting, change, sighting, sighting_fields, widen, widen_fields},
+    change::{
+        Changed, Sighting, change, patch, sighting, sighting_fields, standing, widen, widen_fields,
+    },
     drill::drill,
+    envelope::Envelope,
     freeze::{About, about, freeze, recall, until, until_text},
     relay::{Onward, instruction, instruction_text, onward, onward_fields},
-    shown::{alert_fields, fields_of, reach_fields, reach_json},
+    shown::{alert_fields, fields_of, reach_fields, reach_json, seen_fields},
 };
 pub(crate) use self::{faults::one_of, reach::NOT_A_COMMUNE};
 

@@ -45,6 +45,8 @@ pub(crate) struct Asked {
     pub(crate) by: String,
     /// The commune of the officer's token, where it has one.
     pub(crate) by_commune: Option<CommuneCode>,
+    /// How the officer was known: `key` where the raise is signed, `token` where it is not.
+    pub(crate) attested: String,
     /// When intake wrote it down.
     pub(crate) at: Millis,
     /// When the officer last took part in a drill before.

@@ -49,6 +49,9 @@ pub(crate) fn alert(row: &Row, text: Option<&AlertText>, held: bool) -> Value {
     view.insert("state".into(), json!(if held { "held" } else { row.state() }));
     let communes: Vec<Value> = row.relays.values().map(|relay| commune(row, relay)).collect();
     view.insert("communes".into(), json!(communes));
+    if let Some(asked) = &row.asked {
+        view.insert("attested".into(), json!(asked.attested));
+    }
     if let Some(sent) = row.sent {
         view.insert("sent".into(), json!(time(sent)));
     }
@@ -244,6 +247,7 @@ pub(crate) fn message(row: &Row, text: Option<&AlertText>, held: bool) -> v1::Al
             field: refusal.field.clone(),
         }),
         related: row.related.iter().map(match_view::related_message).collect(),
+        attested: row.asked.as_ref().map(|asked| asked.attested.clone()).unwrap_or_default(),
         warnings: row.asked.iter().flat_map(warnings).map(|warning| warning.message()).collect(),
         ..v1::AlertView::default()
     };

@@ -18,6 +18,7 @@ use crate::{
     client::{Client, send},
     deliveries::deliveries,
     feeds::line,
+    signing::{self, SignArgs, SignedAct},
     uncorrected::uncorrected,
     write::{aside, point, reach, some, text},
 };
@@ -79,6 +80,8 @@ struct ActArgs {
     /// Khóa chống gửi trùng / Idempotency key [default: a new one]
     #[arg(long)]
     key: Option<String>,
+    #[command(flatten)]
+    sign: SignArgs,
 }
 
 #[derive(Debug, ClapArgs)]
@@ -242,10 +245,16 @@ async fn post(
     body: String,
     commune: Option<&str>,
 ) -> Result<u8, Failed> {
-    let client = Client::of_person(&act.one.server)?;
     let key = act.key.clone().unwrap_or_else(|| Uuid::now_v7().to_string());
     // If the answer is lost, the same command with this key has the effect of one.
     aside(&format!("--key {key}"));
+    let (server, alert) = (&act.one.server, act.one.id.as_str());
+    if let Some(file) = &act.sign.sign_with {
+        let body = if body.is_empty() { "{}" } else { &body };
+        let signed = SignedAct { alert, action, body, commune };
+        return print(signing::act(server, file, signed, &key).await?).await;
+    }
+    let client = Client::of_person(server)?;
     let mut request = client.post(&format!("/v1/alerts/{}/{action}", act.one.id), &key);
     if let Some(commune) = commune {
         request = request.query(&[("commune", commune)]);
@@ -349,6 +358,7 @@ mod tests {
             "k sighting x --json {}",
             "k cancel x --note a",
             "k resolve x",
+            "k resolve x --sign-with an.key",
         ] {
             assert!(parse(good).is_ok(), "{good}");
         }

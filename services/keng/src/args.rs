@@ -13,10 +13,12 @@ use crate::{
     channels::{ChannelsArgs, DeadLettersArgs},
     drill::DrillArgs,
     freeze::{FreezeArgs, RecallArgs},
+    keys::KeyArgs,
     matches::{MatchArgs, MatchesArgs},
     photo::PhotoArgs,
     preflight::{OfficersArgs, PreflightArgs},
     proof::{ExportArgs, VerifyArgs},
+    signing::SignArgs,
 };
 
 /// Kẻng: tiếng kẻng báo động của các xã Việt Nam / the alarm gong of Viet Nam's communes
@@ -65,6 +67,8 @@ pub(crate) enum Command {
     Watch(WatchArgs),
     /// Mã truy cập / Make, list and revoke bearer tokens
     Token(TokenArgs),
+    /// Khóa để ký / Keys to sign by: make, register, confirm, revoke, list
+    Key(KeyArgs),
     /// Bản đồ các xã / The map of communes
     Registry(RegistryArgs),
     /// Các nhóm / The groups
@@ -111,6 +115,7 @@ impl Command {
             | Self::Photo(_)
             | Self::Watch(_)
             | Self::Token(_)
+            | Self::Key(_)
             | Self::Registry(_)
             | Self::Groups(_)
             | Self::Officers(_)
@@ -200,6 +205,8 @@ pub(crate) struct RaiseArgs {
     /// Khóa chống gửi trùng / Idempotency key [default: a new one]
     #[arg(long)]
     pub(crate) key: Option<String>,
+    #[command(flatten)]
+    pub(crate) sign: SignArgs,
     /// Chỉ xem trước, không gửi / Show who would be told and what is missing; send nothing
     #[arg(long)]
     pub(crate) dry_run: bool,

@@ -38,6 +38,11 @@ impl Client {
         Self::over_http(base, Some(token))
     }
 
+    /// For what is signed: no token goes with it.
+    pub(crate) fn of_nobody(server: &ServerArgs) -> Result<Self, Failed> {
+        Self::over_http(server.server.as_deref().unwrap_or("http://127.0.0.1:8080"), None)
+    }
+
     fn over_http(base: &str, token: Option<String>) -> Result<Self, Failed> {
         // The first in the process wins, and every one of ours is ring's.
         let _ = rustls::crypto::ring::default_provider().install_default();
@@ -66,6 +71,11 @@ impl Client {
     pub(crate) fn post(&self, path: &str, key: &str) -> RequestBuilder {
         self.request(Method::POST, path).header("idempotency-key", key)
     }
+}
+
+/// A refusal before anything was sent, as the server would say it.
+pub(crate) fn refusal(lines: &[String]) -> Failed {
+    Failed::Refused(lines.join("\n  "))
 }
 
 /// Sends a request; a refusal becomes the reason that the server gave.

@@ -28,7 +28,16 @@ fn shown(answer: &Value) -> Vec<String> {
     if all.is_empty() {
         return vec!["chưa báo cho ai / nobody was told".to_owned()];
     }
-    all.iter().map(one).collect()
+    attested(answer).into_iter().chain(all.iter().map(one)).collect()
+}
+
+/// How it is known who raised the alert.
+fn attested(answer: &Value) -> Option<String> {
+    match answer.get("attested").and_then(Value::as_str)? {
+        "key" => Some("cán bộ đã ký / signed by the officer".to_owned()),
+        "token" => Some("chỉ bằng mã truy cập / by token alone".to_owned()),
+        _ => None,
+    }
 }
 
 fn one(one: &Value) -> String {

@@ -6,7 +6,7 @@ use std::{path::Path, sync::Arc};
 use anyhow::anyhow;
 use axum::Router;
 use chassis::{
-    ConfigError, DataDir, Drain, Health, Host, HostParts, SystemClock, admin,
+    ConfigError, DataDir, Drain, Health, Host, HostParts, SystemClock, admin, attesting::attesting,
     instance::instance_of, socket,
 };
 use event_log::Outgoing;
@@ -52,15 +52,17 @@ impl Direct {
         let map = Map::builtin().map_err(|why| Failed::Usage(why.to_string()))?;
         let health = Health::new(&[]);
         let drain = Drain::new(health.clone());
+        let instance: Arc<str> = instance_of(&data)?.to_string().into();
+        let clock = Arc::new(SystemClock);
         let host = Host::start(HostParts {
-            log: Arc::clone(&log) as _,
+            log: attesting(Arc::clone(&log) as _, &data, &instance, clock)?,
             outgoing: Outgoing::default(),
             lanes: 1,
             map: Arc::new(map),
             policies: Arc::default(),
             corridors: registry::corridors::builtin(),
             clock: Arc::new(SystemClock),
-            instance: instance_of(&data)?.to_string().into(),
+            instance,
             kind: data.kind(),
             health: health.clone(),
             drain: drain.clone(),

@@ -15,9 +15,9 @@ use tonic::{
 use tonic_health::{ServingStatus, server::HealthReporter};
 use tonic_reflection::server::{Builder, Error as NotReflected};
 use wire::v1::{
-    alert_service_server::AlertServiceServer, correction_service_server::CorrectionServiceServer,
-    freeze_service_server::FreezeServiceServer, intake_service_server::IntakeServiceServer,
-    matching_service_server::MatchingServiceServer,
+    alert_service_server::AlertServiceServer, command_service_server::CommandServiceServer,
+    correction_service_server::CorrectionServiceServer, freeze_service_server::FreezeServiceServer,
+    intake_service_server::IntakeServiceServer, matching_service_server::MatchingServiceServer,
     preflight_service_server::PreflightServiceServer, relay_service_server::RelayServiceServer,
     staff_service_server::StaffServiceServer,
 };
@@ -69,6 +69,7 @@ impl Served {
         self.add(MatchingServiceServer::new(people.clone()));
         self.add(PreflightServiceServer::new(people.clone()));
         self.add(StaffServiceServer::new(people.clone()));
+        self.add(CommandServiceServer::new(people.clone()));
         self.add(CorrectionServiceServer::new(people.clone()));
         self.add(RelayServiceServer::new(people));
     }

@@ -29,6 +29,9 @@ use super::*;
 #[path = "alert_grpc_tests.rs"]
 mod alert;
 
+#[path = "command_grpc_tests.rs"]
+mod command;
+
 #[path = "correction_grpc_tests.rs"]
 mod correction;
 

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use chassis::{Drain, Health, Settings, health::UNVERIFIED_BROKER};
+use chassis::{
+    Drain, Health, Settings, SystemClock, attesting::attesting, health::UNVERIFIED_BROKER,
+};
 use event_log::{EventLog, Outgoing};
 use event_log_embedded::{EmbeddedLog, EmbeddedOptions};
 use event_log_nats::{NatsLog, NatsOptions, Trust};
@@ -41,7 +43,7 @@ impl Log {
     }
 }
 
-/// Opens the log that the settings name.
+/// Opens the log that the settings name; what this process asks for there bears its own signature.
 pub(crate) async fn open_log(
     settings: &Settings,
     opened: &Opened,
@@ -49,8 +51,8 @@ pub(crate) async fn open_log(
     health: &Health,
     drain: &Drain,
 ) -> Result<Log, Failed> {
-    match &settings.nats {
-        None => embedded(opened),
+    let opening = match &settings.nats {
+        None => embedded(opened)?,
         Some(url) => {
             let mut options = NatsOptions::new(url.reveal(), opened.data.path(), service);
             options.monitor = settings.nats_monitor.as_ref().map(|url| url.as_str().to_owned());
@@ -65,15 +67,17 @@ pub(crate) async fn open_log(
             let outgoing = log.outgoing();
             let closing = Arc::clone(&log);
             let trust = Some(log.trust());
-            Ok(Log {
+            Log {
                 log,
                 outgoing,
                 lanes: LANES,
                 trust,
                 close: Box::new(move || Box::pin(async move { closing.close().await })),
-            })
+            }
         }
-    }
+    };
+    let log = attesting(opening.log, &opened.data, &opened.instance, Arc::new(SystemClock))?;
+    Ok(Log { log, ..opening })
 }
 
 fn embedded(opened: &Opened) -> Result<Log, Failed> {

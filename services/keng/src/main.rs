@@ -16,6 +16,7 @@ mod feeds;
 mod freeze;
 mod grpc;
 mod known;
+mod keys;
 mod local_time;
 mod log;
 mod matches;
@@ -27,6 +28,7 @@ mod read;
 mod records;
 mod server;
 mod serving;
+mod signing;
 mod uncorrected;
 mod write;
 
@@ -128,6 +130,7 @@ async fn run(command: Command) -> Result<u8, Failed> {
         Command::Photo(args) => photo::photo(args).await,
         Command::Watch(watch) => read::watch(watch).await,
         Command::Token(token) => write::token(token).await,
+        Command::Key(args) => keys::key(args).await,
         Command::Registry(registry) => records::registry(&registry),
         Command::Groups(groups) => write::groups(groups).await,
         Command::Officers(officers) => preflight::officers(officers).await,

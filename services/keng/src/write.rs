@@ -13,20 +13,23 @@ use crate::{
     client::{Client, send},
     direct::Direct,
     feeds::line,
-    preflight,
+    preflight, signing,
 };
 
 /// `keng raise KIND …`.
 pub(crate) async fn raise(args: RaiseArgs) -> Result<u8, Failed> {
-    let client = Client::of_person(&args.server)?;
     let body = Value::Object(body(&args)?);
     if args.dry_run {
-        return preflight::of_raise(&client, &body).await;
+        return preflight::of_raise(&Client::of_person(&args.server)?, &body).await;
     }
     let key = args.key.clone().unwrap_or_else(|| Uuid::now_v7().to_string());
     // If the answer is lost, the same command with this key has the effect of one.
     aside(&format!("--key {key}"));
-    let sent = send(client.post("/v1/alerts", &key).json(&body)).await?;
+    let request = match &args.sign.sign_with {
+        Some(file) => signing::raise(&args.server, file, &body, &key)?,
+        None => Client::of_person(&args.server)?.post("/v1/alerts", &key).json(&body),
+    };
+    let sent = send(request).await?;
     let alert: Value = sent.json().await.context("the answer")?;
     let text = |name: &str| alert.get(name).and_then(Value::as_str).unwrap_or_default();
     line(&format!("{}  {}  {}", text("state"), text("code"), text("id")));

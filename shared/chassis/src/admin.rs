@@ -30,7 +30,7 @@ use wire::actor::person;
 use crate::{
     Host, Problem,
     auth::{Caller, forbidden},
-    officers,
+    keys, officers,
     problem::HELD_HERE,
 };
 
@@ -59,6 +59,7 @@ where
         .route("/v1/tokens", get(list).post(make))
         .route("/v1/tokens/{id}/revoke", post(revoke))
         .route("/v1/groups", post(groups).layer(DefaultBodyLimit::max(GROUPS_BYTES_MAX)))
+        .merge(keys::router())
         .merge(officers::router())
 }
 

@@ -142,13 +142,17 @@ impl Host {
         self.drain.spawn("followers", look);
     }
 
-    /// Refuses the tokens whose revocation still lies in the outbox: it was promised that they are
+    /// Refuses the tokens and keys whose revocation still lies in the outbox: it was promised that they are
     /// refused here from the moment on.
     fn revoke_held(&self) {
         for held in self.outgoing.now().into_values() {
             let command = v1::Command::decode(held.open.clone()).ok();
-            if let Some(Body::RevokeToken(revoke)) = command.and_then(|command| command.body) {
-                self.directory.revoke_here(&revoke.id);
+            match command.and_then(|command| command.body) {
+                Some(Body::RevokeToken(revoke)) => self.directory.revoke_here(&revoke.id),
+                Some(Body::RevokeKey(revoke)) => {
+                    revoke.id.parse().into_iter().for_each(|id| self.directory.revoke_key_here(id));
+                }
+                _ => {}
             }
         }
     }
@@ -297,8 +301,8 @@ impl projection::Project for Following {
         }
         self.cursor = Some(Cursor::on(recorded));
         let entity = recorded.key.entity.as_str();
-        let keep =
-            ["officer-", "token-", "channel-", "map"].iter().any(|kind| entity.starts_with(kind));
+        let kinds = ["officer-", "token-", "key-", "channel-", "map"];
+        let keep = kinds.iter().any(|kind| entity.starts_with(kind));
         self.kept.saw(recorded, keep);
         if keep {
             // A token that was made or revoked stays so, whatever is killed next.

@@ -72,8 +72,8 @@ fn held(entity: EntityName, body: Body) -> Arc<Recorded> {
         sealed_fields: vec![],
         body,
     };
-    let Record { id, key, kind, open, .. } = draft.record();
-    Arc::new(Recorded { position: At::UNPLACED, id, key, kind, open, seal: Seal::None })
+    let Record { id, key, kind, open, signature, .. } = draft.record();
+    Arc::new(Recorded { position: At::UNPLACED, id, key, kind, open, seal: Seal::None, signature })
 }
 
 #[tokio::test]

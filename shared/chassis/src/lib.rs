@@ -5,6 +5,7 @@
 //! service is given.
 
 pub mod admin;
+pub mod attesting;
 pub mod auth;
 pub mod clock;
 pub mod data_dir;
@@ -17,6 +18,7 @@ pub mod holdings;
 pub mod host;
 pub mod instance;
 pub mod kept;
+pub mod keys;
 pub mod links;
 pub mod officers;
 pub mod operators;

@@ -1,7 +1,7 @@
 //! The directory's entries: officers, groups, tokens, and the map in force.
 //!
-//! Officers' addresses, rosters, the key of links and the switches of channels too. Each is an
-//! entity of its own, and all are decided alike: what is recorded already is already true.
+//! Officers' addresses, rosters, keys that sign, the key of links and the switches of channels too.
+//! Each is an entity of its own, and all are decided alike: what is recorded already is already true.
 
 use std::sync::Arc;
 
@@ -9,6 +9,7 @@ use crate::{
     dated::Validity,
     decider::{Decider, Refusal},
     ids::{ChannelId, GroupId, Home, Millis, OfficerId, RecordId, SwitchId},
+    key::{Key, KeyCommand, KeyEvent, NotOfKey},
     maps::MapFacts,
     rights::Standing,
     roster::Duty,
@@ -140,6 +141,8 @@ pub enum DirectoryCommand {
         /// The command whose sealed part holds the key.
         content: RecordId,
     },
+    /// Something asked of a key that signs.
+    OfKey(KeyCommand),
     /// Stop all that would leave at this switch, or let it go on.
     SwitchChannel {
         /// Which.
@@ -189,6 +192,8 @@ pub enum DirectoryEvent {
         /// The command whose sealed part holds the key.
         content: RecordId,
     },
+    /// Something about a key that signs.
+    OfKey(KeyEvent),
     /// A type of channel or an account is stopped, or goes on.
     ChannelSwitched {
         /// Which.
@@ -207,6 +212,9 @@ pub enum NotRecorded {
     /// Another map is in force, and this one is not dated later.
     #[error("another map is in force")]
     OtherMap,
+    /// A key is not asked for, confirmed or ended like this.
+    #[error(transparent)]
+    Key(#[from] NotOfKey),
 }
 
 impl From<NotRecorded> for Refusal {
@@ -214,6 +222,7 @@ impl From<NotRecorded> for Refusal {
         match not {
             NotRecorded::NoSuchToken => Self { code: "not-found", field: "id" },
             NotRecorded::OtherMap => Self { code: "other-map", field: "sha256" },
+            NotRecorded::Key(not) => not.into(),
         }
     }
 }
@@ -241,6 +250,8 @@ pub enum Entry {
     Roster(RosterFacts),
     /// The key of links, and which command holds it.
     LinkKey(RecordId),
+    /// A key that signs.
+    Key(Key),
     /// A switch of channels.
     Channel {
         /// Whether nothing leaves.
@@ -302,6 +313,11 @@ impl Decider for Entry {
             (DirectoryCommand::MakeLinkKey { content }, _) => {
                 vec![DirectoryEvent::LinkKeyMade { content: *content }]
             }
+            (DirectoryCommand::OfKey(command), before) => {
+                let unknown = Key::default();
+                let key = if let Self::Key(key) = before { key } else { &unknown };
+                key.decide(command)?.into_iter().map(DirectoryEvent::OfKey).collect()
+            }
             (DirectoryCommand::SwitchChannel { switch, stopped }, before) => {
                 switch_channel(before, switch, *stopped)
             }
@@ -318,6 +334,10 @@ impl Decider for Entry {
             DirectoryEvent::ContactRecorded { content, .. } => Self::Contact(*content),
             DirectoryEvent::RosterRecorded(facts) => Self::Roster(facts.clone()),
             DirectoryEvent::LinkKeyMade { content } => Self::LinkKey(*content),
+            DirectoryEvent::OfKey(event) => match self {
+                Self::Key(key) => Self::Key(key.evolve(event)),
+                _ => Self::Key(Key::default().evolve(event)),
+            },
             DirectoryEvent::ChannelSwitched { stopped, .. } => Self::Channel { stopped: *stopped },
         }
     }

@@ -5,7 +5,10 @@ use std::{fmt, str::FromStr, sync::Arc};
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
-use crate::freeze::Frozen;
+use crate::{
+    freeze::Frozen,
+    hex::{hex, unhex},
+};
 
 /// Why a text is not an id.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -165,6 +168,11 @@ impl EntityName {
     pub fn token(id: &str) -> Self {
         Self(format!("token-{id}"))
     }
+    /// `key-<id>`: a key by which a person, or a service, signs.
+    #[must_use]
+    pub fn key(id: KeyId) -> Self {
+        Self(format!("key-{id}"))
+    }
     /// `link-key`: the key by which links are signed.
     #[must_use]
     pub fn link_key() -> Self {
@@ -317,6 +325,46 @@ impl AlertId {
     }
 }
 
+/// The id of a key that signs: the first 16 bytes of SHA-256 over the public key; 32 digits of hex.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct KeyId([u8; 16]);
+
+impl KeyId {
+    /// The id of this public key.
+    #[must_use]
+    pub fn of(public: &[u8; 32]) -> Self {
+        let mut id = [0; 16];
+        id.iter_mut().zip(Sha256::digest(public)).for_each(|(to, from)| *to = from);
+        Self(id)
+    }
+
+    /// The id in these 16 bytes.
+    #[must_use]
+    pub fn from_slice(bytes: &[u8]) -> Option<Self> {
+        bytes.try_into().ok().map(Self)
+    }
+
+    /// Its 16 bytes.
+    #[must_use]
+    pub fn as_bytes(&self) -> &[u8; 16] {
+        &self.0
+    }
+}
+
+impl fmt::Display for KeyId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&hex(&self.0))
+    }
+}
+
+impl FromStr for KeyId {
+    type Err = NotAnId;
+    /// Takes lower-case digits only, so that an id has one spelling.
+    fn from_str(text: &str) -> Result<Self, NotAnId> {
+        unhex(text).as_deref().and_then(Self::from_slice).ok_or(NotAnId { what: "a key's id" })
+    }
+}
+
 /// UUIDv8 of SHA-256 over the parts, each with its length in front, so that no two lists of
 /// parts give the same bytes.
 fn derive(parts: &[&str]) -> Uuid {
@@ -424,6 +472,18 @@ mod tests {
         assert!(EntityName::alert(alert).is_of(alert) && !EntityName::alert(alert).is_of(other));
         for wrong in [format!("match-{larger}-{smaller}"), format!("match-{alert}")] {
             assert_eq!(wrong.parse::<EntityName>().unwrap().matched(), None);
+        }
+    }
+
+    #[test]
+    fn a_key_has_one_id_with_one_spelling() {
+        let id = KeyId::of(&[7; 32]);
+        assert_eq!(id.to_string().parse(), Ok(id));
+        assert_eq!(KeyId::from_slice(id.as_bytes()), Some(id));
+        assert_eq!(EntityName::key(id).as_str(), format!("key-{id}"));
+        let text = id.to_string();
+        for wrong in [&text.to_uppercase(), &text[1..], "", "é"] {
+            assert!(wrong.parse::<KeyId>().is_err(), "{wrong}");
         }
     }
 

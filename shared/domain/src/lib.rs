@@ -21,6 +21,7 @@ pub mod guard;
 pub mod headline;
 pub mod hex;
 pub mod ids;
+pub mod key;
 pub mod lane;
 pub mod limits;
 pub mod maps;

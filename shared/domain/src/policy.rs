@@ -25,6 +25,8 @@ pub const WAITS_MAX: usize = 256;
 pub struct Policy {
     /// Kinds that need a second person, beyond those that always do.
     pub second_person_for: BTreeSet<AlertKind>,
+    /// Kinds that nobody raises or extends by token alone: the officer signs with an own key.
+    pub needs_signature_for: BTreeSet<AlertKind>,
     /// What is relayed here and waits for the commune's acknowledgement before its groups are
     /// told; at most [`WAITS_MAX`], and never a life-threatening kind.
     pub waits: Vec<Wait>,
@@ -111,6 +113,7 @@ impl Default for Policy {
     fn default() -> Self {
         Self {
             second_person_for: BTreeSet::new(),
+            needs_signature_for: BTreeSet::new(),
             waits: vec![],
             reach: Terms::default(),
             fatigue: FatigueBudget::default(),
@@ -175,6 +178,13 @@ impl Policy {
         } else {
             SecondPerson::NotNeeded
         }
+    }
+
+    /// Whether the officer's own signature is needed to tell people of an alert of this kind. An
+    /// exercise is free: it is practised before everybody has a key.
+    #[must_use]
+    pub fn needs_signature(&self, kind: AlertKind, status: AlertStatus) -> bool {
+        status.is_actual() && self.needs_signature_for.contains(&kind)
     }
 
     /// Whether what is relayed from `origin` waits here for the commune's acknowledgement before
@@ -258,6 +268,16 @@ mod tests {
         }
         let usual = Policy::default();
         assert_eq!(usual.second_person(Notice, Actual, false), NotNeeded);
+    }
+
+    #[test]
+    fn a_signature_is_needed_for_the_kinds_that_are_named() {
+        let kinds = BTreeSet::from([AlertKind::Suspect]);
+        let policy = Policy { needs_signature_for: kinds, ..Policy::default() };
+        assert!(policy.needs_signature(AlertKind::Suspect, AlertStatus::Actual));
+        assert!(!policy.needs_signature(AlertKind::Suspect, AlertStatus::Exercise));
+        assert!(!policy.needs_signature(AlertKind::LostChild, AlertStatus::Actual));
+        assert!(!Policy::default().needs_signature(AlertKind::Suspect, AlertStatus::Actual));
     }
 
     #[test]

@@ -75,6 +75,7 @@ mod tests {
             kind: Kind::Commit { version: 1 },
             open: Bytes::from_static(&[0, 255, 1]),
             sealed: Some(Bytes::from_static(b"sealed")),
+            signature: None,
         };
         let batch = encode(&[record.clone(), record.clone()]);
         for entries in batch {

@@ -140,13 +140,14 @@ impl Store {
         assert_eq!(first, state.index.head(), "the index knows every entry of the journal");
         let mut last = None;
         for record in records {
-            let Record { id, key, kind, open, sealed } = record;
+            let Record { id, key, kind, open, sealed, signature } = record;
             let position = state.index.head() + 1;
             state.index.push(id, &key, kind, sealed.is_some().then_some(part));
             part += u64::from(sealed.is_some());
             last = Some(At { class: key.class, position, id });
             let seal = sealed.map_or(Seal::None, Seal::Here);
-            state.tail.push(Arc::new(Recorded { position, id, key, kind, open, seal }));
+            let recorded = Recorded { position, id, key, kind, open, seal, signature };
+            state.tail.push(Arc::new(recorded));
         }
         self.forget_durable(state);
         state.undurable.push_back((state.index.head(), part));

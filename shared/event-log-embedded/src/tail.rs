@@ -65,6 +65,7 @@ mod tests {
                 kind: Kind::Commit { version: position },
                 open: bytes.clone(),
                 seal: Seal::None,
+                signature: None,
             }));
         }
         assert!(tail.bytes <= TAIL_BYTES_MAX && tail.bytes > TAIL_BYTES_MAX / 2);

@@ -28,6 +28,7 @@ fn record(class: Class, entity: &str) -> Record {
         open: Bytes::from_static(b"open"),
         // Decisions and plans seal nothing: what is sealed came with the command.
         sealed: command.then(|| Bytes::from_static(b"sealed")),
+        signature: None,
     }
 }
 

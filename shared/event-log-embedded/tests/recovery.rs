@@ -30,6 +30,7 @@ fn commit(version: u64, sealed: bool) -> Record {
         kind: Kind::Commit { version },
         open: Bytes::from(format!("open {version}")),
         sealed: sealed.then(|| Bytes::from(format!("sealed {version}"))),
+        signature: None,
     }
 }
 

@@ -107,6 +107,7 @@ fn unplaced(record: &Record) -> Recorded {
         kind: record.kind,
         open: record.open.clone(),
         seal: record.sealed.clone().map_or(Seal::None, Seal::Here),
+        signature: record.signature.clone(),
     }
 }
 

@@ -1,13 +1,21 @@
 //! Records as messages: what stands in headers, and back. Ids, versions and names stand in
 //! headers; the payload is the bytes of one part, untouched.
 
+use std::sync::Arc;
+
 use async_nats::HeaderMap;
 use bytes::Bytes;
-use domain::{hex::hex, ids::RecordId};
+use domain::{
+    hex::{hex, unhex},
+    ids::RecordId,
+};
 use event_log::{
     follower::hash_of,
-    record::{Class, Key, Kind, Record, Recorded, Seal},
+    record::{Class, Key, Kind, Record, Recorded, Seal, Signature},
+    stored::{signature_recalled, signature_said},
 };
+use prost::Message as _;
+use wire::v1;
 
 use crate::subject::{self, Stream};
 
@@ -17,6 +25,8 @@ const ENTITY: &str = "Keng-Entity";
 const VERSION: &str = "Keng-Version";
 /// Present where the record has a sealed part.
 const SEALED: &str = "Keng-Sealed";
+/// Present where somebody signed the open part: `Signature` of `storage.proto`, in hex.
+const SIGNATURE: &str = "Keng-Signature";
 /// On a sealed part: SHA-256 of its open part. A repeated command may have brought another
 /// sealed part under the same id; only this says which belongs to the record in the log.
 const OPEN: &str = "Keng-Open";
@@ -75,6 +85,10 @@ pub(crate) fn open(record: &Record, demand: Demand) -> Message {
     if record.sealed.is_some() {
         headers.insert(SEALED, "1");
     }
+    if let Some(signature) = &record.signature {
+        let said = signature_said(signature).encode_to_vec();
+        headers.insert(SIGNATURE, hex(&said).as_str());
+    }
     Message { subject: subject::of_record(record), headers, payload: record.open.clone() }
 }
 
@@ -113,7 +127,14 @@ impl Raw {
 
     /// The id and the hash of the open part that this sealed part belongs to.
     pub(crate) fn sealed_for(&self) -> Option<(RecordId, [u8; 32])> {
-        Some((self.id()?, unhex(self.header(OPEN)?)?))
+        Some((self.id()?, unhex(self.header(OPEN)?)?.try_into().ok()?))
+    }
+
+    /// Who signed the open part; `None` where the header is none of ours.
+    fn signature(&self) -> Option<Option<Arc<Signature>>> {
+        let Some(said) = self.header(SIGNATURE) else { return Some(None) };
+        let said = v1::Signature::decode(unhex(said)?.as_slice()).ok()?;
+        Some(Some(Arc::new(signature_recalled(&said).ok()?)))
     }
 
     /// The record. Its seal is `Missing` where it has one: it lies in another stream.
@@ -130,8 +151,8 @@ impl Raw {
             entity: self.header(ENTITY)?.parse().ok()?,
         };
         let seal = if self.header(SEALED).is_some() { Seal::Missing } else { Seal::None };
-        let (id, open) = (self.id()?, self.payload.clone());
-        Some(Recorded { position: self.sequence, id, key, kind, open, seal })
+        let (id, open, signature) = (self.id()?, self.payload.clone(), self.signature()?);
+        Some(Recorded { position: self.sequence, id, key, kind, open, seal, signature })
     }
 }
 
@@ -141,15 +162,4 @@ pub(crate) fn is(raw: &Raw, stream: Stream, id: RecordId, open: &[u8; 32]) -> bo
         Stream::Of(_) => raw.id() == Some(id) && hash_of(&raw.payload) == *open,
         Stream::Sealed => raw.seals(id, open),
     }
-}
-
-fn unhex(text: &str) -> Option<[u8; 32]> {
-    let mut bytes = [0u8; 32];
-    if text.len() != 64 {
-        return None;
-    }
-    for (place, byte) in bytes.iter_mut().enumerate() {
-        *byte = u8::from_str_radix(text.get(place * 2..place * 2 + 2)?, 16).ok()?;
-    }
-    Some(bytes)
 }

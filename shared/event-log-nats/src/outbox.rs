@@ -355,8 +355,8 @@ impl Outbox {
 }
 
 fn record_of(said: Said) -> Option<Record> {
-    let Recorded { id, key, kind, open, .. } = stored::recorded(said.record?, 0).ok()?;
-    Some(Record { id, key, kind, open, sealed: said.sealed })
+    let Recorded { id, key, kind, open, signature, .. } = stored::recorded(said.record?, 0).ok()?;
+    Some(Record { id, key, kind, open, sealed: said.sealed, signature })
 }
 
 #[cfg(test)]
@@ -374,6 +374,7 @@ mod tests {
             kind: Kind::Command,
             open: Bytes::from_static(b"open"),
             sealed: Some(Bytes::from_static(b"sealed")),
+            signature: None,
         }
     }
 

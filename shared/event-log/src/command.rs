@@ -59,6 +59,6 @@ impl Draft {
             body: Some(self.body),
         };
         let open = command.encode_to_vec().into();
-        Record { id: self.id, key, kind: Kind::Command, open, sealed }
+        Record { id: self.id, key, kind: Kind::Command, open, sealed, signature: None }
     }
 }

@@ -97,6 +97,7 @@ macro_rules! contract_tests {
             projections_each_see_everything,
             the_sealed_part_comes_with_its_record,
             bytes_that_cannot_be_decoded_pass_unharmed,
+            a_signature_stays_beside_its_command,
             dropping_the_wait_for_a_step_loses_nothing,
             // reactors
             two_instances_share_one_place,
@@ -134,6 +135,7 @@ fn commit(class: Class, entity: &str, version: u64) -> Record {
         kind: Kind::Commit { version },
         open: Bytes::from(format!("open of {name}")),
         sealed: None,
+        signature: None,
     }
 }
 
@@ -150,6 +152,7 @@ fn command(name: &str) -> Record {
         kind: Kind::Command,
         open: Bytes::from(format!("open of {name}")),
         sealed: Some(Bytes::from(format!("sealed of {name}"))),
+        signature: None,
     }
 }
 
@@ -166,6 +169,7 @@ fn assert_same(recorded: &Arc<Recorded>, record: &Record) {
     assert_eq!(recorded.key, record.key);
     assert_eq!(recorded.kind, record.kind);
     assert_eq!(recorded.open, record.open);
+    assert_eq!(recorded.signature, record.signature);
     let seal = record.sealed.clone().map_or(Seal::None, Seal::Here);
     assert_eq!(recorded.seal, seal);
 }

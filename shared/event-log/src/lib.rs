@@ -22,7 +22,7 @@ pub mod stored;
 pub use follower::{Follower, Following, Role, Step};
 pub use holding::{Held, UpTo};
 pub use log::{AppendError, Appended, At, Durable, EventLog, FollowError, LoadError, Outgoing};
-pub use record::{Class, Key, Kind, Position, Record, Recorded, Seal};
+pub use record::{Class, Key, Kind, Position, Received, Record, Recorded, Seal, Signature};
 
 #[cfg(feature = "contract")]
 pub mod contract;

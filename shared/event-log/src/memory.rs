@@ -140,9 +140,10 @@ impl State {
     }
 
     fn append(&mut self, record: Record) -> Arc<Recorded> {
-        let Record { id, key, kind, open, sealed } = record;
+        let Record { id, key, kind, open, sealed, signature } = record;
         let seal = sealed.map_or(Seal::None, Seal::Here);
-        let recorded = Arc::new(Recorded { position: self.head() + 1, id, key, kind, open, seal });
+        let position = self.head() + 1;
+        let recorded = Arc::new(Recorded { position, id, key, kind, open, seal, signature });
         self.push(Arc::clone(&recorded));
         recorded
     }

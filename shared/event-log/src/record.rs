@@ -1,7 +1,9 @@
 //! Records as the log sees them: an address, an id, and bytes it does not look into.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
-use domain::ids::{EntityName, Home, RecordId};
+use domain::ids::{EntityName, Home, KeyId, Millis, RecordId};
 use wire::v1::RecordClass;
 
 /// The most bytes that the open part, or the sealed part, of a record may have.
@@ -95,6 +97,28 @@ pub enum Kind {
     },
 }
 
+/// Who signed the bytes of a command's open part. It stands beside them and is no part of what is
+/// compared: a repeat may be signed anew, and the first that came stays.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Signature {
+    /// By which key.
+    pub key: KeyId,
+    /// Ed25519 over the bytes of the open part.
+    pub value: [u8; 64],
+    /// How it came, where a person signed; `None` where the writer itself did.
+    pub received: Option<Received>,
+}
+
+/// What was known when a signed command came. No part of what is signed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Received {
+    /// When.
+    pub at: Millis,
+    /// The ordinal of the key's record by which the key was known: the command has its place
+    /// behind it.
+    pub key_version: u64,
+}
+
 /// A record to be appended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Record {
@@ -108,6 +132,8 @@ pub struct Record {
     pub open: Bytes,
     /// The bytes of the sealed part; at most [`RECORD_BYTES_MAX`].
     pub sealed: Option<Bytes>,
+    /// Who signed the open part.
+    pub signature: Option<Arc<Signature>>,
 }
 
 /// What is known of a record's sealed part.
@@ -148,4 +174,6 @@ pub struct Recorded {
     pub open: Bytes,
     /// The sealed part.
     pub seal: Seal,
+    /// Who signed the open part.
+    pub signature: Option<Arc<Signature>>,
 }

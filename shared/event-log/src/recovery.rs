@@ -121,6 +121,7 @@ fn recovered(origin: &Origin, lost: &Record, version: u64) -> Record {
         kind: Kind::Commit { version },
         open: commit.encode_to_vec().into(),
         sealed: None,
+        signature: None,
     }
 }
 
@@ -148,6 +149,7 @@ mod tests {
             kind: Kind::Commit { version },
             open: commit.encode_to_vec().into(),
             sealed: None,
+            signature: None,
         }
     }
 

@@ -425,6 +425,7 @@ fn commit<C>(ask: &Ask<C>, version: u64, outcome: Outcome) -> Record {
         kind: Kind::Commit { version },
         open: commit.encode_to_vec().into(),
         sealed: ask.sealing.as_ref().map(|sealing| sealing.sealed.clone()),
+        signature: None,
     }
 }
 

@@ -3,11 +3,16 @@
 //!
 //! Without the sealed part: whether it has one is all that is kept here.
 
-use bytes::Bytes;
-use domain::ids::{Home, RecordId};
-use wire::{spoken::id_bytes, v1::StoredRecord};
+use std::sync::Arc;
 
-use crate::record::{Class, Key, Kind, Position, Record, Recorded, Seal};
+use bytes::Bytes;
+use domain::ids::{Home, KeyId, Millis, RecordId};
+use wire::{
+    spoken::id_bytes,
+    v1::{self, StoredRecord},
+};
+
+use crate::record::{Class, Key, Kind, Position, Received, Record, Recorded, Seal, Signature};
 
 /// A field of it is no value of ours: another program wrote it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -17,15 +22,17 @@ pub struct NotARecord(pub &'static str);
 /// A record on its way into the log, as it is stored.
 #[must_use]
 pub fn said(record: &Record) -> StoredRecord {
-    let Record { id, key, kind, open, sealed } = record;
-    form(*id, key, *kind, open, sealed.is_some())
+    let Record { id, key, kind, open, sealed, signature } = record;
+    let stored = form(*id, key, *kind, open, sealed.is_some());
+    StoredRecord { signature: signature.as_deref().map(signature_said), ..stored }
 }
 
 /// A record that stands in the log, as it is stored. Its position is not: who stores it knows.
 #[must_use]
 pub fn stored(recorded: &Recorded) -> StoredRecord {
-    let Recorded { position: _, id, key, kind, open, seal } = recorded;
-    form(*id, key, *kind, open, *seal != Seal::None)
+    let Recorded { position: _, id, key, kind, open, seal, signature } = recorded;
+    let stored = form(*id, key, *kind, open, *seal != Seal::None);
+    StoredRecord { signature: signature.as_deref().map(signature_said), ..stored }
 }
 
 fn form(id: RecordId, key: &Key, kind: Kind, open: &Bytes, has_sealed: bool) -> StoredRecord {
@@ -41,7 +48,32 @@ fn form(id: RecordId, key: &Key, kind: Kind, open: &Bytes, has_sealed: bool) -> 
         },
         open: open.clone(),
         has_sealed,
+        signature: None,
     }
+}
+
+/// A signature, as it is stored.
+#[must_use]
+pub fn signature_said(signature: &Signature) -> v1::Signature {
+    v1::Signature {
+        key: Bytes::copy_from_slice(signature.key.as_bytes()),
+        value: Bytes::copy_from_slice(&signature.value),
+        received_at_ms: signature.received.map_or(0, |received| received.at.0),
+        key_version: signature.received.map_or(0, |received| received.key_version),
+    }
+}
+
+/// The signature as it was.
+///
+/// # Errors
+/// [`NotARecord`]: another program wrote it.
+pub fn signature_recalled(said: &v1::Signature) -> Result<Signature, NotARecord> {
+    let received = Received { at: Millis(said.received_at_ms), key_version: said.key_version };
+    Ok(Signature {
+        key: KeyId::from_slice(&said.key).ok_or(NotARecord("signature"))?,
+        value: said.value.as_ref().try_into().map_err(|_| NotARecord("signature"))?,
+        received: (said.key_version != 0).then_some(received),
+    })
 }
 
 /// The record as it was; its sealed part, where it had one, is missing.
@@ -59,6 +91,7 @@ pub fn recorded(stored: StoredRecord, position: Position) -> Result<Recorded, No
         (Class::Command, _) | (_, 0) => return Err(NotARecord("version")),
         (_, version) => Kind::Commit { version },
     };
+    let signature = stored.signature.as_ref().map(signature_recalled).transpose()?;
     Ok(Recorded {
         position,
         id: RecordId::from_slice(&stored.id).ok_or(NotARecord("id"))?,
@@ -66,6 +99,7 @@ pub fn recorded(stored: StoredRecord, position: Position) -> Result<Recorded, No
         kind,
         open: stored.open,
         seal: if stored.has_sealed { Seal::Missing } else { Seal::None },
+        signature: signature.map(Arc::new),
     })
 }
 
@@ -83,6 +117,20 @@ mod tests {
             kind,
             open: Bytes::from_static(&[0, 255, 1]),
             sealed: sealed.map(Bytes::from_static),
+            signature: None,
+        }
+    }
+
+    #[test]
+    fn a_signature_comes_back_as_it_was() {
+        let by_writer = Signature { key: KeyId::of(&[7; 32]), value: [0xfe; 64], received: None };
+        let received = Some(Received { at: Millis(-1), key_version: 3 });
+        for signature in [Signature { received, ..by_writer.clone() }, by_writer] {
+            let signature = Some(Arc::new(signature));
+            let record = Record { signature, ..record(Class::Command, Kind::Command, None) };
+            let back = recorded(said(&record), 7).unwrap();
+            assert_eq!(back.signature, record.signature);
+            assert_eq!(stored(&back), said(&record));
         }
     }
 
@@ -129,6 +177,7 @@ mod tests {
             ("version", StoredRecord { class: 1, ..good() }),
             ("id", StoredRecord { id: Bytes::from_static(b"short"), ..good() }),
             ("entity", StoredRecord { entity: String::new(), ..good() }),
+            ("signature", StoredRecord { signature: Some(v1::Signature::default()), ..good() }),
         ];
         for (field, wrong) in cases {
             assert_eq!(recorded(wrong, 1), Err(NotARecord(field)));

@@ -47,6 +47,7 @@ async fn what_is_held_is_not_durable_and_lost_in_a_power_cut() {
             kind: Kind::Commit { version },
             open: Bytes::from_static(b"open"),
             sealed: None,
+            signature: None,
         };
         places.push(log.append(vec![record]).await.unwrap().at);
     }

@@ -13,6 +13,7 @@ pub mod replay;
 pub mod sequencer;
 pub mod state;
 mod story;
+pub mod signatures;
 pub mod text;
 pub mod time;
 pub mod timeline;
@@ -26,6 +27,7 @@ pub use reading::Reading;
 pub use replay::{ReplayError, records_of_log, replay_of_log};
 pub use sequencer::{Placed, Sequencer};
 pub use state::{Comparing, StateCheck, check_text};
+pub use signatures::{Flaw, Signatures, Verdict};
 pub use text::replay_text;
 pub use timeline::{Timeline, Tracing, timeline_text};
 

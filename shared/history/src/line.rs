@@ -40,6 +40,10 @@ pub struct Line {
     pub data: Value,
     /// The record's id: what the `causation` of another names.
     pub id: String,
+    /// How the actor was known: `key` (signed by the person), `token`, `local`, `service`, `link`.
+    pub attested: String,
+    /// The key that signed: the person's, or the service's that took it; empty where nobody did.
+    pub key: String,
 }
 
 /// The lines of a record at this position.
@@ -58,9 +62,8 @@ fn of_command(recorded: &Recorded) -> Option<Vec<Line>> {
     let command = Command::decode(recorded.open.clone()).ok()?;
     let envelope = Line {
         at: Millis(command.written_at_ms),
-        actor: officer(command.actor),
         causation: cause(&command.causation),
-        ..blank(recorded)
+        ..by(command.actor, recorded)
     };
     let message = json::decode("Command", &recorded.open)?;
     let body = message.fields().find_map(|(field, value)| {
@@ -74,9 +77,8 @@ fn of_commit(recorded: &Recorded) -> Option<Vec<Line>> {
     let commit = Commit::decode(recorded.open.clone()).ok()?;
     let envelope = Line {
         at: Millis(commit.decided_at_ms),
-        actor: officer(commit.actor),
         causation: cause(&commit.causation),
-        ..blank(recorded)
+        ..by(commit.actor, recorded)
     };
     let message = json::decode("Commit", &recorded.open)?;
     let outcome = message.fields().find_map(|(field, value)| {
@@ -125,14 +127,17 @@ fn blank(recorded: &Recorded) -> Line {
         },
         kind: UNREADABLE.to_owned(),
         actor: String::new(),
+        attested: String::new(),
+        key: recorded.signature.as_ref().map(|by| by.key.to_string()).unwrap_or_default(),
         causation: String::new(),
         data: Value::Null,
         id: recorded.id.to_string(),
     }
 }
 
-fn officer(actor: Option<Actor>) -> String {
-    actor.map(|actor| actor.officer).unwrap_or_default()
+fn by(actor: Option<Actor>, recorded: &Recorded) -> Line {
+    let Actor { officer, attested, .. } = actor.unwrap_or_default();
+    Line { actor: officer, attested, ..blank(recorded) }
 }
 
 fn cause(id: &[u8]) -> String {

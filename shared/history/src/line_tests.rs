@@ -1,8 +1,11 @@
 //! How records look as lines: the JSON and the text, byte for byte.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
-use domain::ids::{EntityName, RecordId};
-use event_log::{Class, Record};
+use domain::ids::{EntityName, KeyId, RecordId};
+use event_log::{Class, Record, Signature};
+use prost::Message;
 use wire::{
     spoken::id_bytes,
     v1::{self, command::Body, commit::Outcome, event::Event},
@@ -78,17 +81,31 @@ fn a_command_is_one_line() {
          \"data\":{{\"facts\":{{\"commune\":\"25126\",\"expires_at_ms\":1639481402114,\
          \"kind\":\"ALERT_KIND_LOST_CHILD\",\"last_seen\":{{\"at_ms\":1639477802114,\
          \"lat_millideg\":11582,\"lon_millideg\":0}},\"province\":\"68\",\
-         \"status\":\"ALERT_STATUS_EXERCISE\"}}}},\"id\":\"{id}\"}}"
+         \"status\":\"ALERT_STATUS_EXERCISE\"}}}},\"id\":\"{id}\",\
+         \"attested\":\"token\",\"key\":\"\"}}"
     );
     assert_eq!(json, wanted);
     assert_eq!(serde_json::from_str::<Line>(&json).unwrap(), lines[0]);
     assert_eq!(
         texts(&lines),
         [format!(
-            "    18  2021-12-14 17:30:02.114  RaiseAlert          {entity}  do an  \
+            "    18  2021-12-14 17:30:02.114  RaiseAlert          {entity}  do an (mã / token)  \
              xin phát báo động / asks for an alert: lost-child (exercise)"
         )]
     );
+}
+
+#[test]
+fn who_signed_a_command_is_shown() {
+    let entity = EntityName::alert(alert("raise"));
+    let actor = Some(v1::Actor { attested: "key".to_owned(), ..v1::Actor::default() });
+    let open = v1::Command { actor, ..v1::Command::default() }.encode_to_vec().into();
+    let key = KeyId::of(&[7; 32]);
+    let signature = Some(Arc::new(Signature { key, value: [0; 64], received: None }));
+    let asked = command("cancel", &entity, AT, crate::testing::cancel());
+    let line = &lines(Record { open, signature, ..asked })[0];
+    assert_eq!((line.attested.as_str(), &line.key), ("key", &key.to_string()));
+    assert!(replay_text(line).contains(&format!("do ? (khóa / key {})", &line.key[..8])));
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use domain::ids::{Millis, RecordId};
+use domain::ids::{EntityName, Millis, RecordId};
 use event_log::{Class, Kind, Recorded};
 use prost::Message;
 use wire::v1::{Command, Commit, commit::Outcome, event::Event};
@@ -12,28 +12,36 @@ use wire::v1::{Command, Commit, commit::Outcome, event::Event};
 pub struct Reading {
     /// The record.
     pub recorded: Arc<Recorded>,
-    /// When it was written down or decided, by the clock of whoever did; `None` where its bytes
+    /// When it was written down or decided, by the clock of whoever did, or when it came, where a
+    /// person signed it; `None` where its bytes
     /// are none that this program can read. Such a record waits for nothing but its version.
     pub at: Option<Millis>,
     /// The command that this commit answers. Observations have none: their cause may be anything.
     pub awaits: Option<RecordId>,
+    /// The key that a person signed this command by, and the version of its history that makes it
+    /// good: the command has its place behind it.
+    pub behind: Option<(EntityName, u64)>,
 }
 
 impl Reading {
     /// Reads a record.
     #[must_use]
     pub fn of(recorded: Arc<Recorded>) -> Self {
+        let signature = recorded.signature.as_ref();
+        let received = signature.and_then(|by| Some((EntityName::key(by.key), by.received?)));
         let (at, awaits) = match recorded.kind {
             Kind::Command => {
                 let command = Command::decode(recorded.open.clone());
-                (command.ok().map(|command| Millis(command.written_at_ms)), None)
+                let at = command.ok().map(|command| Millis(command.written_at_ms));
+                (at.map(|at| received.as_ref().map_or(at, |(_, received)| received.at)), None)
             }
             Kind::Commit { .. } => match Commit::decode(recorded.open.clone()) {
                 Ok(commit) => (Some(Millis(commit.decided_at_ms)), awaited(&recorded, &commit)),
                 Err(_) => (None, None),
             },
         };
-        Self { recorded, at, awaits }
+        let behind = received.map(|(key, received)| (key, received.key_version));
+        Self { recorded, at, awaits, behind }
     }
 
     /// How many bytes it holds.

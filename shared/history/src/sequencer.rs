@@ -1,5 +1,6 @@
 //! One total order of all classes: no commit before its command, no version n + 1 of an entity
-//! before version n, each record once.
+//! before version n, no command before the record of the key that it is signed by, each record
+//! once.
 //!
 //! Pure: no I/O, no clock. What comes early waits; what it waits for is never skipped. Each
 //! entity waits for itself alone.
@@ -15,7 +16,7 @@ use sha2::{Digest, Sha256};
 
 use crate::reading::Reading;
 
-/// Beyond this many records in waiting, only commands are worth reading: see
+/// Beyond this many commits in waiting, only commands are worth reading: see
 /// [`Sequencer::is_full`].
 pub const WAITING_RECORDS_MAX: usize = 4_096;
 /// The same, in bytes.
@@ -51,6 +52,8 @@ struct Waiting {
     /// Which entities wait for a command.
     for_command: HashMap<RecordId, Vec<EntityKey>>,
     ids: HashSet<RecordId>,
+    /// How many of them are commits, and their bytes.
+    commits: usize,
     bytes: usize,
 }
 
@@ -107,7 +110,7 @@ impl Sequencer {
         if self.placed.contains_key(&recorded.id) || self.waiting.ids.contains(&recorded.id) {
             return Vec::new();
         }
-        let entity = key_of(&recorded.key);
+        let entity = concern(&reading);
         if !self.is_free(&reading, entity) {
             let in_class = self.classes.entry(recorded.key.class).or_default();
             in_class.waiting.insert(recorded.position, before);
@@ -157,11 +160,11 @@ impl Sequencer {
         self.waiting.ids.len()
     }
 
-    /// So much waits that only commands should be offered now. They never wait themselves, so
-    /// that what is missing can still come.
+    /// So many commits wait that only commands should be offered now. A command waits for nothing
+    /// that stands behind those commits, so that what is missing can still come.
     #[must_use]
     pub fn is_full(&self) -> bool {
-        self.waiting() >= WAITING_RECORDS_MAX || self.waiting.bytes >= WAITING_BYTES_MAX
+        self.waiting.commits >= WAITING_RECORDS_MAX || self.waiting.bytes >= WAITING_BYTES_MAX
     }
 
     /// Those that have waited for `ms` or longer, each told once. They go on waiting.
@@ -176,9 +179,12 @@ impl Sequencer {
                 waits.told = true;
                 let missing = waits.reading.awaits.filter(|id| !placed.contains_key(id));
                 let after = versions.get(entity).copied().unwrap_or(0);
-                let why = match missing {
-                    Some(command) => format!("its command {command} has not been seen"),
-                    None => format!("the entity's version {} has not been seen", after + 1),
+                let why = match (missing, &waits.reading.behind) {
+                    (Some(command), _) => format!("its command {command} has not been seen"),
+                    (None, Some((key, version))) => {
+                        format!("version {version} of {key}, which signs it, has not been seen")
+                    }
+                    (None, None) => format!("the entity's version {} has not been seen", after + 1),
                 };
                 let Recorded { id, key, .. } = &*waits.reading.recorded;
                 late.push(Late { id: *id, entity: key.entity.clone(), why });
@@ -188,7 +194,10 @@ impl Sequencer {
     }
 
     fn is_free(&self, reading: &Reading, entity: EntityKey) -> bool {
-        let Kind::Commit { version } = reading.recorded.kind else { return true };
+        let Kind::Commit { version } = reading.recorded.kind else {
+            let last = self.versions.get(&entity).copied().unwrap_or(0);
+            return reading.behind.as_ref().is_none_or(|(_, version)| last >= *version);
+        };
         // A version may come twice: a broker that lost its tail gives ordinals out again.
         let next = self.versions.get(&entity).map_or(1, |last| last.saturating_add(1));
         version <= next && reading.awaits.is_none_or(|command| self.placed.contains_key(&command))
@@ -229,7 +238,10 @@ impl Sequencer {
 impl Waiting {
     fn add(&mut self, waits: Waits, entity: EntityKey) {
         self.ids.insert(waits.reading.recorded.id);
-        self.bytes = self.bytes.saturating_add(waits.reading.bytes());
+        if waits.reading.recorded.kind != Kind::Command {
+            self.commits += 1;
+            self.bytes = self.bytes.saturating_add(waits.reading.bytes());
+        }
         if let Some(command) = waits.reading.awaits {
             self.for_command.entry(command).or_default().push(entity);
         }
@@ -252,7 +264,10 @@ impl Waiting {
             self.of_entity.remove(&entity);
         }
         self.ids.remove(&waits.reading.recorded.id);
-        self.bytes = self.bytes.saturating_sub(waits.reading.bytes());
+        if waits.reading.recorded.kind != Kind::Command {
+            self.commits = self.commits.saturating_sub(1);
+            self.bytes = self.bytes.saturating_sub(waits.reading.bytes());
+        }
         if let Some(command) = waits.reading.awaits
             && let Some(entities) = self.for_command.get_mut(&command)
         {
@@ -280,21 +295,32 @@ impl Waiting {
     fn forget(&mut self, class: Class) {
         let entities: Vec<EntityKey> = self.of_entity.keys().copied().collect();
         for entity in entities {
-            let all = self.of_entity.get(&entity);
             let in_class = |waits: &Waits| waits.reading.recorded.key.class == class;
-            // An entity's key holds its class: all of them or none.
-            if all.and_then(|all| all.first()).is_some_and(in_class) {
-                while self.take(entity, 0).is_some() {}
+            let first = |waiting: &Self| waiting.of_entity.get(&entity)?.iter().position(in_class);
+            while let Some(index) = first(self) {
+                self.take(entity, index);
             }
         }
     }
 }
 
+/// The entity that a record waits for: its own, or, of a signed command, that of the key.
+fn concern(reading: &Reading) -> EntityKey {
+    match &reading.behind {
+        Some((key, _)) => short(Class::Alert, key),
+        None => key_of(&reading.recorded.key),
+    }
+}
+
 fn key_of(key: &Key) -> EntityKey {
+    short(key.class, &key.entity)
+}
+
+fn short(class: Class, entity: &EntityName) -> EntityKey {
     let digest = Sha256::new()
-        .chain_update(key.class.as_str())
+        .chain_update(class.as_str())
         .chain_update([0])
-        .chain_update(key.entity.as_str())
+        .chain_update(entity.as_str())
         .finalize();
     let mut short = [0; 16];
     short.iter_mut().zip(digest).for_each(|(to, from)| *to = from);

@@ -2,8 +2,8 @@
 
 use std::{collections::HashMap, sync::Arc};
 
-use domain::ids::{EntityName, RecordId};
-use event_log::{Class, Kind, Recorded, follower::Cursor};
+use domain::ids::{EntityName, KeyId, Millis, RecordId};
+use event_log::{Class, Kind, Received, Recorded, Signature, follower::Cursor};
 use proptest::prelude::*;
 use wire::v1;
 
@@ -50,6 +50,33 @@ fn a_commit_waits_for_its_command_and_for_the_version_before_it() {
     assert_eq!(placed.iter().map(|placed| placed.number).collect::<Vec<_>>(), [2, 3, 4]);
     assert_eq!((order.waiting(), order.placed()), (0, 4));
     assert_eq!(order.place_of(case.commits[1].id), Some(4));
+}
+
+#[test]
+fn a_signed_command_has_its_place_behind_its_key() {
+    let (mut order, case) = (Sequencer::new(), case());
+    let key = KeyId::of(&[7; 32]);
+    let entity = EntityName::key(key);
+    let asked = |n| at(n, command(&format!("k{n}"), &entity, 0, cancel()));
+    let of_key = |n| at(n, commit(Class::Alert, &entity, n, &format!("k{n}"), 0, true_already()));
+    let received = Some(Received { at: Millis(9), key_version: 2 });
+    let signature = Some(Arc::new(Signature { key, value: [0; 64], received }));
+    let signed = Arc::new(Recorded { signature, ..(*case.commands[0]).clone() });
+    assert_eq!(Reading::of(Arc::clone(&signed)).at, Some(Millis(9)), "when it came");
+    offer(&mut order, &asked(1));
+    offer(&mut order, &of_key(1));
+    assert!(offer(&mut order, &signed).is_empty());
+    assert!(offer(&mut order, &case.commits[0]).is_empty());
+    assert!(order.late(5, 5).iter().any(|late| late.why.contains("which signs it")));
+    // It comes again where its class begins anew.
+    order.begin_anew(Class::Command);
+    assert_eq!(order.waiting(), 1);
+    assert!(offer(&mut order, &signed).is_empty());
+    // Another command of the same key is held up no more than another's is.
+    assert_eq!(ids(&offer(&mut order, &asked(2))), [asked(2).id]);
+    let placed = ids(&offer(&mut order, &of_key(2)));
+    assert_eq!(placed, [of_key(2).id, signed.id, case.commits[0].id]);
+    assert_eq!(order.waiting(), 0);
 }
 
 #[test]

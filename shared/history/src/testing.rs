@@ -32,7 +32,11 @@ pub(crate) fn command(name: &str, entity: &EntityName, at: i64, body: Body) -> R
         id: RecordId::of_purpose(name),
         entity: entity.clone(),
         home: home(),
-        actor: v1::Actor { officer: "an".to_owned(), ..v1::Actor::default() },
+        actor: v1::Actor {
+            officer: "an".to_owned(),
+            attested: "token".to_owned(),
+            ..v1::Actor::default()
+        },
         at: Millis(at),
         correlation: Bytes::new(),
         causation: Bytes::new(),
@@ -66,7 +70,7 @@ pub(crate) fn commit(
         ..v1::Commit::default()
     };
     let open = commit.encode_to_vec().into();
-    Record { id, key, kind: Kind::Commit { version }, open, sealed: None }
+    Record { id, key, kind: Kind::Commit { version }, open, sealed: None, signature: None }
 }
 
 pub(crate) fn cancel() -> Body {
@@ -83,8 +87,8 @@ pub(crate) fn events(events: impl IntoIterator<Item = Event>) -> Outcome {
 }
 
 pub(crate) fn at(position: Position, record: Record) -> Arc<Recorded> {
-    let Record { id, key, kind, open, .. } = record;
-    Arc::new(Recorded { position, id, key, kind, open, seal: Seal::None })
+    let Record { id, key, kind, open, signature, .. } = record;
+    Arc::new(Recorded { position, id, key, kind, open, seal: Seal::None, signature })
 }
 
 /// What is open of a hazard.

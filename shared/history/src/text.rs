@@ -9,6 +9,8 @@ use crate::{line::Line, time::zoned};
 const COMMUNES_SHOWN_MAX: usize = 12;
 /// So many digits of the hash are the version of a map that has no other.
 const HASH_DIGITS: usize = 12;
+/// So many digits of a key's id are shown.
+const KEY_DIGITS: usize = 8;
 /// Data of messages that have no words of their own are cut here.
 const DATA_CHARS_MAX: usize = 120;
 
@@ -47,6 +49,12 @@ const WORDS: &[(&str, &str)] = &[
     ("AdoptMap", "dùng bản đồ / adopt a map"),
     ("RecordContact", "ghi cách liên hệ cán bộ / record how an officer is reached"),
     ("RecordRoster", "ghi đầu mối và lịch trực / record contacts and duty"),
+    ("RegisterKey", "xin dùng khóa ký / asks for a key to sign by"),
+    ("ConfirmKey", "người thứ hai xác nhận khóa / a second person confirms a key"),
+    ("RevokeKey", "thu hồi khóa ký / revoke a key"),
+    ("KeyAsked", "khóa chờ người thứ hai / a key waits for a second person"),
+    ("KeyRegistered", "khóa có hiệu lực / a key is good"),
+    ("KeyRevoked", "khóa hết hiệu lực / a key is no longer good"),
     ("MakeLinkKey", "tạo khóa ký liên kết / make the key of links"),
     ("SwitchChannel", "bật tắt kênh gửi / switch a channel"),
     ("AttestPosted", "báo đã đăng tay / says that it was posted by hand"),
@@ -129,14 +137,25 @@ pub fn replay_text(line: &Line) -> String {
     let words = WORDS.iter().find(|(kind, _)| *kind == line.kind).map(|(_, words)| *words);
     let detail = detail(line, words.is_some());
     format!(
-        "{:>6}  {at}  {:<18}  {}{version}  do {}  {}{}{detail}",
+        "{:>6}  {at}  {:<18}  {}{version}  do {}{}  {}{}{detail}",
         line.position,
         line.kind,
         line.entity,
         if line.actor.is_empty() { "?" } else { &line.actor },
+        known_by(line),
         words.unwrap_or_default(),
         if detail.is_empty() { "" } else { ": " },
     )
+}
+
+/// How a person who asked was known; of a commit the command says it.
+fn known_by(line: &Line) -> String {
+    let digits = line.key.get(..KEY_DIGITS).unwrap_or_default();
+    match (line.version, line.attested.as_str()) {
+        (0, "key") => format!(" (khóa / key {digits})"),
+        (0, "token") => " (mã / token)".to_owned(),
+        _ => String::new(),
+    }
 }
 
 fn detail(line: &Line, has_words: bool) -> String {

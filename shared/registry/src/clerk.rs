@@ -3,6 +3,7 @@
 //! The process that takes such a command also decides it, so that it works at once there. Were
 //! it killed in between, alerting, which follows every command, would decide it.
 
+mod keys;
 mod links;
 mod officers;
 

@@ -12,7 +12,7 @@ use bytes::Bytes;
 use domain::{
     dated::{Adopted, Versions},
     directory::{ChannelUse, DirectoryEvent, Entry, GroupFacts, TokenFacts},
-    ids::{CommuneCode, EntityName, GroupId, Millis, OfficerId, ProvinceCode, SwitchId},
+    ids::{CommuneCode, EntityName, GroupId, KeyId, Millis, OfficerId, ProvinceCode, SwitchId},
     maps::{MapFacts, Maps},
     roster::Rosters,
 };
@@ -23,7 +23,14 @@ use wire::{
     v1::{Commit, ContactText, GroupText, commit::Outcome, event::Event, sealed_content::Content},
 };
 
-use crate::{drills::Drills, group::Group, link_key::LinkKey, staff::Staff, token::Token};
+use crate::{
+    drills::Drills,
+    group::Group,
+    link_key::LinkKey,
+    signers::{Signers, SigningKey},
+    staff::Staff,
+    token::Token,
+};
 
 /// How deep a recovered commit may itself stand in a recovered commit.
 const RECOVERED_DEPTH_MAX: usize = 8;
@@ -60,6 +67,7 @@ pub struct Directory {
     maps: Maps,
     staff: Staff,
     drills: Drills,
+    signers: Signers,
     link_key: Option<LinkKey>,
     /// The switches at which nothing leaves.
     stopped: BTreeSet<SwitchId>,
@@ -106,6 +114,11 @@ impl Directory {
         }
     }
 
+    /// Refuses a key from now on; see `SharedDirectory::revoke_key_here`.
+    pub(crate) fn revoke_key_here(&mut self, id: KeyId) {
+        self.signers.revoke(id);
+    }
+
     /// The groups of a commune, sorted by id.
     #[must_use]
     pub fn groups_of(&self, commune: CommuneCode) -> &[Arc<Group>] {
@@ -146,6 +159,18 @@ impl Directory {
     /// All tokens, revoked and expired ones too, sorted by id.
     pub fn tokens(&self) -> impl ExactSizeIterator<Item = &Token> {
         self.tokens.values()
+    }
+
+    /// All keys that sign, revoked ones too.
+    #[must_use]
+    pub fn signers(&self) -> &Signers {
+        &self.signers
+    }
+
+    /// A key that signs, as it stands; a held one is nobody's.
+    #[must_use]
+    pub fn signing_key(&self, id: KeyId) -> Option<&SigningKey> {
+        self.signers.get(id).filter(|_| !self.held.contains(&EntityName::key(id)))
     }
 
     /// Whether an officer was recorded.
@@ -262,6 +287,7 @@ impl Directory {
                 let made = text.and_then(Text::of_link_key);
                 self.link_key = self.link_key.take().or(made);
             }
+            DirectoryEvent::OfKey(event) => self.signers.apply(event, version),
             // In the log's order, recovered ones too, as the decider has it.
             DirectoryEvent::ChannelSwitched { switch, stopped } => {
                 if stopped {
@@ -309,7 +335,7 @@ fn falls_back(group: &Group) -> bool {
 
 fn is_of_directory(entity: &EntityName) -> bool {
     let name = entity.as_str();
-    let kinds = ["group-", "officer-", "token-", "contact-", "roster-", "channel-"];
+    let kinds = ["group-", "officer-", "token-", "contact-", "roster-", "channel-", "key-"];
     [EntityName::map(), EntityName::directory(), EntityName::link_key()].contains(entity)
         || kinds.iter().any(|kind| name.starts_with(kind))
 }
@@ -412,6 +438,7 @@ fn subject(said: &Said) -> EntityName {
         DirectoryEvent::ContactRecorded { facts, .. } => EntityName::contact(&facts.officer),
         DirectoryEvent::RosterRecorded(facts) => EntityName::roster(facts.place),
         DirectoryEvent::LinkKeyMade { .. } => EntityName::link_key(),
+        DirectoryEvent::OfKey(event) => EntityName::key(event.id()),
         DirectoryEvent::ChannelSwitched { switch, .. } => EntityName::channel(switch),
     }
 }

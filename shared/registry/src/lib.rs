@@ -20,6 +20,7 @@ pub mod officers;
 pub mod outlook;
 pub mod policies;
 pub mod shared;
+pub mod signers;
 pub mod staff;
 pub mod token;
 
@@ -41,4 +42,5 @@ pub use map::{Commune, CommuneKind, Map};
 pub use officers::Officers;
 pub use policies::Policies;
 pub use shared::SharedDirectory;
+pub use signers::{KeyState, SigningKey};
 pub use token::Token;

@@ -134,6 +134,7 @@ struct File {
 #[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
 struct Table {
     second_person_for: Option<Vec<Word<AlertKind>>>,
+    needs_signature: Option<Vec<Word<AlertKind>>>,
     waits: Option<Vec<WaitLine>>,
     reach: ReachLine,
     fatigue: FatigueLine,
@@ -268,6 +269,9 @@ impl Table {
             second_person_for: self
                 .second_person_for
                 .map_or_else(|| before.second_person_for.clone(), |named| kinds(named).collect()),
+            needs_signature_for: self
+                .needs_signature
+                .map_or_else(|| before.needs_signature_for.clone(), |named| kinds(named).collect()),
             waits: self.waits.map_or_else(
                 || before.waits.clone(),
                 |lines| lines.into_iter().map(|WaitLine(wait)| wait).collect(),

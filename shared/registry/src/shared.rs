@@ -3,6 +3,7 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard};
 
+use domain::ids::KeyId;
 use event_log::Recorded;
 
 use crate::directory::{Directory, Unreadable};
@@ -40,6 +41,15 @@ impl SharedDirectory {
             anew.revoke_here(token);
         }
         self.shown(|shown| shown.revoke_here(token));
+    }
+
+    /// Refuses a key from now on, in this process; the record follows when it can.
+    pub fn revoke_key_here(&self, id: KeyId) {
+        let mut anew = self.anew();
+        if let Some(anew) = &mut *anew {
+            anew.revoke_key_here(id);
+        }
+        self.shown(|shown| shown.revoke_key_here(id));
     }
 
     /// Begins anew, where the log turned out to be another one. What is known stays in sight

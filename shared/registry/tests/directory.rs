@@ -5,17 +5,22 @@ use bytes::Bytes;
 use domain::{
     directory::ChannelUse,
     ids::{EntityName, Home, Millis, OfficerId, RecordId},
+    key::{Holder, KeyEvent, KeyFacts},
     maps::MapFacts,
+    rights::{Asker, Standing},
 };
 use event_log::{Class, Key, Kind, Recorded, Seal};
 use prost::Message;
-use registry::{Directory, GroupEntry, Map, SharedDirectory, groups::parse_groups, plan_groups};
+use registry::{
+    Directory, GroupEntry, KeyState, Map, SharedDirectory, groups::parse_groups, plan_groups,
+};
 use wire::{
+    key::key_said,
     seal::{Sealing, seal},
     v1::{
-        AlreadyTrue, ChannelSwitched, Commit, Event, Events, GroupRecorded, LinkKey, LinkKeyMade,
-        MapAdopted, OfficerRecorded, Recovered, Role, SealedContent, TokenFacts, TokenMade,
-        TokenRevoked, commit::Outcome, event::Event as Fact, sealed_content::Content,
+        self, AlreadyTrue, ChannelSwitched, Commit, Event, Events, GroupRecorded, LinkKey,
+        LinkKeyMade, MapAdopted, OfficerRecorded, Recovered, Role, SealedContent, TokenFacts,
+        TokenMade, TokenRevoked, commit::Outcome, event::Event as Fact, sealed_content::Content,
     },
 };
 
@@ -36,6 +41,7 @@ fn record(entity: &EntityName, version: u64, open: Vec<u8>, seal: Seal) -> Recor
         kind: Kind::Commit { version },
         open: Bytes::from(open),
         seal,
+        signature: None,
     }
 }
 
@@ -373,4 +379,50 @@ fn what_is_read_anew_takes_its_place_when_it_is_whole() {
     assert!(shared.caught_up());
     assert_eq!([1, 2, 3].map(known), [false, false, true]);
     assert!(!shared.caught_up());
+}
+
+#[test]
+fn a_key_signs_between_its_confirmation_and_its_end() {
+    let home = Home { province: "68".parse().unwrap(), commune: "25126".parse().unwrap() };
+    let asker = Asker { officer: "an".parse().unwrap(), standing: Standing::Officer(home) };
+    let facts = KeyFacts { public: [7; 32], holder: Holder::Officer(asker), proof: [9; 64] };
+    let id = facts.id();
+    let of_key = |version, event| {
+        let event = match event {
+            KeyEvent::Asked(facts) => {
+                Fact::KeyAsked(v1::KeyAsked { facts: Some(key_said(&facts)) })
+            }
+            KeyEvent::Registered(facts) => {
+                Fact::KeyRegistered(v1::KeyRegistered { facts: Some(key_said(&facts)) })
+            }
+            KeyEvent::Revoked(id) => Fact::KeyRevoked(v1::KeyRevoked { id: id.to_string() }),
+        };
+        commit(&EntityName::key(id), version, event)
+    };
+    let asked = of_key(1, KeyEvent::Asked(facts.clone()));
+    let registered = of_key(2, KeyEvent::Registered(facts));
+    let revoked = of_key(3, KeyEvent::Revoked(id));
+    let stands =
+        |directory: &Directory| directory.signing_key(id).map(|key| (key.state, key.version));
+    let mut directory = Directory::default();
+    assert_eq!(stands(&directory), None);
+    directory.apply(&asked).unwrap();
+    assert_eq!(stands(&directory), Some((KeyState::Asked, 1)));
+    directory.apply(&registered).unwrap();
+    assert_eq!(stands(&directory), Some((KeyState::Registered, 2)));
+    directory.apply(&revoked).unwrap();
+    assert_eq!(stands(&directory).map(|(state, _)| state), Some(KeyState::Revoked));
+    // The end came first, where a broker had lost what was before.
+    let mut directory = Directory::default();
+    directory.apply(&of_key(1, KeyEvent::Revoked(id))).unwrap();
+    directory.apply(&recovered(&EntityName::key(id), 2, &asked)).unwrap();
+    directory.apply(&recovered(&EntityName::key(id), 3, &registered)).unwrap();
+    assert_eq!(stands(&directory).map(|(state, _)| state), Some(KeyState::Revoked));
+    // What this binary cannot read makes the key nobody's.
+    let mut directory = Directory::default();
+    directory.apply(&asked).unwrap();
+    directory.apply(&registered).unwrap();
+    let newer = record(&EntityName::key(id), 3, vec![0xff; 9], Seal::None);
+    assert!(directory.apply(&newer).is_err());
+    assert_eq!(stands(&directory), None);
 }

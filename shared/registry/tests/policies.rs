@@ -29,6 +29,7 @@ fn a_commune_inherits_what_it_does_not_name() {
         r#"
         [installation]
         second-person-for = ["notice"]
+        needs-signature = ["suspect"]
         raises-per-minute-max = 10
         reach = { province-line = "stop" }
 
@@ -43,6 +44,7 @@ fn a_commune_inherits_what_it_does_not_name() {
     let (own, other) = (policies.of(commune("25126")), policies.of(commune("25135")));
     for policy in [&own, &other] {
         assert!(policy.second_person_for.contains(&AlertKind::Notice));
+        assert!(policy.needs_signature_for.contains(&AlertKind::Suspect));
         assert_eq!(policy.raises_per_minute_max, 10);
         assert_eq!(policy.reach.province_line, ProvinceLine::Stop);
     }

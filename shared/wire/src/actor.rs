@@ -14,6 +14,7 @@ use crate::{
 };
 
 const SERVICE: &str = "service";
+const KEY: &str = "key";
 
 /// A person who asked, known by a bearer token or as the owner of the server's machine.
 #[must_use]
@@ -27,6 +28,31 @@ pub fn person(asker: &Asker) -> v1::Actor {
         province: text(asker.standing.province().as_ref().map(|code| code.as_str())),
         attested: if local { "local" } else { "token" }.to_owned(),
     }
+}
+
+/// A person who signs the command with an own key.
+#[must_use]
+pub fn signer(asker: &Asker) -> v1::Actor {
+    v1::Actor { attested: KEY.to_owned(), ..person(asker) }
+}
+
+/// Whether the command is to be signed by the person's own key.
+#[must_use]
+pub fn signs(actor: &v1::Actor) -> bool {
+    actor.attested == KEY
+}
+
+/// Who asked; `None` for a service.
+///
+/// # Errors
+/// Nobody with a role: somebody who has a link.
+pub fn asker(actor: &v1::Actor) -> Result<Option<Asker>, NotDecodable> {
+    if is_service(actor) {
+        return Ok(None);
+    }
+    let officer = actor.officer.parse().map_err(|_| NotDecodable("an officer"))?;
+    let role = role_recalled(actor.role)?;
+    Ok(Some(Asker { officer, standing: standing(role, &actor.province, &actor.commune)? }))
 }
 
 /// Whether a service asked, by itself.

@@ -10,9 +10,11 @@ use domain::{
 
 use self::parts::{
     checked_recalled, checked_said, communes_recalled, communes_said, exceeded_recalled,
-    next_recalled, next_said, reach_recalled, seen_recalled,
+    next_recalled, next_said,
 };
-pub use self::parts::{exceeded_said, facts_recalled, facts_said, reach_said, seen_said};
+pub use self::parts::{
+    exceeded_said, facts_recalled, facts_said, reach_recalled, reach_said, seen_recalled, seen_said,
+};
 use crate::{
     NotDecodable, Spoken,
     actor::role_of,

@@ -12,6 +12,7 @@ use domain::{
 use crate::{
     NotDecodable, Spoken,
     actor::standing,
+    key,
     roster::{contact_recalled, contact_said, hash, roster_recalled, roster_said, validity},
     spoken::{home_recalled, id_bytes, millis_or_none, record_id},
     v1::{self, command::Body, event::Event},
@@ -178,7 +179,10 @@ impl Spoken for Entry {
             Some(Body::SwitchChannel(v1::SwitchChannel { channel, stopped })) => {
                 DirectoryCommand::SwitchChannel { switch: switch(channel)?, stopped: *stopped }
             }
-            _ => return Err(NotDecodable("a command to the directory")),
+            _ => {
+                let of_key = key::hear(command)?.ok_or(NotDecodable("a command to the directory"));
+                DirectoryCommand::OfKey(of_key?)
+            }
         })
     }
 
@@ -210,6 +214,7 @@ impl Spoken for Entry {
             DirectoryEvent::LinkKeyMade { content } => {
                 Event::LinkKeyMade(v1::LinkKeyMade { content: id_bytes(content.0) })
             }
+            DirectoryEvent::OfKey(event) => key::say(event),
             DirectoryEvent::ChannelSwitched { switch, stopped } => {
                 let (channel, stopped) = (switch.to_string(), *stopped);
                 Event::ChannelSwitched(v1::ChannelSwitched { channel, stopped })
@@ -244,7 +249,10 @@ impl Spoken for Entry {
             Event::ChannelSwitched(v1::ChannelSwitched { channel, stopped }) => {
                 DirectoryEvent::ChannelSwitched { switch: switch(channel)?, stopped: *stopped }
             }
-            _ => return Err(NotDecodable("an event of the directory")),
+            _ => {
+                let of_key = key::recall(event)?.ok_or(NotDecodable("an event of the directory"));
+                DirectoryEvent::OfKey(of_key?)
+            }
         })
     }
 }

@@ -1,4 +1,5 @@
-//! The words on the wire: generated protobuf types, conversions to and from the domain, sealing.
+//! The words on the wire: generated protobuf types, conversions to and from the domain, sealing,
+//! signing.
 //!
 //! No I/O. What is hashed, signed and compared are the bytes as first encoded, never re-encoded.
 
@@ -9,10 +10,12 @@ pub mod delivery;
 pub mod directory;
 pub mod drill;
 pub mod freeze;
+pub mod key;
 pub mod matching;
 pub mod relay;
 pub mod roster;
 pub mod seal;
+pub mod signing;
 pub mod spoken;
 pub mod values;
 

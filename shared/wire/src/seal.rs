@@ -49,7 +49,9 @@ pub fn open(sealed: &[u8], commitment: &[u8]) -> Result<v1::SealedContent, NotDe
     v1::SealedContent::decode(sealed.content).map_err(|_| NotDecodable("a sealed content"))
 }
 
-fn commit(salt: &[u8], content: &[u8]) -> Bytes {
+/// What stands in the open part for this salt and this content.
+#[must_use]
+pub fn commit(salt: &[u8], content: &[u8]) -> Bytes {
     let mut hash = Sha256::new();
     hash.update(b"keng.v1.sealed\0");
     hash.update(salt);

@@ -17,6 +17,7 @@ pub mod ledger;
 pub mod link;
 pub mod maps;
 pub mod people;
+pub mod phone;
 pub mod silence;
 pub mod slow_disk;
 pub mod staff;

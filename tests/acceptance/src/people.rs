@@ -251,6 +251,10 @@ pub struct Line {
     pub kind: String,
     /// Who.
     pub actor: String,
+    /// How the actor was known.
+    pub attested: String,
+    /// The key that signed; empty where nobody did.
+    pub key: String,
     /// The record that this one answers; empty where a person asked.
     pub causation: String,
     /// The message.

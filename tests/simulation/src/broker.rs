@@ -373,6 +373,7 @@ impl State {
             kind: record.kind,
             open: record.open.clone(),
             seal: record.sealed.clone().map_or(Seal::None, Seal::Here),
+            signature: record.signature.clone(),
         });
         let ordinal = self.order.len() as u64 + 1;
         for delivery in intents_of(&recorded) {

@@ -104,6 +104,7 @@ fn unplaced(command: &Record) -> Recorded {
         kind: command.kind,
         open: command.open.clone(),
         seal: command.sealed.clone().map_or(Seal::None, Seal::Here),
+        signature: command.signature.clone(),
     }
 }
 

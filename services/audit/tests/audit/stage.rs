@@ -161,5 +161,5 @@ pub(crate) fn commit_of(
         ..v1::Commit::default()
     };
     let open = commit.encode_to_vec().into();
-    Record { id, key, kind: RecordKind::Commit { version }, open, sealed: None }
+    Record { id, key, kind: RecordKind::Commit { version }, open, sealed: None, signature: None }
 }

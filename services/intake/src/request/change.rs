@@ -20,6 +20,24 @@ use domain::{
 
 /// Fields that make an alert what it is: another has others.
 const FIXED: [&str; 3] = ["kind", "status", "commune"];
+/// The fields of an alert that was asked for.
+const FIELDS: [&str; 15] = [
+    "kind",
+    "status",
+    "commune",
+    "headline",
+    "description",
+    "instruction",
+    "reported_at",
+    "last_seen",
+    "travel",
+    "person",
+    "photos",
+    "legal_basis",
+    "expires",
+    "reach",
+    "dont_know",
+];
 /// Stands in for an expiry that has passed, and is not to be changed.
 const LATER_MS: i64 = 3_600_000;
 
@@ -72,6 +90,42 @@ pub fn change(
     }
     let is_same = draft.facts == *facts && draft.text == *text;
     Ok(Changed { draft, set, is_same })
+}
+
+/// An alert as it stands, from the answer that shows it to who may change it.
+///
+/// # Errors
+/// [`BadRequest::InvalidFields`]: its words are not here, or it has expired.
+pub fn standing(shown: &Value, known: &EdgeKnown<'_>) -> Result<Draft, BadRequest> {
+    let fields = shown.as_object().into_iter().flatten();
+    let fields = fields.filter(|(name, _)| FIELDS.contains(&name.as_str()));
+    let fields: Map<String, Value> =
+        fields.map(|(name, value)| (name.clone(), value.clone())).collect();
+    alert::draft(json::parse(Value::Object(fields).to_string().as_bytes())?, known)
+}
+
+/// The patch that makes the one alert the other: the same two have the same patch, whoever makes
+/// it.
+#[must_use]
+pub fn patch(before: (&AlertFacts, &AlertText), after: (&AlertFacts, &AlertText)) -> Vec<u8> {
+    let [before, after] = [before, after].map(|(facts, text)| fields_of(facts, text));
+    Value::Object(differences(&before, &after)).to_string().into_bytes()
+}
+
+fn differences(before: &Map<String, Value>, after: &Map<String, Value>) -> Map<String, Value> {
+    let gone = before.keys().filter(|name| !after.contains_key(*name));
+    let mut patch: Map<_, _> = gone.map(|name| (name.clone(), Value::Null)).collect();
+    for (name, value) in after {
+        let changed = match (before.get(name), value) {
+            (Some(same), value) if same == value => continue,
+            (Some(Value::Object(before)), Value::Object(after)) => {
+                Value::Object(differences(before, after))
+            }
+            (_, value) => value.clone(),
+        };
+        patch.insert(name.clone(), changed);
+    }
+    patch
 }
 
 /// RFC 7396, and the paths of what was added or says something else. As in a new alert, an empty

@@ -28,7 +28,7 @@ pub fn alert_fields(facts: &AlertFacts, text: &AlertText) -> AlertFields {
         description: text.description.clone(),
         instruction: text.instruction.clone(),
         reported_at: facts.reported_at.map(time::show).unwrap_or_default(),
-        last_seen: facts.last_seen.map(|last_seen| last_seen_fields(last_seen, text)),
+        last_seen: facts.last_seen.map(|last_seen| seen_fields(last_seen, text)),
         travel: facts.travel.map(Travel::as_str).unwrap_or_default().to_owned(),
         person: facts.person.map(|person| person_fields(person, text)),
         photos: photos.collect(),
@@ -39,7 +39,9 @@ pub fn alert_fields(facts: &AlertFacts, text: &AlertText) -> AlertFields {
     }
 }
 
-fn last_seen_fields(last_seen: LastSeen, text: &AlertText) -> LastSeenFields {
+/// Where and when, as the fields of a request over gRPC.
+#[must_use]
+pub fn seen_fields(last_seen: LastSeen, text: &AlertText) -> LastSeenFields {
     let rounded = last_seen.point.map(|point| {
         (f64::from(point.lat_millideg) / 1000.0, f64::from(point.lon_millideg) / 1000.0)
     });

@@ -51,6 +51,7 @@ pub(crate) fn commit_by(who: &str, entity: &str, version: u64) -> Record {
         kind: Kind::Commit { version },
         open: Bytes::from(format!("open of {name}")),
         sealed: Some(Bytes::from(format!("sealed of {name}"))),
+        signature: None,
     }
 }
 
@@ -65,6 +66,7 @@ pub(crate) fn command(name: &str) -> Record {
         kind: Kind::Command,
         open: Bytes::from(format!("open of {name}")),
         sealed: Some(Bytes::from(format!("sealed of {name}"))),
+        signature: None,
     }
 }
 

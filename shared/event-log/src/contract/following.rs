@@ -1,8 +1,9 @@
 //! Cases: projections, cursors, sealed parts, bytes.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
+use domain::ids::{KeyId, Millis};
 
 use super::{
     Ending, Subject, assert_all_same, assert_same, command, commit, commits, follow, load, next,
@@ -11,7 +12,7 @@ use super::{
 use crate::{
     follower::{Cursor, Following, Role, Step},
     log::FollowError,
-    record::{Class, Record},
+    record::{Class, Received, Record, Signature},
 };
 
 /// A follower of a class sees that class alone, in the order of positions, and goes on with what
@@ -171,6 +172,38 @@ pub async fn bytes_that_cannot_be_decoded_pass_unharmed(subject: &mut impl Subje
     store(&*log, records.clone()).await;
     assert_all_same(&take(&mut project(&*log).await, 3).await, &records);
     assert_all_same(&load(&*log, &records[0]).await, &records);
+}
+
+/// Who signed a command is told with it, byte for byte, and the one that came first stays.
+pub async fn a_signature_stays_beside_its_command(subject: &mut impl Subject) {
+    let received = Received { at: Millis(1_764_000_000_123), key_version: 2 };
+    let value: [u8; 64] = std::array::from_fn(|place| 0xff ^ place as u8);
+    let by_writer = Signature { key: KeyId::of(&[1; 32]), value, received: None };
+    let by_person = Signature { received: Some(received), ..by_writer.clone() };
+    let signed =
+        |name, by: &Signature| Record { signature: Some(Arc::new(by.clone())), ..command(name) };
+    let records = vec![
+        signed("by-writer", &by_writer),
+        command("by-nobody"),
+        signed("by-person", &by_person),
+    ];
+    let anew = signed("by-person", &Signature { value: [7; 64], ..by_person });
+    for ending in [None, Some(Ending::Closed)] {
+        if let Some(ending) = ending {
+            subject.restart(ending).await;
+        }
+        let log = subject.open().await;
+        if ending.is_none() {
+            store(&*log, records.clone()).await;
+        }
+        let appended = soon(log.append(vec![anew.clone()])).await.unwrap();
+        assert_all_same(&appended.repeats, &records[2..]);
+        let mut commands = follow(&*log, Class::Command, Role::Projection, None).await;
+        assert_all_same(&take(&mut commands, 3).await, &records);
+        for record in &records {
+            assert_all_same(&load(&*log, record).await, std::slice::from_ref(record));
+        }
+    }
 }
 
 /// A wait that is given up, again and again, loses no record and no order.

@@ -70,7 +70,9 @@ pub fn seen_said(seen: LastSeen) -> v1::LastSeen {
     }
 }
 
-pub(super) fn seen_recalled(seen: &v1::LastSeen) -> LastSeen {
+/// Where somebody was last seen, from the wire.
+#[must_use]
+pub fn seen_recalled(seen: &v1::LastSeen) -> LastSeen {
     let point = seen.lat_millideg.zip(seen.lon_millideg);
     let point = point.map(|(lat_millideg, lon_millideg)| MilliPoint { lat_millideg, lon_millideg });
     LastSeen { at: seen.at_ms.map(Millis), point }
@@ -103,7 +105,11 @@ pub fn reach_said(reach: &ReachRequest) -> v1::ReachRequest {
     }
 }
 
-pub(super) fn reach_recalled(reach: &v1::ReachRequest) -> Result<ReachRequest, NotDecodable> {
+/// What reach was asked for, from the wire.
+///
+/// # Errors
+/// It is newer than this program.
+pub fn reach_recalled(reach: &v1::ReachRequest) -> Result<ReachRequest, NotDecodable> {
     let code = |text: &String| text.parse().map_err(|_| NotDecodable("a commune"));
     Ok(match v1::ReachMode::try_from(reach.mode) {
         Ok(v1::ReachMode::Auto) => ReachRequest::Auto,

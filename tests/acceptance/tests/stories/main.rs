@@ -28,6 +28,7 @@ mod reach;
 mod replay;
 mod retries;
 mod rights;
+mod signed;
 mod silent_neighbour;
 mod stale;
 mod stream;

@@ -21,6 +21,7 @@ mod embedded_preflight;
 mod embedded_proof;
 mod embedded_same;
 mod embedded_sealing;
+mod embedded_signed;
 mod embedded_stop;
 mod embedded_stream;
 mod embedded_variables;

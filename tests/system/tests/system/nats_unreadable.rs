@@ -37,6 +37,7 @@ fn unreadable(class: Class, entity: EntityName, version: u64) -> Result<Record> 
         kind: Kind::Commit { version },
         open: Bytes::from_static(&[0xff; 40]),
         sealed: None,
+        signature: None,
     })
 }
 

@@ -1,0 +1,86 @@
+//! The keys by which persons and services sign, as the log has recorded them.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use domain::{
+    ids::KeyId,
+    key::{KeyEvent, KeyFacts},
+};
+
+/// How a key stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum KeyState {
+    /// It waits for a second person.
+    Asked,
+    /// It is good.
+    Registered,
+    /// It is good no longer.
+    Revoked,
+}
+
+impl KeyState {
+    /// The state's word in the interface.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Asked => "asked",
+            Self::Registered => "registered",
+            Self::Revoked => "revoked",
+        }
+    }
+}
+
+/// A key that signs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SigningKey {
+    /// What was recorded when it was asked for.
+    pub facts: KeyFacts,
+    /// How it stands.
+    pub state: KeyState,
+    /// The ordinal of the record that says so.
+    pub version: u64,
+}
+
+/// All keys.
+#[derive(Debug, Default)]
+pub struct Signers {
+    keys: BTreeMap<KeyId, SigningKey>,
+    /// Also of keys whose making was lost with a broker's tail.
+    revoked: BTreeSet<KeyId>,
+}
+
+impl Signers {
+    /// A key, revoked ones too.
+    #[must_use]
+    pub fn get(&self, id: KeyId) -> Option<&SigningKey> {
+        self.keys.get(&id)
+    }
+
+    /// All keys, sorted by id.
+    pub fn all(&self) -> impl ExactSizeIterator<Item = (&KeyId, &SigningKey)> {
+        self.keys.iter()
+    }
+
+    /// Refuses a key from now on, wherever its record is.
+    pub(crate) fn revoke(&mut self, id: KeyId) {
+        self.revoked.insert(id);
+        if let Some(key) = self.keys.get_mut(&id) {
+            key.state = KeyState::Revoked;
+        }
+    }
+
+    /// Takes an event in. What was revoked stays so, whatever comes back later.
+    pub(crate) fn apply(&mut self, event: KeyEvent, version: u64) {
+        let (facts, state) = match event {
+            KeyEvent::Asked(facts) => (facts, KeyState::Asked),
+            KeyEvent::Registered(facts) => (facts, KeyState::Registered),
+            KeyEvent::Revoked(id) => {
+                self.revoke(id);
+                return;
+            }
+        };
+        let id = facts.id();
+        let state = if self.revoked.contains(&id) { KeyState::Revoked } else { state };
+        self.keys.insert(id, SigningKey { facts, state, version });
+    }
+}
