@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use domain::ids::{Millis, RecordId};
+use domain::ids::{EntityName, Millis, RecordId};
 use event_log::{
     log::{At, Outgoing},
     record::{Record, Recorded, Seal},
@@ -76,6 +76,16 @@ impl Held {
         drop(waiting);
         self.more.notify_one();
         true
+    }
+
+    /// Takes the sealed parts off what is held of these entities.
+    pub(crate) fn erase(&self, entities: &[EntityName]) {
+        let mut waiting = lock(&self.waiting);
+        let held = waiting.values_mut().map(|waiting| &mut waiting.record);
+        for record in held.filter(|record| entities.contains(&record.key.entity)) {
+            record.sealed = None;
+            self.outgoing.hold(Arc::new(unplaced(record)));
+        }
     }
 
     fn release(&self, said: u64, record: &Record) {

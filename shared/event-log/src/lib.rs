@@ -5,6 +5,7 @@
 
 pub mod batch;
 pub mod command;
+pub mod erasing;
 pub mod follower;
 pub mod local;
 pub mod log;
@@ -19,7 +20,9 @@ pub mod shell;
 pub mod stored;
 
 pub use follower::{Follower, Following, Role, Step};
-pub use log::{AppendError, Appended, At, Durable, EventLog, FollowError, LoadError, Outgoing};
+pub use log::{
+    AppendError, Appended, At, Durable, EraseError, EventLog, FollowError, LoadError, Outgoing,
+};
 pub use record::{Class, Key, Kind, Position, Record, Recorded, Seal};
 
 #[cfg(feature = "contract")]

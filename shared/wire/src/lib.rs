@@ -8,6 +8,7 @@ pub mod commit;
 pub mod delivery;
 pub mod directory;
 pub mod drill;
+pub mod erasure;
 pub mod freeze;
 pub mod matching;
 pub mod relay;

@@ -5,9 +5,9 @@
 
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
-use domain::ids::RecordId;
+use domain::ids::{EntityName, RecordId};
 use event_log::{
-    AppendError, Appended, At, Class, Durable, EventLog, FollowError, Follower, Following, Key,
+    AppendError, Appended, At, Class, Durable, EraseError, EventLog, FollowError, Follower, Following, Key,
     LoadError, Position, Record, Recorded, Role, Step, follower::Follow, memory::MemoryLog,
 };
 use futures::future::BoxFuture;
@@ -90,6 +90,13 @@ impl EventLog for Link {
 
     fn durable(&self, at: At, patience: Duration) -> BoxFuture<'_, Durable> {
         self.log.durable(at, patience)
+    }
+
+    fn erase<'a>(&'a self, entities: &'a [EntityName]) -> BoxFuture<'a, Result<u64, EraseError>> {
+        if self.is_cut() {
+            return Box::pin(async { Err(EraseError::Unavailable(CUT.to_owned())) });
+        }
+        self.log.erase(entities)
     }
 }
 

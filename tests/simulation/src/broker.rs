@@ -148,6 +148,19 @@ impl Broker {
         Ok(appended)
     }
 
+    /// Destroys sealed parts as the port says. How many there were.
+    pub fn erase(&self, entities: &[EntityName]) -> u64 {
+        let mut erased = 0;
+        for entry in &mut self.lock().order {
+            let recorded = &mut entry.recorded;
+            if recorded.seal.bytes().is_some() && entities.contains(&recorded.key.entity) {
+                *recorded = Arc::new(Recorded { seal: Seal::Missing, ..Recorded::clone(recorded) });
+                erased += 1;
+            }
+        }
+        erased
+    }
+
     fn append_commit(&self, state: &mut State, record: &Record) -> At {
         let of_alert = record.key.entity.as_str().starts_with("alert-") && state.may_mutate;
         let at = state.push(record);
