@@ -12,7 +12,7 @@ use std::{
     time::Duration,
 };
 
-use domain::ids::{EntityName, Millis};
+use domain::ids::{AlertId, EntityName, Millis};
 use event_log::{
     AppendError, Appended, At, Class, Durable, EraseError, EventLog, FollowError, Follower,
     Following, Key, Kind, LoadError, Record, Recorded, Role, Step, follower::Watch,
@@ -224,8 +224,12 @@ impl EventLog for NamedLog {
         self.log.durable(at, patience)
     }
 
-    fn erase<'a>(&'a self, entities: &'a [EntityName]) -> BoxFuture<'a, Result<u64, EraseError>> {
-        self.log.erase(entities)
+    fn erase<'a>(
+        &'a self,
+        alert: AlertId,
+        entities: &'a [EntityName],
+    ) -> BoxFuture<'a, Result<u64, EraseError>> {
+        self.log.erase(alert, entities)
     }
 }
 

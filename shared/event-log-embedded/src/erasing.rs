@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use bytes::Bytes;
-use domain::ids::EntityName;
+use domain::ids::AlertId;
 use event_log::EraseError;
 use tokio::task::spawn_blocking;
 
@@ -11,11 +11,11 @@ use crate::{entry::without_part, store::Store};
 
 impl Store {
     /// See `EventLog::erase`.
-    pub(crate) async fn erase(self: Arc<Self>, entities: &[EntityName]) -> Result<u64, EraseError> {
+    pub(crate) async fn erase(self: Arc<Self>, alert: AlertId) -> Result<u64, EraseError> {
         let entries = {
             let mut state = self.lock();
-            let entries = state.parts.erase(entities);
-            state.tail.erase(entities);
+            let entries = state.parts.erase(alert);
+            state.tail.erase(alert);
             entries
         };
         let Some(last) = entries.iter().max() else { return Ok(0) };
@@ -24,7 +24,7 @@ impl Store {
         let store = Arc::clone(&self);
         let destroying = spawn_blocking(move || store.destroy(&entries).map(|()| entries));
         let entries = destroying.await.map_err(unavailable)??;
-        self.lock().parts.gone(entities, &entries);
+        self.lock().parts.gone(alert, &entries);
         Ok(entries.len() as u64)
     }
 

@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use domain::ids::{EntityName, RecordId};
+use domain::ids::{AlertId, EntityName, RecordId};
 use event_log::{
     AppendError, Appended, Class, Durable, EraseError, EventLog, FollowError, Follower, Following,
     Key, LoadError, Position, Record, Recorded,
@@ -163,7 +163,11 @@ impl EventLog for EmbeddedLog {
         Box::pin(self.0.durable(at.position, patience))
     }
 
-    fn erase<'a>(&'a self, entities: &'a [EntityName]) -> BoxFuture<'a, Result<u64, EraseError>> {
-        Box::pin(Arc::clone(&self.0).erase(entities))
+    fn erase<'a>(
+        &'a self,
+        alert: AlertId,
+        _: &'a [EntityName],
+    ) -> BoxFuture<'a, Result<u64, EraseError>> {
+        Box::pin(Arc::clone(&self.0).erase(alert))
     }
 }

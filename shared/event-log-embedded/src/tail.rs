@@ -2,7 +2,7 @@
 
 use std::{collections::VecDeque, sync::Arc};
 
-use domain::ids::EntityName;
+use domain::ids::AlertId;
 use event_log::{Position, Recorded, Seal};
 
 /// The most bytes that the tail holds; what is older is read back from the journals.
@@ -30,10 +30,10 @@ impl Tail {
         }
     }
 
-    /// Forgets the sealed parts of these entities.
-    pub(crate) fn erase(&mut self, entities: &[EntityName]) {
+    /// Forgets the sealed parts of what belongs to the alert.
+    pub(crate) fn erase(&mut self, alert: AlertId) {
         for recorded in &mut self.records {
-            if recorded.seal.bytes().is_some() && entities.contains(&recorded.key.entity) {
+            if recorded.seal.bytes().is_some() && recorded.key.entity.is_of(alert) {
                 self.bytes -= bytes_of(recorded);
                 *recorded = Arc::new(Recorded { seal: Seal::Missing, ..Recorded::clone(recorded) });
                 self.bytes += bytes_of(recorded);

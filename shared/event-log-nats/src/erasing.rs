@@ -3,7 +3,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use domain::ids::EntityName;
+use domain::ids::{AlertId, EntityName};
 use event_log::{
     EraseError,
     erasing::{alerts_of, orders_erasure},
@@ -22,10 +22,17 @@ const ENTITY_MAX: Duration = Duration::from_secs(30);
 
 impl Inner {
     /// See `EventLog::erase`.
-    pub(crate) async fn erase(&self, entities: &[EntityName]) -> Result<u64, EraseError> {
-        Arc::clone(&self.outbox).erase(entities).await.map_err(unavailable)?;
-        self.held.erase(entities);
+    pub(crate) async fn erase(
+        &self,
+        alert: AlertId,
+        entities: &[EntityName],
+    ) -> Result<u64, EraseError> {
+        let own = Arc::clone(&self.outbox).erase(alert).await.map_err(unavailable)?;
+        self.held.erase(alert);
         self.sealed.forget();
+        if entities.is_empty() {
+            return Ok(own);
+        }
         if self.state.connection().is_none() {
             return Err(unavailable("the broker is away"));
         }

@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use domain::ids::{EntityName, RecordId};
+use domain::ids::{AlertId, EntityName, RecordId};
 use event_log::{
     EraseError,
     follower::{Follower, Following},
@@ -179,8 +179,12 @@ impl EventLog for NatsLog {
         Box::pin(self.inner.durable(at, patience))
     }
 
-    fn erase<'a>(&'a self, entities: &'a [EntityName]) -> BoxFuture<'a, Result<u64, EraseError>> {
-        Box::pin(self.inner.erase(entities))
+    fn erase<'a>(
+        &'a self,
+        alert: AlertId,
+        entities: &'a [EntityName],
+    ) -> BoxFuture<'a, Result<u64, EraseError>> {
+        Box::pin(self.inner.erase(alert, entities))
     }
 }
 

@@ -9,7 +9,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use domain::ids::{EntityName, Millis, RecordId};
+use domain::ids::{AlertId, EntityName, Millis, RecordId};
 use event_log::{
     erasing::{Parts, destroyed, is_destroyed},
     follower::hash_of,
@@ -378,19 +378,17 @@ impl Outbox {
         lock(&self.parts).is_erased(entity)
     }
 
-    /// Destroys the sealed parts of these entities, and takes none of theirs any more.
-    pub(crate) async fn erase(
-        self: Arc<Self>,
-        entities: &[EntityName],
-    ) -> Result<(), OutboxTrouble> {
-        let entries = lock(&self.parts).erase(entities);
-        let Some(last) = entries.iter().max() else { return Ok(()) };
+    /// Destroys the sealed parts of what belongs to the alert, and takes none of it any more. How
+    /// many there were.
+    pub(crate) async fn erase(self: Arc<Self>, alert: AlertId) -> Result<u64, OutboxTrouble> {
+        let entries = lock(&self.parts).erase(alert);
+        let Some(last) = entries.iter().max() else { return Ok(0) };
         self.journal.durable(*last).await.map_err(OutboxTrouble::because)?;
         let outbox = Arc::clone(&self);
         let destroying = spawn_blocking(move || outbox.destroy(&entries).map(|()| entries));
         let entries = destroying.await.map_err(OutboxTrouble::because)??;
-        lock(&self.parts).gone(entities, &entries);
-        Ok(())
+        lock(&self.parts).gone(alert, &entries);
+        Ok(entries.len() as u64)
     }
 
     fn destroy(&self, indices: &[u64]) -> Result<(), OutboxTrouble> {

@@ -6,7 +6,6 @@ use std::collections::{HashMap, HashSet};
 use bytes::Bytes;
 use domain::ids::{AlertId, EntityName};
 use prost::Message;
-use sha2::{Digest, Sha256};
 use wire::{
     commit::events_of,
     v1::{self, event::Event},
@@ -14,43 +13,34 @@ use wire::{
 
 use crate::record::{Record, Recorded};
 
-/// The first half of SHA-256 over an entity's name: names are not kept.
-type NameHash = [u8; 16];
-
-/// The sealed parts of each entity.
+/// The sealed parts of each alert; what belongs to none is not erased, and not kept here.
 #[derive(Debug, Default)]
 pub struct Parts {
     /// The entries of a journal that hold parts.
-    places: HashMap<NameHash, Vec<u64>>,
-    erased: HashSet<NameHash>,
+    places: HashMap<AlertId, Vec<u64>>,
+    erased: HashSet<AlertId>,
 }
 
 impl Parts {
     /// A part of the entity lies at this entry.
     pub fn lies_at(&mut self, entity: &EntityName, entry: u64) {
-        self.places.entry(hash_of(entity)).or_default().push(entry);
-    }
-
-    /// From now on no part of these entities is taken any more. Where those lie that there are.
-    pub fn erase(&mut self, entities: &[EntityName]) -> Vec<u64> {
-        let hashes = entities.iter().map(hash_of);
-        let mut entries = Vec::new();
-        for hash in hashes {
-            self.erased.insert(hash);
-            entries.extend(self.places.get(&hash).into_iter().flatten());
+        for alert in alerts_of(entity) {
+            self.places.entry(alert).or_default().push(entry);
         }
-        entries
     }
 
-    /// Those parts are gone from disk.
-    pub fn gone(&mut self, entities: &[EntityName], entries: &[u64]) {
-        for entity in entities {
-            let hash = hash_of(entity);
-            if let Some(places) = self.places.get_mut(&hash) {
-                places.retain(|entry| !entries.contains(entry));
-                if places.is_empty() {
-                    self.places.remove(&hash);
-                }
+    /// From now on no part of the alert is taken any more. Where those lie that there are.
+    pub fn erase(&mut self, alert: AlertId) -> Vec<u64> {
+        self.erased.insert(alert);
+        self.places.get(&alert).cloned().unwrap_or_default()
+    }
+
+    /// Those parts of the alert are gone from disk.
+    pub fn gone(&mut self, alert: AlertId, entries: &[u64]) {
+        if let Some(places) = self.places.get_mut(&alert) {
+            places.retain(|entry| !entries.contains(entry));
+            if places.is_empty() {
+                self.places.remove(&alert);
             }
         }
     }
@@ -58,24 +48,14 @@ impl Parts {
     /// Whether the parts of this entity were destroyed.
     #[must_use]
     pub fn is_erased(&self, entity: &EntityName) -> bool {
-        !self.erased.is_empty() && self.erased.contains(&hash_of(entity))
+        !self.erased.is_empty() && alerts_of(entity).iter().any(|alert| self.erased.contains(alert))
     }
 
     /// Takes the sealed part off what comes too late.
     pub fn strip(&self, records: &mut [Record]) {
-        if self.erased.is_empty() {
-            return;
-        }
         let late = records.iter_mut().filter(|record| self.is_erased(&record.key.entity));
         late.for_each(|record| record.sealed = None);
     }
-}
-
-fn hash_of(entity: &EntityName) -> NameHash {
-    let digest = Sha256::digest(entity.as_str());
-    let mut hash = NameHash::default();
-    hash.iter_mut().zip(digest).for_each(|(to, from)| *to = from);
-    hash
 }
 
 /// What stands in the place of a destroyed part: as many zeros, which no part ever was.
@@ -112,36 +92,41 @@ mod tests {
     use super::*;
     use crate::record::{Class, Key, Kind};
 
-    fn name(name: &str) -> EntityName {
-        name.parse().unwrap()
+    fn alert(name: &str) -> AlertId {
+        AlertId::raised_by(RecordId::of_purpose(name))
     }
 
     #[test]
-    fn parts_of_an_entity_are_found_until_they_are_gone_and_none_is_taken_after() {
+    fn parts_of_an_alert_are_found_until_they_are_gone_and_none_is_taken_after() {
+        let (a, b) = (alert("a"), alert("b"));
+        let of_both = EntityName::matching(a, b);
+        let relay = EntityName::relay(a, "25126".parse().unwrap());
         let mut parts = Parts::default();
-        parts.lies_at(&name("alert-a"), 3);
-        parts.lies_at(&name("alert-b"), 4);
-        parts.lies_at(&name("alert-a"), 9);
-        let both = [name("alert-a"), name("relay-a")];
-        assert!(!parts.is_erased(&both[0]));
-        assert_eq!(parts.erase(&both), [3, 9]);
-        assert_eq!(parts.erase(&both), [3, 9], "until they are gone");
-        parts.gone(&both, &[3]);
-        assert_eq!(parts.erase(&both), [9]);
-        parts.gone(&both, &[9]);
-        assert!(parts.erase(&both).is_empty());
-        assert!(parts.is_erased(&both[1]) && !parts.is_erased(&name("alert-b")));
-        let record = |entity: &str| Record {
-            id: RecordId::of_purpose(entity),
-            key: Key { class: Class::Command, home: Home::NATION, entity: name(entity) },
+        parts.lies_at(&EntityName::alert(a), 3);
+        parts.lies_at(&EntityName::alert(b), 4);
+        parts.lies_at(&relay, 9);
+        parts.lies_at(&of_both, 10);
+        parts.lies_at(&"group-g".parse().unwrap(), 11);
+        assert!(!parts.is_erased(&relay));
+        assert_eq!(parts.erase(a), [3, 9, 10]);
+        parts.gone(a, &[3]);
+        assert_eq!(parts.erase(a), [9, 10], "until they are gone");
+        parts.gone(a, &[9, 10]);
+        assert!(parts.erase(a).is_empty());
+        assert!(parts.is_erased(&relay) && parts.is_erased(&EntityName::erasure(a)));
+        assert!(parts.is_erased(&of_both) && !parts.is_erased(&EntityName::alert(b)));
+        let record = |entity: &EntityName| Record {
+            id: RecordId::of_purpose(entity.as_str()),
+            key: Key { class: Class::Command, home: Home::NATION, entity: entity.clone() },
             kind: Kind::Command,
             open: Bytes::from_static(b"open"),
             sealed: Some(Bytes::from_static(b"sealed")),
         };
-        let mut late = [record("relay-a"), record("alert-b")];
+        let other = EntityName::alert(b);
+        let mut late = [record(&relay), record(&other)];
         parts.strip(&mut late);
-        assert_eq!(late[0], Record { sealed: None, ..record("relay-a") });
-        assert_eq!(late[1], record("alert-b"));
+        assert_eq!(late[0], Record { sealed: None, ..record(&relay) });
+        assert_eq!(late[1], record(&other));
     }
 
     #[test]

@@ -3,7 +3,7 @@
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
-use domain::ids::{EntityName, RecordId};
+use domain::ids::{AlertId, EntityName, RecordId};
 use futures::future::BoxFuture;
 use tokio::sync::watch;
 
@@ -45,11 +45,16 @@ pub trait EventLog: Send + Sync + 'static {
     /// no longer than `patience`.
     fn durable(&self, at: At, patience: Duration) -> BoxFuture<'_, Durable>;
 
-    /// Destroys the sealed parts of these entities, salt and words, in every store that this log
-    /// reaches, this process' outbox included, and takes none of theirs any more. Answers how
-    /// many were found; they are gone from disk then. Open parts stay as they are. After trouble,
-    /// and at every start, it is asked again: what is gone is gone.
-    fn erase<'a>(&'a self, entities: &'a [EntityName]) -> BoxFuture<'a, Result<u64, EraseError>>;
+    /// Destroys the sealed parts of everything that belongs to the alert, salt and words, in the
+    /// stores of this process, its outbox included, and takes none of it any more; and those of
+    /// these entities in the stores that it shares with others. Answers how many were found; they
+    /// are gone from disk then. Open parts stay as they are. After trouble, and at every start,
+    /// it is asked again: what is gone is gone.
+    fn erase<'a>(
+        &'a self,
+        alert: AlertId,
+        entities: &'a [EntityName],
+    ) -> BoxFuture<'a, Result<u64, EraseError>>;
 }
 
 /// A place that somebody waits for.

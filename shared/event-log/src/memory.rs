@@ -11,7 +11,7 @@ use std::{
     time::Duration,
 };
 
-use domain::ids::{EntityName, RecordId};
+use domain::ids::{AlertId, EntityName, RecordId};
 use futures::future::{BoxFuture, ready};
 use tokio::{sync::watch, time::timeout};
 
@@ -152,15 +152,15 @@ impl State {
         recorded
     }
 
-    fn erase(&mut self, entities: &[EntityName]) -> u64 {
-        let positions = self.parts.erase(entities);
+    fn erase(&mut self, alert: AlertId) -> u64 {
+        let positions = self.parts.erase(alert);
         for position in &positions {
             let index = usize::try_from(position.saturating_sub(1)).ok();
             if let Some(recorded) = index.and_then(|index| self.records.get_mut(index)) {
                 *recorded = Arc::new(Recorded { seal: Seal::Missing, ..Recorded::clone(recorded) });
             }
         }
-        self.parts.gone(entities, &positions);
+        self.parts.gone(alert, &positions);
         positions.len() as u64
     }
 
@@ -297,8 +297,12 @@ impl EventLog for MemoryLog {
         })
     }
 
-    fn erase<'a>(&'a self, entities: &'a [EntityName]) -> BoxFuture<'a, Result<u64, EraseError>> {
-        let erased = self.0.lock().erase(entities);
+    fn erase<'a>(
+        &'a self,
+        alert: AlertId,
+        _: &'a [EntityName],
+    ) -> BoxFuture<'a, Result<u64, EraseError>> {
+        let erased = self.0.lock().erase(alert);
         Box::pin(ready(Ok(erased)))
     }
 }

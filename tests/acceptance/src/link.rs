@@ -5,7 +5,7 @@
 
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
-use domain::ids::{EntityName, RecordId};
+use domain::ids::{AlertId, EntityName, RecordId};
 use event_log::{
     AppendError, Appended, At, Class, Durable, EraseError, EventLog, FollowError, Follower, Following, Key,
     LoadError, Position, Record, Recorded, Role, Step, follower::Follow, memory::MemoryLog,
@@ -92,11 +92,15 @@ impl EventLog for Link {
         self.log.durable(at, patience)
     }
 
-    fn erase<'a>(&'a self, entities: &'a [EntityName]) -> BoxFuture<'a, Result<u64, EraseError>> {
+    fn erase<'a>(
+        &'a self,
+        alert: AlertId,
+        entities: &'a [EntityName],
+    ) -> BoxFuture<'a, Result<u64, EraseError>> {
         if self.is_cut() {
             return Box::pin(async { Err(EraseError::Unavailable(CUT.to_owned())) });
         }
-        self.log.erase(entities)
+        self.log.erase(alert, entities)
     }
 }
 

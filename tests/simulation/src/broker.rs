@@ -10,7 +10,7 @@ use std::{
     time::Duration,
 };
 
-use domain::ids::{EntityName, RecordId};
+use domain::ids::{AlertId, EntityName, RecordId};
 use event_log::{
     AppendError, Appended, At, Class, Key, Kind, Position, Record, Recorded, Seal, batch,
     follower::{Cursor, hash_of},
@@ -149,11 +149,11 @@ impl Broker {
     }
 
     /// Destroys sealed parts as the port says. How many there were.
-    pub fn erase(&self, entities: &[EntityName]) -> u64 {
+    pub fn erase(&self, alert: AlertId) -> u64 {
         let mut erased = 0;
         for entry in &mut self.lock().order {
             let recorded = &mut entry.recorded;
-            if recorded.seal.bytes().is_some() && entities.contains(&recorded.key.entity) {
+            if recorded.seal.bytes().is_some() && recorded.key.entity.is_of(alert) {
                 *recorded = Arc::new(Recorded { seal: Seal::Missing, ..Recorded::clone(recorded) });
                 erased += 1;
             }

@@ -5,7 +5,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use domain::ids::{EntityName, RecordId};
+use domain::ids::{AlertId, EntityName, RecordId};
 use event_log::{
     AppendError, Appended, At, Class, Durable, EraseError, EventLog, FollowError, Follower, Following, Key,
     LoadError, Outgoing, Record, Recorded, Seal, batch,
@@ -305,13 +305,17 @@ impl EventLog for NastyLog {
         Box::pin(self.0.durable(at, patience))
     }
 
-    fn erase<'a>(&'a self, entities: &'a [EntityName]) -> BoxFuture<'a, Result<u64, EraseError>> {
+    fn erase<'a>(
+        &'a self,
+        alert: AlertId,
+        _: &'a [EntityName],
+    ) -> BoxFuture<'a, Result<u64, EraseError>> {
         Box::pin(async move {
             self.0.lives().await;
             if self.0.is_away() {
                 return Err(EraseError::Unavailable("the broker does not answer".to_owned()));
             }
-            Ok(self.0.broker.erase(entities))
+            Ok(self.0.broker.erase(alert))
         })
     }
 }

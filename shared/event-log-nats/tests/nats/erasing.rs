@@ -75,7 +75,7 @@ async fn what_was_erased_is_in_no_file_of_broker_or_outbox_and_nobody_says_it_ag
     drop(you);
     store(&me, order()).await;
     let entities = [EntityName::alert(alert())];
-    assert_eq!(soon(me.erase(&entities)).await, Ok(2));
+    assert_eq!(soon(me.erase(alert(), &entities)).await, Ok(2));
     let nowhere: [String; 0] = [];
     assert_eq!(holding(&server.store_dir()), nowhere, "at the broker");
     assert_eq!(holding(mine.path()), nowhere, "in the outbox");
@@ -85,13 +85,13 @@ async fn what_was_erased_is_in_no_file_of_broker_or_outbox_and_nobody_says_it_ag
     let you = open(&server, &yours).await;
     verified(&you).await;
     assert_eq!(holding(&server.store_dir()), nowhere);
-    assert_eq!(soon(you.erase(&entities)).await, Ok(0));
+    assert_eq!(soon(you.erase(alert(), &[])).await, Ok(1));
     assert_eq!(holding(yours.path()), nowhere);
 
     // Nor after the broker was restarted, and each has compared anew.
     server.stop().expect("stops");
     away(&me).await;
-    let refused = soon(me.erase(&entities)).await;
+    let refused = soon(me.erase(alert(), &entities)).await;
     assert!(matches!(refused, Err(EraseError::Unavailable(_))), "{refused:?}");
     server.restart().await.expect("starts again");
     verified(&me).await;

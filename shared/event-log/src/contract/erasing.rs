@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use domain::ids::{AlertId, EntityName, RecordId};
+
 use super::{Ending, Subject, assert_all_same, command, load, next, sealed, soon, step, store};
 use crate::{
     follower::{Follower, Role, Step},
@@ -9,15 +11,21 @@ use crate::{
     record::{Class, Key, Record, Recorded, Seal},
 };
 
-fn of(entity: &str, name: &str) -> Record {
+fn alert(name: &str) -> AlertId {
+    AlertId::raised_by(RecordId::of_purpose(name))
+}
+
+/// A command to the alert with this name.
+fn of(to: &str, name: &str) -> Record {
     let record = command(name);
-    let key = Key { entity: entity.parse().expect("cases use names that fit"), ..record.key };
+    let key = Key { entity: EntityName::alert(alert(to)), ..record.key };
     sealed(Record { key, ..record })
 }
 
 async fn erase(log: &dyn EventLog, record: &Record) -> u64 {
-    let entities = [record.key.entity.clone()];
-    soon(log.erase(&entities)).await.expect("is erased")
+    let entity = record.key.entity.clone();
+    let alert = entity.alert_id().expect("cases erase alerts");
+    soon(log.erase(alert, &[entity])).await.expect("is erased")
 }
 
 #[track_caller]
