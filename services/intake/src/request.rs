@@ -10,6 +10,7 @@ mod answer;
 mod attest;
 mod change;
 mod drill;
+mod erase;
 mod faults;
 mod freeze;
 mod json;
@@ -33,6 +34,7 @@ pub use self::{
     attest::{Attest, attest},
     change::{Changed, Sighting, change, sighting, sighting_fields, widen, widen_fields},
     drill::drill,
+    erase::{erase, erase_basis},
     freeze::{About, about, freeze, recall, until, until_text},
     relay::{Onward, instruction, instruction_text, onward, onward_fields},
     shown::{alert_fields, fields_of, reach_fields, reach_json},
