@@ -7,8 +7,9 @@ use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use domain::ids::{AlertId, EntityName, RecordId};
 use event_log::{
-    AppendError, Appended, At, Class, Durable, EraseError, EventLog, FollowError, Follower, Following, Key,
-    LoadError, Position, Record, Recorded, Role, Step, follower::Follow, memory::MemoryLog,
+    AppendError, Appended, At, Class, Durable, EraseError, EventLog, FollowError, Follower,
+    Following, Key, LoadError, Position, Record, Recorded, Role, Step, follower::Follow,
+    memory::MemoryLog,
 };
 use futures::future::BoxFuture;
 use tokio::sync::watch;
