@@ -7,8 +7,8 @@ use std::{sync::Arc, time::Duration};
 
 use domain::ids::{AlertId, EntityName, RecordId};
 use event_log::{
-    AppendError, Appended, At, Class, Durable, EraseError, EventLog, FollowError, Follower, Following, Key,
-    LoadError, Outgoing, Record, Recorded, Seal, batch,
+    AppendError, Appended, At, Class, Durable, EraseError, EventLog, FollowError, Follower,
+    Following, Key, LoadError, Outgoing, Record, Recorded, Seal, batch,
 };
 use futures::future::BoxFuture;
 use tokio::{

@@ -2,7 +2,7 @@
 //! picture; a legal hold stops it; the record of what was done stays, without them.
 
 use acceptance::{
-    Instance, Person, Timeline,
+    Instance, Person, Started, Timeline,
     maps::HOANG_THINH,
     people::{ask, request},
 };
@@ -37,7 +37,10 @@ struct Stage {
 
 impl Stage {
     async fn begin() -> Result<Self> {
-        let day = Timeline::on("2025-04-14", HOANG_THINH).await?;
+        Self::on(Timeline::on("2025-04-14", HOANG_THINH).await?).await
+    }
+
+    async fn on(day: Timeline) -> Result<Self> {
         let (with_store, photos) = (day.instance("photos"), Photos::in_memory());
         let routes = with_store.intake_with_photos(photos.clone());
         with_store.has_read(&[]).await?;
@@ -223,5 +226,31 @@ async fn only_what_is_over_and_own_is_erased() -> Result<()> {
     let bad = bad.expect(400)?.problem()?;
     let (field, _) = bad.errors.first().context("a field")?;
     ensure!(field == "basis", "{bad:?}");
+    stage.ends().await
+}
+
+/// The policy's term runs from the end; who holds it stops it, and lifting lets it run again.
+#[tokio::test]
+async fn the_term_of_the_policy_erases_by_itself() -> Result<()> {
+    let terms = "[installation]\nretention-days = { lost-child = 2, hazard = 1 }\n";
+    let day = ("2025-04-14", HOANG_THINH, terms);
+    let day = Timeline::governed(day, Started::All).await?;
+    let stage = Stage::on(day).await?;
+    let photo = stage.upload().await?;
+    let alert = stage.lost_and_found(&photo).await?;
+    let path = |action: &str| format!("/v1/alerts/{alert}/{action}");
+    for by in [&stage.an, &stage.binh] {
+        stage.post(by, &path("legal-hold"), "h", &json!({})).await?.expect(200)?;
+    }
+    stage.day.at("2025-04-16 11:00").await?;
+    ensure!(stage.canaries() >= 3, "it is held");
+    for by in [&stage.binh, &stage.chi] {
+        stage.post(by, &path("legal-hold/lift"), "l", &json!({})).await?.expect(200)?;
+    }
+    stage.day.settle().await?;
+    let erased = stage.state(&alert).await?;
+    ensure!(erased.text_at("/state") == "erased", "{erased:?}");
+    ensure!(erased.text_at("/basis") == "retention" && erased.at("/asked_by").is_null());
+    ensure!(stage.canaries() == 0 && !stage.photos.has(&photo.parse()?).await?);
     stage.ends().await
 }
