@@ -11,6 +11,7 @@ use domain::{
     alert::{Alert, AlertKnown, Closing, NotDone},
     delivery::{Delivery, DeliveryKnown},
     drill::Drill,
+    erasure::{Erasure, ErasureKnown},
     freeze::{Freeze, FreezeKnown},
     ids::{EntityName, Millis, RecordId},
     matching::decision::{Match, MatchKnown},
@@ -39,6 +40,7 @@ pub(crate) struct Deciding {
     alerts: Shell<Alert>,
     pub(crate) relays: Shell<RelayProtocol>,
     freezes: Shell<Freeze>,
+    erasures: Shell<Erasure>,
     matches: Shell<Match>,
     deliveries: Shell<Delivery>,
     drills: Shell<Drill>,
@@ -52,6 +54,7 @@ impl Deciding {
             alerts: Shell::new(Arc::clone(&host.log)),
             relays: Shell::new(Arc::clone(&host.log)),
             freezes: Shell::new(Arc::clone(&host.log)),
+            erasures: Shell::new(Arc::clone(&host.log)),
             matches: Shell::new(Arc::clone(&host.log)),
             deliveries: Shell::new(Arc::clone(&host.log)),
             drills: Shell::new(Arc::clone(&host.log)),
@@ -139,6 +142,14 @@ impl Deciding {
             Some(Body::AttestPosted(_) | Body::RequeueDelivery(_)) => {
                 self.decide_delivery(recorded, &command, now).await
             }
+            Some(
+                Body::AskErasure(_)
+                | Body::ConfirmErasure(_)
+                | Body::SetLegalHold(_)
+                | Body::LiftLegalHold(_)
+                | Body::RetireAlert(_)
+                | Body::FinishErasure(_),
+            ) => self.decide_erasure(recorded, &command, now).await,
             Some(Body::RecordDrillResult(_)) => self.decide_drill(recorded, &command, now).await,
             None => Err(held(recorded)("a command that this program does not know")),
         }
@@ -185,6 +196,29 @@ impl Deciding {
         let ask = self.ask::<Freeze>(recorded, command, now, false)?;
         let decided = self.freezes.execute(ask, |_, _| FreezeKnown { now }).await?;
         count("freeze", &decided);
+        Ok(decided.at)
+    }
+
+    async fn decide_erasure(
+        &self,
+        recorded: &Recorded,
+        command: &v1::Command,
+        now: Millis,
+    ) -> Result<Option<At>, ExecuteError> {
+        let alert = recorded.key.entity.erasure_of();
+        let alert = alert.ok_or_else(|| held(recorded)("an erasure of no alert"))?;
+        let (class, home) = (Class::Alert, recorded.key.home);
+        let key = Key { class, home, entity: EntityName::alert(alert) };
+        let alert = self.alerts.state(&key).await?;
+        // One that was refused was never in force.
+        let over = match alert.state {
+            Alert::Closed { .. } => true,
+            Alert::Unissued => alert.version > 0,
+            Alert::AwaitingApproval(_) | Alert::Active(_) => false,
+        };
+        let ask = self.ask::<Erasure>(recorded, command, now, false)?;
+        let decided = self.erasures.execute(ask, |_, _| ErasureKnown { now, over }).await?;
+        count("erasure", &decided);
         Ok(decided.at)
     }
 

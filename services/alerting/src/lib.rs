@@ -10,6 +10,7 @@ mod escalations;
 mod freezes;
 mod matches;
 mod relaying;
+mod retention;
 mod taking;
 mod timers;
 
@@ -35,6 +36,7 @@ pub fn start(host: &Host) {
     asking.watch(host, budget::Budget::new(host));
     asking.watch(host, matches::Matches::new(&host.map));
     asking.watch(host, freezes::Freezes::default());
+    asking.watch(host, retention::Retention::new(&host.policies));
     let run = projection::run(Arc::clone(&host.log), Class::Alert, asking, stop);
     host.drain.spawn("alerting-asking", run);
 }

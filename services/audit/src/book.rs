@@ -12,7 +12,7 @@ use std::{
 };
 
 use domain::ids::{AlertId, RecordId};
-use event_log::Recorded;
+use event_log::{Recorded, erasing::alerts_of};
 use history::Sequencer;
 use journal::{Journal, Options};
 
@@ -82,7 +82,7 @@ impl Book {
     pub(crate) fn index(&mut self, position: u64, recorded: &Recorded) {
         let entity = &recorded.key.entity;
         // A match is of both its alerts.
-        for alert in entity.alert_id().into_iter().chain(entity.matched().into_iter().flatten()) {
+        for alert in alerts_of(entity) {
             self.of_alert.entry(alert).or_default().push(position);
         }
     }

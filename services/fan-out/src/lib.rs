@@ -7,6 +7,7 @@ mod begin;
 mod behind;
 mod book;
 mod breaker;
+mod erased;
 mod fallback;
 mod http;
 mod inbound;
@@ -106,6 +107,7 @@ pub fn start(host: &Host, options: &FanOutOptions) -> Result<FanOut, BadAccounts
     let ways_out = (receipts, beginning, attempts);
     let desk = send::Desk::new(host, &books, &accounts, ways_out, options);
     let desk = Arc::new(desk);
+    host.erasing.add(Arc::new(erased::Kept(Arc::downgrade(&desk))));
 
     for class in [Class::Delivery, Class::Receipt] {
         let following = book::Following::new(host, (&books, &names), &desk, class);

@@ -17,6 +17,7 @@ use domain::{
 };
 use event_log::{At, Class, Durable, Key, LoadError, Recorded, shell::Shell};
 use futures::{StreamExt, TryStreamExt, stream};
+use photos::Photos;
 use prost::Message;
 use wire::{
     seal::open,
@@ -27,6 +28,7 @@ use crate::{
     acts::{Act, Command, command_of, is_so, raising},
     board::Board,
     deliveries::{Deliveries, Remembered},
+    erasures::{Claim, erased},
     following::asked,
     gone::Gone,
     guard::Guard,
@@ -152,8 +154,8 @@ impl Intake {
         }
     }
 
-    pub(crate) fn with_photos(self, photos: ::photos::Photos) -> Self {
-        Self { pictures: Some(Pictures::new(photos)), ..self }
+    pub(crate) fn with_photos(self, photos: Photos, claims: UnboundedSender<Claim>) -> Self {
+        Self { pictures: Some(Pictures::new(photos, claims)), ..self }
     }
 
     /// Raises an alert.
@@ -211,9 +213,13 @@ impl Intake {
         // What is already so needs no record, unless this is the repeat of one.
         let is_so =
             changes_nothing || wanted.is_some_and(|wanted| is_so(&row, wanted, command.home));
-        let written = (is_so || answers) && self.is_written(&command).await;
+        let is_erased = row.erasure.order().is_some();
+        let written = (is_so || answers || is_erased) && self.is_written(&command).await;
         if is_so && !written {
             return self.shown(alert, &Written::Decided(None)).await;
+        }
+        if is_erased && !written {
+            return Err(erased());
         }
         let key = Key { class: Class::Command, home: command.home, entity: command.entity.clone() };
         self.admit_act(asker, (kind, row.asked.as_ref()), (&key, request.command), now).await?;
@@ -354,8 +360,9 @@ impl Intake {
     pub(crate) async fn is_repeat(&self, row: &Row, request: Request) -> bool {
         let key = Key { class: Class::Command, home: row.home, entity: EntityName::alert(row.id) };
         let found = self.host.log.load(&key, Some(request.command)).await.unwrap_or_default();
-        let before = found.first().and_then(|recorded| unsealed(recorded));
-        before.is_some_and(|before| before.request_sha256 == request.sha256.as_slice())
+        // After an erasure there is nothing left to compare with.
+        let same = |before: v1::SealedContent| before.request_sha256 == request.sha256.as_slice();
+        found.first().is_some_and(|recorded| unsealed(recorded).is_none_or(same))
     }
 
     /// The row, if the asker may read it. A foreign alert does not exist.
@@ -444,6 +451,9 @@ impl Intake {
     }
 
     async fn text_of(&self, row: &Row, content: RecordId) -> Option<Arc<AlertText>> {
+        if self.host.erasing.is_ordered(row.id) {
+            return None;
+        }
         let kept = self.texts.lock().unwrap_or_else(PoisonError::into_inner).get(&content).cloned();
         if kept.is_some() {
             return kept;
@@ -457,11 +467,12 @@ impl Intake {
         };
         let Some(Content::Alert(text)) = unsealed(&recorded)?.content else { return None };
         let text = Arc::new(text);
-        // What is held here may meet an earlier record under its id, which wins.
-        if is_held {
+        let mut texts = self.texts.lock().unwrap_or_else(PoisonError::into_inner);
+        // What is held here may meet an earlier record under its id, which wins. What is being
+        // erased is let go under this lock, after that is known.
+        if is_held || self.host.erasing.is_ordered(row.id) {
             return Some(text);
         }
-        let mut texts = self.texts.lock().unwrap_or_else(PoisonError::into_inner);
         if texts.len() >= TEXTS_MAX {
             texts.clear();
         }

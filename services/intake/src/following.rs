@@ -5,6 +5,8 @@ use std::sync::Arc;
 use chassis::{Host, host::ReadModel, kept::Kept};
 use domain::{
     alert::Alert,
+    decider::Decider,
+    erasure::Erasure,
     ids::{AlertId, EntityName, Millis, RecordId},
     relay::protocol::RelayProtocol,
 };
@@ -20,6 +22,7 @@ use crate::{
     Intake,
     board::{Decision, Rows, place},
     drills::Drills,
+    erasures::claimed,
     match_board,
     notices::{Notice, What},
     row::{Asked, Refused},
@@ -64,6 +67,12 @@ impl Following {
         let at = At { class: self.class, position: recorded.position, id: recorded.id };
         if self.class == Class::Command {
             let Ok(command) = v1::Command::decode(recorded.open.clone()) else { return false };
+            if let Some(pictures) = &self.intake.pictures
+                && let Some(claim) = claimed(&command, recorded)
+            {
+                // Who keeps them ends with the process.
+                let _ = pictures.claims.send(claim);
+            }
             let mut rows = self.intake.board.lock();
             let Some((alert, mut asked)) = asked(&command) else { return rows.drilled(&command) };
             rows.dated(alert, &mut asked);
@@ -75,7 +84,8 @@ impl Following {
         if self.class == Class::Alert && self.intake.guard.freezes.take_in(recorded, at) {
             return true;
         }
-        let Some(alert) = recorded.key.entity.alert_id() else {
+        let entity = &recorded.key.entity;
+        let Some(alert) = entity.alert_id().or(entity.erasure_of()) else {
             return match_board::take_in(&self.intake, recorded, at);
         };
         // Of deliveries it is said that something has changed; what, is read when somebody looks.
@@ -149,6 +159,18 @@ impl Following {
                     relay.story.apply(&event, decided_at);
                 }
                 What::Answer(home)
+            }
+            Event::EraseAsked(_)
+            | Event::EraseOrdered(_)
+            | Event::AlertErased(_)
+            | Event::LegalHoldAsked(_)
+            | Event::LegalHoldBegan(_)
+            | Event::LegalHoldLiftAsked(_)
+            | Event::LegalHoldLifted(_) => {
+                let Ok(event) = Erasure::recall(event) else { return };
+                let row = rows.row(alert, home);
+                row.erasure = std::mem::take(&mut row.erasure).evolve(&event);
+                What::Alert
             }
             _ => {
                 let Ok(event) = Alert::recall(event) else { return };

@@ -91,6 +91,7 @@ pub(crate) fn router(intake: Arc<Intake>) -> Router {
         .merge(crate::poster_http::routes())
         .merge(crate::drill_http::routes())
         .merge(crate::signed_api::routes())
+        .merge(crate::erase_http::routes())
         .with_state(App(intake))
 }
 

@@ -16,6 +16,8 @@ mod deliveries;
 mod drill_http;
 mod drill_view;
 mod drills;
+mod erase_http;
+mod erasures;
 mod following;
 mod form;
 mod freeze_grpc;
@@ -70,6 +72,7 @@ use ::photos::Photos;
 use axum::Router;
 use chassis::Host;
 use event_log::{Class, projection};
+use tokio::sync::mpsc;
 
 pub use application::Intake;
 pub use freeze_grpc::FreezeGrpc;
@@ -102,12 +105,18 @@ pub fn start_with_photos(host: &Host, photos: Photos) -> Arc<Intake> {
 pub fn start_with(host: &Host, options: IntakeOptions) -> Arc<Intake> {
     let intake = Intake::new(host, &options.public_url);
     let intake = match options.photos {
-        Some(photos) => intake.with_photos(photos),
+        Some(photos) => {
+            let (claims, claimed) = mpsc::unbounded_channel();
+            let run = erasures::keep_claims(host.clone(), photos.clone(), claimed);
+            host.drain.spawn("photo-claims", run);
+            intake.with_photos(photos, claims)
+        }
         None => intake,
     };
     let intake = Arc::new(intake);
     let held = Arc::downgrade(&intake);
     host.holdings.add("intake", move || held.upgrade().map(|it| it.held()).unwrap_or_default());
+    host.erasing.add(Arc::new(erasures::Kept(Arc::downgrade(&intake))));
     for class in [Class::Command, Class::Alert, Class::Delivery, Class::Receipt] {
         let following = following::Following::new(host, &intake, class);
         let run = projection::run(Arc::clone(&host.log), class, following, host.drain.token());

@@ -8,11 +8,12 @@ use chassis::{Problem, links::photo_url};
 use domain::{ids::AlertId, rights::Asker};
 use futures::future::join_all;
 use photos::{NotTaken, PhotoId, Photos, Size, Taken};
-use tokio::time::timeout;
+use tokio::{sync::mpsc::UnboundedSender, time::timeout};
 use wire::v1::{AlertText, PhotoRef};
 
 use crate::{
     Intake,
+    erasures::Claim,
     refused::bad_request,
     request::{BadRequest, FieldError},
     uploads::{Uploads, busy},
@@ -29,11 +30,13 @@ pub(crate) struct Pictures {
     pub(crate) store: Photos,
     /// Those that are on their way in.
     pub(crate) uploads: Uploads,
+    /// Which alerts show which: noted beside them.
+    pub(crate) claims: UnboundedSender<Claim>,
 }
 
 impl Pictures {
-    pub(crate) fn new(store: Photos) -> Self {
-        Self { store, uploads: Uploads::new() }
+    pub(crate) fn new(store: Photos, claims: UnboundedSender<Claim>) -> Self {
+        Self { store, uploads: Uploads::new(), claims }
     }
 }
 

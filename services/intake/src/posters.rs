@@ -60,6 +60,11 @@ pub(crate) struct Tasks {
 }
 
 impl Tasks {
+    /// Lets go of what these alerts say.
+    pub(crate) fn forget(&self, alerts: &[AlertId]) {
+        self.sheets.forget(alerts);
+    }
+
     pub(crate) fn new(host: &Host, public_url: &str) -> Self {
         let verify_base = format!("{}/v1/verify", public_url.trim_end_matches('/'));
         Self {

@@ -11,6 +11,7 @@ mod attest;
 mod change;
 mod drill;
 mod envelope;
+mod erase;
 mod faults;
 mod freeze;
 mod json;
@@ -37,6 +38,7 @@ pub use self::{
     },
     drill::drill,
     envelope::Envelope,
+    erase::{erase, erase_basis},
     freeze::{About, about, freeze, recall, until, until_text},
     relay::{Onward, instruction, instruction_text, onward, onward_fields},
     shown::{alert_fields, fields_of, reach_fields, reach_json, seen_fields},

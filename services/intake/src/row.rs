@@ -6,6 +6,7 @@ use domain::{
     alert::{Alert, AlertEvent, AlertFacts},
     corrections::Correction,
     decider::Decider,
+    erasure::Erasure,
     ids::{AlertId, CommuneCode, Home, Millis, RecordId},
     reach::CommuneReached,
 };
@@ -28,6 +29,8 @@ pub(crate) struct Row {
     pub(crate) correction: Option<Correction>,
     /// Why the raise was refused.
     pub(crate) refusal: Option<Refused>,
+    /// How it stands with its words and pictures.
+    pub(crate) erasure: Erasure,
     /// What must be durable before this row is shown, for each class.
     pub(crate) shown_after: BTreeMap<event_log::Class, At>,
     /// Alerts that may speak of the same.
@@ -79,6 +82,7 @@ impl Row {
             relays: BTreeMap::new(),
             correction: None,
             refusal: None,
+            erasure: Erasure::default(),
             shown_after: BTreeMap::new(),
             related: BTreeMap::new(),
             related_after: None,
@@ -90,6 +94,7 @@ impl Row {
         self.alert = Alert::default();
         self.sent = None;
         self.refusal = None;
+        self.erasure = Erasure::default();
         self.relays.clear();
         self.correction = None;
         self.related.clear();

@@ -69,11 +69,16 @@ pub(crate) fn alert(row: &Row, text: Option<&AlertText>, held: bool) -> Value {
         view.insert("refusal".into(), refusal);
     }
     view.extend(life_view::json(row));
+    if let Some(order) = row.erasure.order() {
+        let words = "đã xoá / erased";
+        view.insert("erased".into(), json!({ "basis": order.basis.as_str(), "words": words }));
+    }
     if let Some(facts) = row.facts() {
         let erased = AlertText::default();
         view.extend(fields_of(facts, text.unwrap_or(&erased)));
         if text.is_none() {
-            view.insert("sealed".into(), json!("missing"));
+            let is_erased = row.erasure.order().is_some();
+            view.insert("sealed".into(), json!(if is_erased { "erased" } else { "missing" }));
         }
     }
     Value::Object(view)

@@ -12,6 +12,7 @@ use crate::{
     answer_args::{AnswerArgs, InstructArgs, OnwardArgs},
     channels::{ChannelsArgs, DeadLettersArgs},
     drill::DrillArgs,
+    erase::{EraseArgs, LegalHoldArgs},
     freeze::{FreezeArgs, RecallArgs},
     keys::KeyArgs,
     matches::{MatchArgs, MatchesArgs},
@@ -57,6 +58,10 @@ pub(crate) enum Command {
     Matches(MatchesArgs),
     /// Trả lời đề xuất / Answer a proposal: confirm or dismiss
     Match(MatchArgs),
+    /// Xoá dữ liệu cá nhân của một tin / Erase an alert's personal data, by two persons
+    Erase(EraseArgs),
+    /// Giữ lại theo pháp luật / Keep an alert's data from erasure, by two persons
+    LegalHold(LegalHoldArgs),
     /// Khóa phát tin của một cán bộ, một xã / Freeze an officer or a commune, by two persons
     Freeze(FreezeArgs),
     /// Thu hồi mọi tin của một cán bộ, một xã / Recall everything raised since a time
@@ -110,6 +115,8 @@ impl Command {
             | Self::Relay(_)
             | Self::Matches(_)
             | Self::Match(_)
+            | Self::Erase(_)
+            | Self::LegalHold(_)
             | Self::Freeze(_)
             | Self::Recall(_)
             | Self::Photo(_)

@@ -12,6 +12,7 @@ mod demo;
 mod direct;
 mod drill;
 mod drill_lines;
+mod erase;
 mod feeds;
 mod freeze;
 mod grpc;
@@ -125,6 +126,8 @@ async fn run(command: Command) -> Result<u8, Failed> {
         Command::Relay(args) => answer::onward(args).await,
         Command::Matches(args) => matches::list(args).await,
         Command::Match(args) => matches::answer(args).await,
+        Command::Erase(args) => erase::erase(args).await,
+        Command::LegalHold(args) => erase::legal_hold(args).await,
         Command::Freeze(args) => freeze::freeze(args).await,
         Command::Recall(args) => freeze::recall(args).await,
         Command::Photo(args) => photo::photo(args).await,

@@ -12,10 +12,10 @@ use std::{
     time::Duration,
 };
 
-use domain::ids::Millis;
+use domain::ids::{AlertId, EntityName, Millis};
 use event_log::{
-    AppendError, Appended, At, Class, Durable, EventLog, FollowError, Follower, Following, Key,
-    Kind, LoadError, Record, Recorded, Role, Step, follower::Watch,
+    AppendError, Appended, At, Class, Durable, EraseError, EventLog, FollowError, Follower,
+    Following, Key, Kind, LoadError, Record, Recorded, Role, Step, follower::Watch,
 };
 use futures::future::BoxFuture;
 use prost::Message;
@@ -222,6 +222,14 @@ impl EventLog for NamedLog {
 
     fn durable(&self, at: At, patience: Duration) -> BoxFuture<'_, Durable> {
         self.log.durable(at, patience)
+    }
+
+    fn erase<'a>(
+        &'a self,
+        alert: AlertId,
+        entities: &'a [EntityName],
+    ) -> BoxFuture<'a, Result<u64, EraseError>> {
+        self.log.erase(alert, entities)
     }
 }
 

@@ -20,7 +20,12 @@ use tokio::sync::watch;
 use wire::v1::{self, command::Body};
 
 use crate::{
-    Clock, Drain, Health, Kind, disk::Disk, followers::Followers, holdings::Holdings, kept::Kept,
+    Clock, Drain, Health, Kind,
+    disk::Disk,
+    erasing::{Erasing, Hosted},
+    followers::Followers,
+    holdings::Holdings,
+    kept::Kept,
 };
 
 /// What a process gives to the services it runs: its parts, and what it makes of them. Cloning
@@ -38,6 +43,8 @@ pub struct Host {
     pub clerk: Arc<Clerk>,
     /// What this process holds folded.
     pub holdings: Holdings,
+    /// Destroys in this process what the log says is erased.
+    pub erasing: Erasing,
     models: ReadModels,
     followers: Followers,
     other_map: Arc<AtomicBool>,
@@ -98,6 +105,7 @@ impl Host {
             directory_seen,
             clerk: Arc::new(clerk),
             holdings: Holdings::default(),
+            erasing: Erasing::default(),
             models: ReadModels::new(parts.health.clone()),
             followers: Followers::default(),
             other_map: Arc::default(),
@@ -119,6 +127,12 @@ impl Host {
         host.revoke_held();
         let following =
             Following { host: host.clone(), position, cursor: None, is_anew: false, kept, read };
+        let hosted = Hosted { log: Arc::clone(&host.log), clock: Arc::clone(&host.clock) };
+        let (erasing, stop) = (host.erasing.clone(), host.drain.token());
+        let erasing = erasing.run(hosted, host.read_model("erasing"));
+        host.drain.spawn("erasing", async move {
+            tokio::select! { () = erasing => {}, () = stop.cancelled() => {} }
+        });
         let log = host.followers.named("directory", Arc::clone(&host.log));
         let run = projection::run(log, Class::Alert, following, host.drain.token());
         host.drain.spawn("directory", run);
@@ -299,6 +313,7 @@ impl projection::Project for Following {
             tracing::error!(%unreadable, position = recorded.position, "the entity is held");
             metrics::counter!("keng_records_held_total", "class" => "alert").increment(1);
         }
+        self.host.erasing.saw(recorded);
         self.cursor = Some(Cursor::on(recorded));
         let entity = recorded.key.entity.as_str();
         let kinds = ["officer-", "token-", "key-", "channel-", "map"];
@@ -318,6 +333,7 @@ impl projection::Project for Following {
 
     fn begin_anew(&mut self) {
         self.host.directory.begin_anew();
+        self.host.erasing.begin_anew();
         self.host.revoke_held();
         self.kept.begin_anew();
         self.cursor = None;
@@ -332,6 +348,7 @@ impl projection::Project for Following {
             self.position.send_replace(position);
             self.host.check_map();
         }
+        self.host.erasing.caught_up();
         self.read.caught_up();
     }
 }

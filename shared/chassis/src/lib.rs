@@ -12,6 +12,7 @@ pub mod data_dir;
 pub mod disk;
 pub mod drain;
 pub mod durable_file;
+pub mod erasing;
 pub mod exit;
 pub mod health;
 pub mod holdings;

@@ -143,6 +143,11 @@ impl Sheets {
         }
     }
 
+    /// Lets go of what these alerts say.
+    pub fn forget(&self, alerts: &[AlertId]) {
+        self.kept().retain(|(alert, ..), _| !alerts.contains(alert));
+    }
+
     async fn rendered(
         &self,
         (alert, home): (AlertId, Home),
@@ -159,8 +164,14 @@ impl Sheets {
         };
         let Standing { content: Content { facts, code, content, .. }, state, at, instructed } =
             standing;
-        let mut text = self.text(alert, home, content).await?;
-        if let Some((of, content)) = local {
+        let is_erased = self.host.erasing.is_ordered(alert);
+        let mut text = match is_erased {
+            false => self.text(alert, home, content).await?,
+            // Whoever was told must still hear that it is over, or was wrong.
+            true if news.sets_right() => erased_text(),
+            true => return Err(NoSheet::NoWords),
+        };
+        if let Some((of, content)) = local.filter(|_| !is_erased) {
             let said = self.instruction(alert, of, content).await?;
             let name = self.host.map.commune(of.commune).map_or("?", |commune| &*commune.name);
             text.instruction = with_local(&text.instruction, name, &said);
@@ -188,7 +199,10 @@ impl Sheets {
         if kept.len() >= BODIES_MAX {
             kept.clear();
         }
-        kept.insert(which, Arc::clone(&ready));
+        // What is being erased is let go under this lock, after that is known.
+        if self.host.erasing.is_ordered(alert) == is_erased {
+            kept.insert(which, Arc::clone(&ready));
+        }
         Ok(ready)
     }
 
@@ -244,6 +258,12 @@ impl Sheets {
         let sealed = seal::open(sealed, &open.commitment).map_err(|_| NoSheet::NoWords)?;
         sealed.content.ok_or(NoSheet::NoWords)
     }
+}
+
+/// What is told of an alert whose words are gone.
+fn erased_text() -> v1::AlertText {
+    let headline = "Nội dung tin đã xoá / what it said is erased".to_owned();
+    v1::AlertText { headline, ..v1::AlertText::default() }
 }
 
 /// The history of an alert, from the log.

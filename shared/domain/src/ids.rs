@@ -130,6 +130,11 @@ impl EntityName {
     pub fn matching(one: AlertId, other: AlertId) -> Self {
         Self(format!("match-{}-{}", one.min(other), one.max(other)))
     }
+    /// `erasure-<alert>`: whether the alert's personal data is kept, held or erased.
+    #[must_use]
+    pub fn erasure(alert: AlertId) -> Self {
+        Self(format!("erasure-{alert}"))
+    }
     /// `group-<id>`.
     #[must_use]
     pub fn group(id: &GroupId) -> Self {
@@ -225,10 +230,18 @@ impl EntityName {
         (*self == Self::matching(one, other)).then_some([one, other])
     }
 
-    /// Whether this is of the alert's history: its own, or that of a match with another one.
+    /// The alert of an `erasure-…`.
+    #[must_use]
+    pub fn erasure_of(&self) -> Option<AlertId> {
+        self.0.strip_prefix("erasure-")?.parse().ok()
+    }
+
+    /// Whether this is of the alert's history: its own, that of its erasure, or that of a match
+    /// with another one.
     #[must_use]
     pub fn is_of(&self, alert: AlertId) -> bool {
-        self.alert_id() == Some(alert) || self.matched().is_some_and(|both| both.contains(&alert))
+        self.alert_id().or_else(|| self.erasure_of()) == Some(alert)
+            || self.matched().is_some_and(|both| both.contains(&alert))
     }
 }
 
@@ -462,6 +475,9 @@ mod tests {
         assert_eq!(EntityName::relay(alert, commune).commune(), Some(commune));
         assert_eq!(EntityName::alert(alert).commune(), None);
         assert_eq!(EntityName::token("abc").alert_id(), None);
+        let erasure = EntityName::erasure(alert);
+        assert_eq!((erasure.alert_id(), erasure.erasure_of()), (None, Some(alert)));
+        assert!(erasure.is_of(alert) && EntityName::alert(alert).erasure_of().is_none());
         // A match belongs to two alerts, and so to neither.
         let other = AlertId::raised_by(RecordId::of_purpose("y"));
         assert_eq!(EntityName::matching(alert, other), EntityName::matching(other, alert));

@@ -12,6 +12,7 @@ pub mod decider;
 pub mod delivery;
 pub mod directory;
 pub mod drill;
+pub mod erasure;
 pub mod expiry;
 pub mod fatigue;
 pub mod follow_up;

@@ -3,7 +3,7 @@
 //! A value, checked once. What no policy may loosen stands in the deciders; what a policy may
 //! never do is refused here, and passed over where it is asked all the same.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
     fatigue::FatigueBudget,
@@ -17,6 +17,8 @@ use crate::{
 
 /// The second person's review of what one officer sent alone is owed within this (R2).
 pub const REVIEW_MS_MAX: i64 = 15 * 60_000;
+/// The longest term of retention: a hundred years.
+pub const RETENTION_DAYS_MAX: u32 = 36_500;
 /// Lines of kinds and origins that wait.
 pub const WAITS_MAX: usize = 256;
 
@@ -40,6 +42,9 @@ pub struct Policy {
     pub answer_times: AnswerTimes,
     /// Raises a minute, of one officer and of one commune; 1 to [`RAISES_PER_MINUTE_MAX`].
     pub raises_per_minute_max: u32,
+    /// So many days after its end an alert's personal data is erased by itself, 1 to
+    /// [`RETENTION_DAYS_MAX`]; a kind that is not named is kept until two persons erase it.
+    pub retention_days: BTreeMap<AlertKind, u32>,
 }
 
 /// A kind and where it comes from.
@@ -107,6 +112,9 @@ pub enum BadPolicy {
     /// Outside 1 to [`RAISES_PER_MINUTE_MAX`].
     #[error("1 to {RAISES_PER_MINUTE_MAX} raises a minute")]
     Raises,
+    /// Outside 1 to [`RETENTION_DAYS_MAX`].
+    #[error("1 to {RETENTION_DAYS_MAX} days")]
+    Retention(AlertKind),
 }
 
 impl Default for Policy {
@@ -120,6 +128,7 @@ impl Default for Policy {
             quiet: QuietHours::default(),
             answer_times: AnswerTimes::default(),
             raises_per_minute_max: RAISES_PER_MINUTE_DEFAULT,
+            retention_days: BTreeMap::new(),
         }
     }
 }
@@ -155,6 +164,10 @@ impl Policy {
         }
         if !(1..=RAISES_PER_MINUTE_MAX).contains(&self.raises_per_minute_max) {
             return Err(BadPolicy::Raises);
+        }
+        let is_term = |days: &u32| (1..=RETENTION_DAYS_MAX).contains(days);
+        if let Some((kind, _)) = self.retention_days.iter().find(|(_, days)| !is_term(days)) {
+            return Err(BadPolicy::Retention(*kind));
         }
         Ok(self)
     }

@@ -1,9 +1,10 @@
 //! A record as an entry of a journal (`StoredRecord`, `StoredSealed` of `storage.proto`), and back.
 
 use bytes::Bytes;
-use domain::ids::RecordId;
+use domain::ids::{EntityName, RecordId};
 use event_log::{
     Position, Record, Recorded,
+    erasing::{destroyed, is_destroyed},
     stored::{self, NotARecord},
 };
 use prost::Message;
@@ -52,11 +53,30 @@ pub(crate) fn decode(bytes: Bytes, position: Position) -> Result<Recorded, NotAn
     Ok(stored::recorded(StoredRecord::decode(bytes)?, position)?)
 }
 
-/// An entry of the journal of sealed parts: whose it is, and the part.
-pub(crate) fn decode_sealed(bytes: Bytes) -> Result<(RecordId, Bytes), NotAnEntry> {
+/// An entry of the journal of sealed parts.
+pub(crate) struct Part {
+    /// Whose it is.
+    pub(crate) id: RecordId,
+    /// What that belongs to.
+    pub(crate) entity: EntityName,
+    /// The part; `None` where it was destroyed.
+    pub(crate) sealed: Option<Bytes>,
+}
+
+/// An entry of the journal of sealed parts.
+pub(crate) fn decode_sealed(bytes: Bytes) -> Result<Part, NotAnEntry> {
     let stored = StoredSealed::decode(bytes)?;
     let id = RecordId::from_slice(&stored.record).ok_or(NotARecord("record"))?;
-    Ok((id, stored.sealed))
+    let entity = stored.entity.parse().map_err(|_| NotARecord("entity"))?;
+    let sealed = Some(stored.sealed).filter(|sealed| !is_destroyed(sealed));
+    Ok(Part { id, entity, sealed })
+}
+
+/// The same entry, as long as it was, without its part.
+pub(crate) fn without_part(bytes: Bytes) -> Result<Bytes, NotAnEntry> {
+    let stored = StoredSealed::decode(bytes)?;
+    let sealed = destroyed(&stored.sealed);
+    Ok(StoredSealed { sealed, ..stored }.encode_to_vec().into())
 }
 
 #[cfg(test)]
@@ -83,8 +103,14 @@ mod tests {
             assert_eq!((recorded.position, recorded.seal), (7, Seal::Missing));
             assert_eq!((recorded.id, recorded.kind), (record.id, record.kind));
             assert_eq!((&recorded.key, &recorded.open), (&record.key, &record.open));
-            let (id, sealed) = decode_sealed(entries.sealed.unwrap()).unwrap();
-            assert_eq!((id, Some(sealed)), (record.id, record.sealed.clone()));
+            let entry = entries.sealed.unwrap();
+            let part = decode_sealed(entry.clone()).unwrap();
+            assert_eq!((part.id, &part.entity), (record.id, &record.key.entity));
+            assert_eq!(part.sealed, record.sealed);
+            let without = without_part(entry.clone()).unwrap();
+            assert_eq!(without.len(), entry.len());
+            let gone = decode_sealed(without).unwrap();
+            assert_eq!((gone.id, gone.entity, gone.sealed), (part.id, part.entity, None));
         }
     }
 

@@ -5,6 +5,7 @@
 //! second process at the same directory. Syncs nothing itself: that is the journals' work.
 
 mod entry;
+mod erasing;
 mod errors;
 mod index;
 mod log;

@@ -8,10 +8,10 @@ use std::{
     time::Duration,
 };
 
-use domain::ids::RecordId;
+use domain::ids::{AlertId, EntityName, RecordId};
 use event_log::{
-    AppendError, Appended, Class, Durable, EventLog, FollowError, Follower, Following, Key,
-    LoadError, Position, Record, Recorded,
+    AppendError, Appended, Class, Durable, EraseError, EventLog, FollowError, Follower, Following,
+    Key, LoadError, Position, Record, Recorded,
     local::{self, Places, Shelf},
     log::At,
 };
@@ -58,11 +58,11 @@ impl EmbeddedLog {
             return Err(OpenError::SealedGone { dir: sealed_dir, records: log.end() });
         }
         let sealed = open_journal(&sealed_dir, options.of_sealed_journal())?;
-        let index = recover(&log, &sealed, dir)?;
+        let found = recover(&log, &sealed, dir)?;
         let (sender, moved) = mpsc::sync_channel(1);
         let journals = (log, sealed);
         let store =
-            Arc::new(Store::new(dir.to_owned(), journals, index, options.given_back, sender));
+            Arc::new(Store::new(dir.to_owned(), journals, found, options.given_back, sender));
         store.restore_places();
         keeper(Arc::downgrade(&store), moved).map_err(io)?;
         Ok(Arc::new(Self(store)))
@@ -161,5 +161,13 @@ impl EventLog for EmbeddedLog {
 
     fn durable(&self, at: At, patience: Duration) -> BoxFuture<'_, Durable> {
         Box::pin(self.0.durable(at.position, patience))
+    }
+
+    fn erase<'a>(
+        &'a self,
+        alert: AlertId,
+        _: &'a [EntityName],
+    ) -> BoxFuture<'a, Result<u64, EraseError>> {
+        Box::pin(Arc::clone(&self.0).erase(alert))
     }
 }

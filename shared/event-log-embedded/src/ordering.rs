@@ -18,8 +18,9 @@ use crate::{
 
 impl Store {
     /// Appends a batch: compares, orders, wakes the followers. Does not wait for the disk.
-    pub(crate) fn append(&self, records: Vec<Record>) -> Result<Appended, AppendError> {
+    pub(crate) fn append(&self, mut records: Vec<Record>) -> Result<Appended, AppendError> {
         let class = batch::class_of(&records)?;
+        self.lock().parts.strip(&mut records);
         let entries = entry::encode(&records);
         let (appended, repeats) = if class == Class::Command {
             self.append_commands(records, entries)?
@@ -125,6 +126,11 @@ impl Store {
         records: Vec<Record>,
         entries: Vec<Entries>,
     ) -> Result<Option<At>, AppendError> {
+        let late =
+            |record: &Record| record.sealed.is_some() && state.parts.is_erased(&record.key.entity);
+        if records.iter().any(late) {
+            return Err(AppendError::Unavailable("its entity is being erased".to_owned()));
+        }
         let (opens, parts): (Vec<_>, Vec<_>) =
             entries.into_iter().map(|entries| (entries.record, entries.sealed)).unzip();
         let parts: Vec<_> = parts.into_iter().flatten().collect();
@@ -143,7 +149,10 @@ impl Store {
             let Record { id, key, kind, open, sealed, signature } = record;
             let position = state.index.head() + 1;
             state.index.push(id, &key, kind, sealed.is_some().then_some(part));
-            part += u64::from(sealed.is_some());
+            if sealed.is_some() {
+                state.parts.lies_at(&key.entity, part);
+                part += 1;
+            }
             last = Some(At { class: key.class, position, id });
             let seal = sealed.map_or(Seal::None, Seal::Here);
             let recorded = Recorded { position, id, key, kind, open, seal, signature };

@@ -6,7 +6,7 @@
 
 use std::{collections::HashMap, path::Path};
 
-use event_log::{Position, Seal};
+use event_log::{Position, Seal, erasing::Parts};
 use journal::Journal;
 
 use crate::{
@@ -23,16 +23,20 @@ const CUT_RECORDS_MAX: u64 = 10_000;
 const SCAN_ENTRIES: usize = 1_024;
 const SCAN_BYTES: usize = 1 << 20;
 
-/// Builds the index, after cutting the log where that must be.
-pub(crate) fn recover(log: &Journal, sealed: &Journal, dir: &Path) -> Result<Index, OpenError> {
-    let parts = parts(sealed)?;
+/// Builds the index, after cutting the log where that must be; and says whose parts lie where.
+pub(crate) fn recover(
+    log: &Journal,
+    sealed: &Journal,
+    dir: &Path,
+) -> Result<(Index, Parts), OpenError> {
+    let (parts, of_entities) = parts(sealed)?;
     let scan = scan(log, &parts)?;
     if scan.missing > 0 {
         let missing = scan.missing;
         tracing::warn!(dir = %dir.display(), missing, "log: sealed parts are missing");
         metrics::counter!("keng_log_sealed_missing_total").increment(missing);
     }
-    let Some(first) = scan.unpromised else { return Ok(scan.index) };
+    let Some(first) = scan.unpromised else { return Ok((scan.index, of_entities)) };
     let records = scan.index.head() - first + 1;
     if records > CUT_RECORDS_MAX {
         return Err(OpenError::SealedGone { dir: dir.join("sealed"), records });
@@ -43,26 +47,30 @@ pub(crate) fn recover(log: &Journal, sealed: &Journal, dir: &Path) -> Result<Ind
     );
     // Cuts the batch that the record is in as a whole.
     log.cut(first - 1)?;
-    Ok(self::scan(log, &parts)?.index)
+    Ok((self::scan(log, &parts)?.index, of_entities))
 }
 
-/// The entry of each record's sealed part. Where a record's append failed and was repeated, there
-/// are two; the later one is the record's.
-fn parts(sealed: &Journal) -> Result<HashMap<[u8; 16], u64>, OpenError> {
+/// The entry of each record's sealed part, and those of each entity that are not destroyed. Where
+/// a record's append failed and was repeated, there are two; the later one is the record's.
+fn parts(sealed: &Journal) -> Result<(HashMap<[u8; 16], u64>, Parts), OpenError> {
     let mut parts = HashMap::new();
+    let mut of_entities = Parts::default();
     let mut entry = 0;
     while entry < sealed.end() {
         for bytes in sealed.read_from(entry, SCAN_ENTRIES, SCAN_BYTES)? {
-            let (id, _) = decode_sealed(bytes).map_err(|source| OpenError::NotAnEntry {
+            let part = decode_sealed(bytes).map_err(|source| OpenError::NotAnEntry {
                 journal: "sealed",
                 position: entry + 1,
                 source,
             })?;
-            parts.insert(id.0.into_bytes(), entry);
+            parts.insert(part.id.0.into_bytes(), entry);
+            if part.sealed.is_some() {
+                of_entities.lies_at(&part.entity, entry);
+            }
             entry += 1;
         }
     }
-    Ok(parts)
+    Ok((parts, of_entities))
 }
 
 /// What a walk over the log has found.

@@ -8,7 +8,9 @@ use std::{
 };
 
 use domain::ids::RecordId;
-use event_log::{Class, Durable, Key, Position, Recorded, Seal, follower::hash_of, local::Places};
+use event_log::{
+    Class, Durable, Key, Position, Recorded, Seal, erasing::Parts, follower::hash_of, local::Places,
+};
 use journal::{Journal, ReadError};
 use tokio::time::timeout;
 
@@ -52,6 +54,8 @@ pub(crate) struct Store {
 pub(crate) struct State {
     pub(crate) index: Index,
     pub(crate) tail: Tail,
+    /// Where whose sealed parts lie, in the sealed journal.
+    pub(crate) parts: Parts,
     /// For each batch that may not be durable yet: the position of its last record, and the end
     /// of the sealed journal when it was ordered. Both rise.
     pub(crate) undurable: VecDeque<(Position, u64)>,
@@ -61,12 +65,13 @@ impl Store {
     pub(crate) fn new(
         dir: PathBuf,
         (log, sealed): (Journal, Journal),
-        index: Index,
+        (index, parts): (Index, Parts),
         given_back: Duration,
         moved: mpsc::SyncSender<()>,
     ) -> Self {
         let places = Places::new(index.head(), given_back);
-        let state = State { index, tail: Tail::default(), undurable: VecDeque::new() };
+        let (tail, undurable) = (Tail::default(), VecDeque::new());
+        let state = State { index, tail, parts, undurable };
         let moved = Mutex::new(Some(moved));
         Self { dir, log, sealed, state: Mutex::new(state), places, moved }
     }
@@ -176,8 +181,9 @@ impl Store {
         let Some(part) = part.filter(|_| recorded.seal == Seal::Missing) else {
             return Ok(recorded.seal.clone());
         };
-        let (id, sealed) = decode_sealed(self.sealed.read(part)?)?;
-        Ok(if id == recorded.id { Seal::Here(sealed) } else { Seal::Missing })
+        let part = decode_sealed(self.sealed.read(part)?)?;
+        let sealed = part.sealed.filter(|_| part.id == recorded.id);
+        Ok(sealed.map_or(Seal::Missing, Seal::Here))
     }
 
     /// The open part at a position, with the state locked.

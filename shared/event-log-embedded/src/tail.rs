@@ -2,7 +2,8 @@
 
 use std::{collections::VecDeque, sync::Arc};
 
-use event_log::{Position, Recorded};
+use domain::ids::AlertId;
+use event_log::{Position, Recorded, Seal};
 
 /// The most bytes that the tail holds; what is older is read back from the journals.
 const TAIL_BYTES_MAX: usize = 16 << 20;
@@ -29,6 +30,17 @@ impl Tail {
         }
     }
 
+    /// Forgets the sealed parts of what belongs to the alert.
+    pub(crate) fn erase(&mut self, alert: AlertId) {
+        for recorded in &mut self.records {
+            if recorded.seal.bytes().is_some() && recorded.key.entity.is_of(alert) {
+                self.bytes -= bytes_of(recorded);
+                *recorded = Arc::new(Recorded { seal: Seal::Missing, ..Recorded::clone(recorded) });
+                self.bytes += bytes_of(recorded);
+            }
+        }
+    }
+
     /// The record at a position, if it is among the newest.
     pub(crate) fn get(&self, position: Position) -> Option<&Arc<Recorded>> {
         let first = self.records.front()?.position;
@@ -45,7 +57,7 @@ fn bytes_of(recorded: &Recorded) -> usize {
 mod tests {
     use bytes::Bytes;
     use domain::ids::{Home, RecordId};
-    use event_log::{Class, Key, Kind, Seal};
+    use event_log::{Class, Key, Kind};
 
     use super::*;
 

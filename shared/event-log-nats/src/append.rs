@@ -31,9 +31,10 @@ impl From<OutboxTrouble> for AppendError {
 /// See `EventLog::append`.
 pub(crate) async fn append(
     inner: Arc<Inner>,
-    records: Vec<Record>,
+    mut records: Vec<Record>,
 ) -> Result<Appended, AppendError> {
     let (class, id) = check(&records)?;
+    inner.outbox.strip(&mut records);
     let (position, repeats) = match class {
         Class::Command => append_commands(&inner, records).await?,
         _ => append_commits(&inner, &records).await?,

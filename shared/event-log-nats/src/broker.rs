@@ -180,6 +180,21 @@ impl Broker {
         }
     }
 
+    /// Destroys all messages of a subject, their bytes included. How many there were.
+    pub(crate) async fn destroy_all(&self, stream: Stream, subject: &str) -> Result<u64, String> {
+        let mut destroyed = 0;
+        // The leader says whether one is left: what a replica shows may be behind.
+        while self.last(stream, subject).await.map_err(text)?.is_some() {
+            for raw in self.history(stream, subject).await.map_err(text)? {
+                self.destroy(stream, raw.sequence).await?;
+                destroyed += 1;
+            }
+        }
+        let handle = self.context.get_stream_no_info(stream.name()).await.map_err(text)?;
+        handle.purge().filter(subject).await.map_err(text)?;
+        Ok(destroyed)
+    }
+
     /// Destroys one message of a stream, its bytes included.
     pub(crate) async fn destroy(&self, stream: Stream, sequence: u64) -> Result<(), String> {
         let handle = self.context.get_stream_no_info(stream.name()).await.map_err(text)?;

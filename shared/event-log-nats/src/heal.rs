@@ -62,6 +62,8 @@ enum Fate {
     Gap,
     /// The log will never take it.
     Hopeless,
+    /// It was destroyed by right.
+    Erased,
 }
 
 /// Compares all that the outbox says of these streams with them, and sends again what is lost.
@@ -140,6 +142,7 @@ impl Pass<'_> {
                 healing.gaps += 1;
                 return Ok(None);
             }
+            Fate::Erased => return Ok(None),
             Fate::Hopeless => {
                 tracing::error!(record = %record.id, "a lost record is refused by the log");
                 return Ok(None);
@@ -163,6 +166,11 @@ impl Pass<'_> {
     }
 
     async fn restore_sealed(&self, record: &Record) -> Result<Fate, Unhealed> {
+        let entity = &record.key.entity;
+        // Whoever was away when it was erased learns of it before saying it again.
+        if record.sealed.is_none() || self.inner.is_erased(entity).await? {
+            return Ok(Fate::Erased);
+        }
         let subject = subject::of_sealed(&record.key);
         let open = hash_of(&record.open);
         let parts = self.inner.broker.history(Stream::Sealed, &subject).await?;

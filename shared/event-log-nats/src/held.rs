@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use domain::ids::{Millis, RecordId};
+use domain::ids::{AlertId, Millis, RecordId};
 use event_log::{
     log::{At, Outgoing},
     record::{Record, Recorded, Seal},
@@ -76,6 +76,16 @@ impl Held {
         drop(waiting);
         self.more.notify_one();
         true
+    }
+
+    /// Takes the sealed parts off what is held of the alert.
+    pub(crate) fn erase(&self, alert: AlertId) {
+        let mut waiting = lock(&self.waiting);
+        let held = waiting.values_mut().map(|waiting| &mut waiting.record);
+        for record in held.filter(|record| record.key.entity.is_of(alert)) {
+            record.sealed = None;
+            self.outgoing.hold(Arc::new(unplaced(record)));
+        }
     }
 
     fn release(&self, said: u64, record: &Record) {

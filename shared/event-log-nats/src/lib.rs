@@ -11,6 +11,7 @@ mod append;
 mod broker;
 mod cache;
 mod client;
+mod erasing;
 mod follow;
 mod heal;
 mod held;

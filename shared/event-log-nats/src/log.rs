@@ -2,8 +2,9 @@
 
 use std::{sync::Arc, time::Duration};
 
-use domain::ids::RecordId;
+use domain::ids::{AlertId, EntityName, RecordId};
 use event_log::{
+    EraseError,
     follower::{Follower, Following},
     log::{AppendError, Appended, At, Durable, EventLog, FollowError, LoadError, Outgoing},
     record::{Class, Key, Kind, Record, Recorded},
@@ -49,7 +50,7 @@ pub(crate) struct Inner {
     pub(crate) broker: Broker,
     pub(crate) sealed: Arc<Sealed>,
     pub(crate) writer: Writer,
-    pub(crate) outbox: Outbox,
+    pub(crate) outbox: Arc<Outbox>,
     pub(crate) held: Held,
     pub(crate) stop: CancellationToken,
     pub(crate) tasks: TaskTracker,
@@ -77,7 +78,8 @@ impl NatsLog {
         let (outbox, left) = opened.map_err(|error| OpenError::Client(error.to_string()))??;
         let state = State::new();
         let broker = Broker::new(client::connect(&options, state.clone()).await?);
-        let sealed = Arc::new(Sealed::new(broker.clone()));
+        let outbox = Arc::new(outbox);
+        let sealed = Arc::new(Sealed::new(broker.clone(), Arc::clone(&outbox)));
         let writer = Writer::new(broker.clone(), Arc::clone(&sealed), state.clone());
         let inner = Arc::new(Inner {
             options,
@@ -175,6 +177,14 @@ impl EventLog for NatsLog {
 
     fn durable(&self, at: At, patience: Duration) -> BoxFuture<'_, Durable> {
         Box::pin(self.inner.durable(at, patience))
+    }
+
+    fn erase<'a>(
+        &'a self,
+        alert: AlertId,
+        entities: &'a [EntityName],
+    ) -> BoxFuture<'a, Result<u64, EraseError>> {
+        Box::pin(self.inner.erase(alert, entities))
     }
 }
 

@@ -5,18 +5,20 @@
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
     path::Path,
-    sync::Mutex,
+    sync::{Arc, Mutex},
 };
 
 use bytes::Bytes;
-use domain::ids::{Millis, RecordId};
+use domain::ids::{AlertId, EntityName, Millis, RecordId};
 use event_log::{
+    erasing::{Parts, destroyed, is_destroyed},
     follower::hash_of,
     record::{Record, Recorded},
     stored,
 };
 use journal::{Journal, Options};
 use prost::Message;
+use tokio::task::spawn_blocking;
 use wire::v1::StoredRecord;
 
 use crate::{
@@ -152,6 +154,8 @@ pub(crate) struct Outbox {
     anchors: Mutex<BTreeMap<Stream, Anchor>>,
     /// Entries said and not known to be on disk, by record.
     wet: Mutex<HashMap<RecordId, u64>>,
+    /// Whose sealed parts lie where.
+    parts: Mutex<Parts>,
     size: Mutex<Size>,
 }
 
@@ -179,6 +183,7 @@ impl Outbox {
             journal,
             anchors: Mutex::default(),
             wet: Mutex::default(),
+            parts: Mutex::default(),
             size: Mutex::default(),
         };
         let mut unsettled: BTreeSet<u64> = BTreeSet::new();
@@ -203,6 +208,13 @@ impl Outbox {
 
     fn replay(&self, index: u64, entry: &Entry, unsettled: &mut BTreeSet<u64>) {
         lock(&self.size).grow(entry.encoded_len());
+        if let Some(said) = &entry.said
+            && let Some((record, sealed)) = said.record.as_ref().zip(said.sealed.as_ref())
+            && let Ok(entity) = record.entity.parse()
+            && !is_destroyed(sealed)
+        {
+            lock(&self.parts).lies_at(&entity, index);
+        }
         let command = entry.said.as_ref().and_then(|said| said.record.as_ref());
         if command.is_some_and(|record| record.class == 1) {
             unsettled.insert(index);
@@ -242,7 +254,15 @@ impl Outbox {
                 sealed: record.sealed.clone(),
                 at_ms: now.0,
             };
+            let mut parts = lock(&self.parts);
+            if record.sealed.is_some() && parts.is_erased(&record.key.entity) {
+                return Err(OutboxTrouble("its entity is being erased".to_owned()));
+            }
             let index = self.append(&Entry { said: Some(said), ..Entry::default() })?;
+            if record.sealed.is_some() {
+                parts.lies_at(&record.key.entity, index);
+            }
+            drop(parts);
             lock(&self.wet).insert(record.id, index);
             indices.push(index);
         }
@@ -348,6 +368,42 @@ impl Outbox {
             .collect()
     }
 
+    /// Takes the sealed part off what comes after an erasure.
+    pub(crate) fn strip(&self, records: &mut [Record]) {
+        lock(&self.parts).strip(records);
+    }
+
+    /// Whether the sealed parts of this entity were destroyed.
+    pub(crate) fn is_erased(&self, entity: &EntityName) -> bool {
+        lock(&self.parts).is_erased(entity)
+    }
+
+    /// Destroys the sealed parts of what belongs to the alert, and takes none of it any more. How
+    /// many there were.
+    pub(crate) async fn erase(self: Arc<Self>, alert: AlertId) -> Result<u64, OutboxTrouble> {
+        let entries = lock(&self.parts).erase(alert);
+        let Some(last) = entries.iter().max() else { return Ok(0) };
+        self.journal.durable(*last).await.map_err(OutboxTrouble::because)?;
+        let outbox = Arc::clone(&self);
+        let destroying = spawn_blocking(move || outbox.destroy(&entries).map(|()| entries));
+        let entries = destroying.await.map_err(OutboxTrouble::because)??;
+        lock(&self.parts).gone(alert, &entries);
+        Ok(entries.len() as u64)
+    }
+
+    fn destroy(&self, indices: &[u64]) -> Result<(), OutboxTrouble> {
+        let mut without: BTreeMap<u64, Bytes> = BTreeMap::new();
+        for index in indices {
+            let was = self.journal.read(*index).map_err(OutboxTrouble::because)?;
+            let mut entry = Entry::decode(was).map_err(OutboxTrouble::because)?;
+            if let Some(sealed) = entry.said.as_mut().and_then(|said| said.sealed.as_mut()) {
+                *sealed = destroyed(sealed);
+            }
+            without.insert(*index, entry.encode_to_vec().into());
+        }
+        self.journal.replace(&without).map_err(OutboxTrouble::because)
+    }
+
     /// Writes out what waits, and ends.
     pub(crate) async fn close(&self) {
         self.journal.clone().close().await;
@@ -356,7 +412,8 @@ impl Outbox {
 
 fn record_of(said: Said) -> Option<Record> {
     let Recorded { id, key, kind, open, signature, .. } = stored::recorded(said.record?, 0).ok()?;
-    Some(Record { id, key, kind, open, sealed: said.sealed, signature })
+    let sealed = said.sealed.filter(|sealed| !is_destroyed(sealed));
+    Some(Record { id, key, kind, open, sealed, signature })
 }
 
 #[cfg(test)]

@@ -23,6 +23,7 @@ use crate::{
     broker::Broker,
     cache::Cache,
     message::Raw,
+    outbox::Outbox,
     read::Unread,
     subject::{self, Stream},
 };
@@ -42,6 +43,8 @@ type Name = (RecordId, [u8; 32]);
 #[derive(Debug)]
 pub(crate) struct Sealed {
     broker: Broker,
+    /// Knows whose parts were destroyed.
+    outbox: Arc<Outbox>,
     recent: Cache<Name, Bytes>,
     /// Changes whenever a recent one has come.
     came: watch::Sender<()>,
@@ -50,9 +53,10 @@ pub(crate) struct Sealed {
 }
 
 impl Sealed {
-    pub(crate) fn new(broker: Broker) -> Self {
+    pub(crate) fn new(broker: Broker, outbox: Arc<Outbox>) -> Self {
         Self {
             broker,
+            outbox,
             recent: Cache::new(GENERATION_BYTES_MAX),
             came: watch::Sender::new(()),
             followed: AtomicBool::new(false),
@@ -62,6 +66,11 @@ impl Sealed {
     /// Says whether the stream is being followed.
     pub(crate) fn followed(&self, followed: bool) {
         self.followed.store(followed, Ordering::Relaxed);
+    }
+
+    /// Parts were destroyed: none is remembered.
+    pub(crate) fn forget(&self) {
+        self.recent.clear();
     }
 
     /// A message of the stream has come.
@@ -108,6 +117,9 @@ impl Sealed {
         patience: Duration,
         fresh: bool,
     ) -> Result<Seal, Unread> {
+        if self.outbox.is_erased(&recorded.key.entity) {
+            return Ok(Seal::Missing);
+        }
         let name = (recorded.id, hash_of(&recorded.open));
         let deadline = Instant::now() + patience;
         let mut came = self.came.subscribe();
@@ -162,7 +174,9 @@ impl Sealed {
         mut recorded: Vec<Recorded>,
     ) -> Result<Vec<Arc<Recorded>>, Unread> {
         self.fill(&mut recorded, &[]);
-        let lacking = recorded.iter().find(|record| record.seal == Seal::Missing);
+        let lacking = recorded.iter().find(|record| {
+            record.seal == Seal::Missing && !self.outbox.is_erased(&record.key.entity)
+        });
         if let Some(subject) = lacking.map(|record| subject::of_sealed(&record.key)) {
             // Any replica first, since that is one request; then the leader.
             let glanced = self.broker.glance(Stream::Sealed, &subject).await?;

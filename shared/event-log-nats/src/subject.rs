@@ -1,7 +1,7 @@
 //! Subjects and streams: `keng.v1.<generation>.<class>.<province>.<commune>.<entity>`; a command
 //! ends with its id, so that a repeat meets the first under a subject of its own.
 
-use domain::ids::{Home, RecordId};
+use domain::ids::{EntityName, Home, RecordId};
 use event_log::record::{Class, Key, Kind, Record};
 
 /// Fixed by an entity's creation; an operator raises it before a stream nears a million subjects.
@@ -96,6 +96,11 @@ pub(crate) fn of_entity(key: &Key) -> String {
 /// The subject of an entity's sealed parts, those of its commands included.
 pub(crate) fn of_sealed(key: &Key) -> String {
     format!("{}{}", prefix(Stream::Sealed, &key.home), key.entity)
+}
+
+/// The subject of an entity's commits, or of its sealed parts, wherever it is at home.
+pub(crate) fn anywhere(stream: Stream, entity: &EntityName) -> String {
+    format!("keng.v1.*.{}.*.*.{entity}", stream.word())
 }
 
 fn prefix(stream: Stream, home: &Home) -> String {

@@ -27,11 +27,12 @@ use crate::{
 
 mod appending;
 mod durability;
+mod erasing;
 mod following;
 mod reactors;
 mod refusing;
 
-pub use self::{appending::*, durability::*, following::*, reactors::*, refusing::*};
+pub use self::{appending::*, durability::*, erasing::*, following::*, reactors::*, refusing::*};
 
 /// The longest that a case waits for something that must come.
 pub const WAIT: Duration = Duration::from_secs(30);
@@ -86,6 +87,10 @@ macro_rules! contract_tests {
             // durability
             what_is_durable_survives_being_killed,
             waiting_for_durability_covers_what_came_before,
+            // erasing
+            what_was_erased_is_gone_and_nothing_else,
+            no_sealed_part_is_taken_after_an_erasure,
+            an_erasure_survives_being_killed,
             // following
             a_follower_sees_its_class_in_order,
             an_empty_class_is_caught_up_at_once,

@@ -5,6 +5,7 @@
 
 pub mod batch;
 pub mod command;
+pub mod erasing;
 pub mod follower;
 pub mod holding;
 pub mod local;
@@ -21,8 +22,10 @@ pub mod stored;
 
 pub use follower::{Follower, Following, Role, Step};
 pub use holding::{Held, UpTo};
-pub use log::{AppendError, Appended, At, Durable, EventLog, FollowError, LoadError, Outgoing};
 pub use record::{Class, Key, Kind, Position, Received, Record, Recorded, Seal, Signature};
+pub use log::{
+    AppendError, Appended, At, Durable, EraseError, EventLog, FollowError, LoadError, Outgoing,
+};
 
 #[cfg(feature = "contract")]
 pub mod contract;

@@ -3,7 +3,7 @@
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
-use domain::ids::RecordId;
+use domain::ids::{AlertId, EntityName, RecordId};
 use futures::future::BoxFuture;
 use tokio::sync::watch;
 
@@ -44,6 +44,17 @@ pub trait EventLog: Send + Sync + 'static {
     /// Waits until what `at` stands for is durable, and everything before it in its class, but
     /// no longer than `patience`.
     fn durable(&self, at: At, patience: Duration) -> BoxFuture<'_, Durable>;
+
+    /// Destroys the sealed parts of everything that belongs to the alert, salt and words, in the
+    /// stores of this process, its outbox included, and takes none of it any more; and those of
+    /// these entities in the stores that it shares with others. Answers how many were found; they
+    /// are gone from disk then. Open parts stay as they are. After trouble, and at every start,
+    /// it is asked again: what is gone is gone.
+    fn erase<'a>(
+        &'a self,
+        alert: AlertId,
+        entities: &'a [EntityName],
+    ) -> BoxFuture<'a, Result<u64, EraseError>>;
 }
 
 /// A place that somebody waits for.
@@ -101,6 +112,14 @@ pub enum AppendError {
 pub enum LoadError {
     /// Try again.
     #[error("the log cannot be reached: {0}")]
+    Unavailable(String),
+}
+
+/// Why not all sealed parts are known to be gone.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum EraseError {
+    /// Try again.
+    #[error("the stores of sealed parts cannot be reached: {0}")]
     Unavailable(String),
 }
 

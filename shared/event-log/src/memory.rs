@@ -11,15 +11,16 @@ use std::{
     time::Duration,
 };
 
-use domain::ids::RecordId;
+use domain::ids::{AlertId, EntityName, RecordId};
 use futures::future::{BoxFuture, ready};
 use tokio::{sync::watch, time::timeout};
 
 use crate::{
     batch,
+    erasing::Parts,
     follower::{Follower, Following, hash_of},
     local::{self, GIVEN_BACK_MS, Places, Shelf},
-    log::{AppendError, Appended, At, Durable, EventLog, FollowError, LoadError},
+    log::{AppendError, Appended, At, Durable, EraseError, EventLog, FollowError, LoadError},
     record::{Class, Key, Kind, Position, Record, Recorded, Seal},
 };
 
@@ -42,6 +43,7 @@ struct State {
     entities: HashMap<Key, Vec<Position>>,
     commands: HashMap<RecordId, Position>,
     classes: HashMap<Class, Vec<Position>>,
+    parts: Parts,
     held: bool,
 }
 
@@ -128,6 +130,9 @@ impl State {
     fn push(&mut self, recorded: Arc<Recorded>) {
         let position = recorded.position;
         self.classes.entry(recorded.key.class).or_default().push(position);
+        if recorded.seal.bytes().is_some() {
+            self.parts.lies_at(&recorded.key.entity, position);
+        }
         match recorded.kind {
             Kind::Command => {
                 self.commands.insert(recorded.id, position);
@@ -146,6 +151,18 @@ impl State {
         let recorded = Arc::new(Recorded { position, id, key, kind, open, seal, signature });
         self.push(Arc::clone(&recorded));
         recorded
+    }
+
+    fn erase(&mut self, alert: AlertId) -> u64 {
+        let positions = self.parts.erase(alert);
+        for position in &positions {
+            let index = usize::try_from(position.saturating_sub(1)).ok();
+            if let Some(recorded) = index.and_then(|index| self.records.get_mut(index)) {
+                *recorded = Arc::new(Recorded { seal: Seal::Missing, ..Recorded::clone(recorded) });
+            }
+        }
+        self.parts.gone(alert, &positions);
+        positions.len() as u64
     }
 
     fn append_commands(&mut self, records: Vec<Record>) -> Option<Appended> {
@@ -205,9 +222,10 @@ impl Inner {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn append(&self, records: Vec<Record>) -> Result<Appended, AppendError> {
+    fn append(&self, mut records: Vec<Record>) -> Result<Appended, AppendError> {
         let class = batch::class_of(&records)?;
         let mut state = self.lock();
+        state.parts.strip(&mut records);
         let appended = if class == Class::Command {
             state.append_commands(records)
         } else if let Some(at) = state.standing(&records)? {
@@ -278,5 +296,14 @@ impl EventLog for MemoryLog {
                 _ => Durable::Unknown,
             }
         })
+    }
+
+    fn erase<'a>(
+        &'a self,
+        alert: AlertId,
+        _: &'a [EntityName],
+    ) -> BoxFuture<'a, Result<u64, EraseError>> {
+        let erased = self.0.lock().erase(alert);
+        Box::pin(ready(Ok(erased)))
     }
 }

@@ -93,6 +93,7 @@ impl Committer {
 
     /// Writes a batch behind what the segment has, and syncs it.
     fn write(&mut self, active: &Segment, first: u64, batch: &[Entry]) -> io::Result<()> {
+        let _writing = self.shared.store.writing();
         let file = self.shared.store.file(active)?;
         let (headed, mut at) = {
             let places = active.places();

@@ -105,6 +105,40 @@ pub enum CutError {
     Read(#[from] ReadError),
 }
 
+/// Why nothing was replaced, or not all of it: try again.
+#[derive(Debug, thiserror::Error)]
+pub enum ReplaceError {
+    /// It is not on disk yet: wait for it. A mistake of the program.
+    #[error("entry {index} is not on disk, which has {end}")]
+    NotOnDisk {
+        /// What was asked for.
+        index: u64,
+        /// The number of entries on disk.
+        end: u64,
+    },
+    /// The new form has another length. A mistake of the program.
+    #[error("entry {index} has {bytes_were} bytes, not {bytes}")]
+    OtherLength {
+        /// The entry.
+        index: u64,
+        /// Of the new form.
+        bytes: usize,
+        /// Of the old one.
+        bytes_were: usize,
+    },
+    /// The segment cannot be read.
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    /// The system refused; the segment is as it was.
+    #[error("{path}: {source}")]
+    Io {
+        /// What was worked on.
+        path: PathBuf,
+        /// The system's word.
+        source: io::Error,
+    },
+}
+
 /// Names the file that an error came from.
 pub(crate) fn at(path: impl Into<PathBuf>) -> impl FnOnce(io::Error) -> OpenError {
     let path = path.into();

@@ -1,6 +1,7 @@
 //! What users of a journal hold.
 
 use std::{
+    collections::BTreeMap,
     path::Path,
     sync::{
         Arc, Mutex,
@@ -15,10 +16,11 @@ use tokio::sync::watch;
 use crate::{
     committer::Committer,
     entry::Gathered,
-    errors::{AppendError, CutError, OpenError, ReadError, Stopped, at},
+    errors::{AppendError, CutError, OpenError, ReadError, ReplaceError, Stopped, at},
     options::Options,
     queue::{Queue, locked},
     recovery::{self, Recovery},
+    replace,
     store::Store,
 };
 
@@ -195,6 +197,20 @@ impl Journal {
         state.restart(left);
         self.0.shared.announce(left);
         Ok(left)
+    }
+
+    /// Replaces entries that are on disk, each by one of the same length: what stood there is
+    /// written over, and gone when this returns. Whoever reads at the same time gets the old form
+    /// or the new one; nobody else waits for longer than the last sync of a file. Blocks.
+    ///
+    /// # Errors
+    /// [`ReplaceError`]; each entry is as it was, or replaced.
+    pub fn replace(&self, entries: &BTreeMap<u64, Bytes>) -> Result<(), ReplaceError> {
+        let end = self.durable_end();
+        if let Some((index, _)) = entries.last_key_value().filter(|(index, _)| **index >= end) {
+            return Err(ReplaceError::NotOnDisk { index: *index, end });
+        }
+        replace::replace(&self.0.shared.store, entries)
     }
 
     /// How many syncs there were since the journal was opened: how well appends share them.

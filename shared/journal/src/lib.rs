@@ -17,13 +17,14 @@ mod promise;
 mod queue;
 mod reader;
 mod recovery;
+mod replace;
 mod reserve;
 mod segment;
 mod store;
 mod zeros;
 
 pub use crate::{
-    errors::{AppendError, CutError, OpenError, ReadError, Stopped},
+    errors::{AppendError, CutError, OpenError, ReadError, ReplaceError, Stopped},
     frame::PAYLOAD_BYTES_MAX,
     journal::Journal,
     options::Options,

@@ -18,6 +18,7 @@ use crate::{
     options::Options,
     promise::Promise,
     reader::{Frames, SCAN_BYTES, Step},
+    replace,
     segment::{self, HEADER_BYTES, Places, SPARE, SPARE_NEW, Segment},
     store::Store,
     zeros::{allocate, open_file, sync_dir, wipe},
@@ -50,6 +51,7 @@ pub(crate) fn open(dir: &Path, options: &Options) -> Result<Opened, OpenError> {
     let promised = Promise::read(dir).map_err(at(dir))?;
     let mut segments = scan_all(dir, promised)?;
 
+    replace::tidy(dir).map_err(at(dir))?;
     let spare = tidy_spare(dir, options).map_err(at(dir))?;
     let torn_bytes = match segments.last() {
         Some(last) => mend(last, promised).map_err(at(&last.path))?,

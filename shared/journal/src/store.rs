@@ -7,7 +7,7 @@ use std::{
     fs::{self, File},
     io,
     path::{Path, PathBuf},
-    sync::{Arc, Mutex, PoisonError, RwLock},
+    sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock},
 };
 
 use bytes::Bytes;
@@ -41,12 +41,46 @@ pub(crate) struct Store {
     segments: RwLock<Vec<Arc<Segment>>>,
     /// By base; the last used first.
     files: Mutex<VecDeque<(u64, Arc<File>)>>,
+    /// Held while a segment is written to, and while one takes the place of another.
+    writing: Mutex<()>,
+    /// Held for reading while a file is read.
+    reading: RwLock<()>,
+    /// Held while entries are replaced.
+    replacing: Mutex<()>,
 }
 
 impl Store {
     /// The store of a checked directory.
     pub(crate) fn new(dir: PathBuf, promise: Promise, segments: Vec<Arc<Segment>>) -> Self {
-        Self { dir, promise, segments: RwLock::new(segments), files: Mutex::default() }
+        Self {
+            dir,
+            promise,
+            segments: RwLock::new(segments),
+            files: Mutex::default(),
+            writing: Mutex::default(),
+            reading: RwLock::default(),
+            replacing: Mutex::default(),
+        }
+    }
+
+    /// Nobody else writes to a segment, or puts one in the place of another, for as long.
+    pub(crate) fn writing(&self) -> MutexGuard<'_, ()> {
+        locked(&self.writing)
+    }
+
+    /// Nobody else replaces entries for as long.
+    pub(crate) fn replacing(&self) -> MutexGuard<'_, ()> {
+        locked(&self.replacing)
+    }
+
+    /// The file of this segment is another one now.
+    pub(crate) fn reopen(&self, base: u64) {
+        locked(&self.files).retain(|(kept, _)| *kept != base);
+    }
+
+    /// Waits until whoever reads now has finished.
+    pub(crate) fn readers_left(&self) {
+        drop(self.reading.write().unwrap_or_else(PoisonError::into_inner));
     }
 
     /// The segment that is written to.
@@ -83,6 +117,7 @@ impl Store {
         gathered: &mut Gathered,
         bytes_expected: usize,
     ) -> Result<(), ReadError> {
+        let _reading = self.reading.read().unwrap_or_else(PoisonError::into_inner);
         let Some(segment) = self.holding(index) else {
             return Err(ReadError::Corrupt { index, segment: self.dir.clone() });
         };
@@ -152,7 +187,7 @@ impl Store {
     }
 
     /// The segment that an entry is in; the last one for what is not written yet.
-    fn holding(&self, index: u64) -> Option<Arc<Segment>> {
+    pub(crate) fn holding(&self, index: u64) -> Option<Arc<Segment>> {
         let segments = self.segments.read().unwrap_or_else(PoisonError::into_inner);
         let behind = segments.partition_point(|segment| segment.base <= index);
         segments.get(behind.checked_sub(1)?).cloned()

@@ -72,7 +72,8 @@ pub(crate) fn wipe(file: &File, from: u64, to: u64) -> io::Result<()> {
     file.sync_data()
 }
 
-fn fill(file: &File, from: u64, to: u64) -> io::Result<()> {
+/// Writes zeros from `from` to `to`; the last of them are not synced.
+pub(crate) fn fill(file: &File, from: u64, to: u64) -> io::Result<()> {
     let zeros = vec![0; CHUNK_BYTES];
     let mut at = from;
     while at < to {

@@ -4,6 +4,7 @@
 //! Nothing that was uploaded is ever served: only what was drawn anew from its pixels. Who may see
 //! a picture is asked elsewhere (intake, `chassis::links`).
 
+pub mod claims;
 pub mod id;
 pub mod picture;
 pub mod store;

@@ -1,7 +1,8 @@
 //! Where pictures lie: a folder of this machine, or a bucket that speaks S3.
 //!
 //! A picture is there once its full size is, which is written last; it is durable before anybody
-//! is told its id. Nothing here changes or removes one: the same id is the same bytes.
+//! is told its id. Nothing here changes one: the same id is the same bytes. See `claims` for what
+//! removes one.
 
 use std::{path::Path, sync::Arc, time::Duration};
 
@@ -70,7 +71,7 @@ pub struct Taken {
 /// The store of pictures. Cloning shares it.
 #[derive(Debug, Clone)]
 pub struct Photos {
-    store: Arc<dyn ObjectStore>,
+    pub(crate) store: Arc<dyn ObjectStore>,
     drawing: Arc<Semaphore>,
 }
 
@@ -187,7 +188,7 @@ impl Photos {
 }
 
 /// Spread over folders by its first two letters: one folder of a hundred thousand is slow.
-fn name(id: &PhotoId, size: Size) -> Name {
+pub(crate) fn name(id: &PhotoId, size: Size) -> Name {
     let folder = id.as_str().get(..2).unwrap_or_default();
     Name::from(format!("{folder}/{id}-{}.jpg", size.as_str()))
 }
@@ -196,7 +197,7 @@ fn not_opened(why: &Error) -> NotOpened {
     NotOpened(why.to_string())
 }
 
-fn not_stored(why: &Error) -> NotStored {
+pub(crate) fn not_stored(why: &Error) -> NotStored {
     tracing::warn!(%why, "the store of pictures does not answer");
     NotStored
 }

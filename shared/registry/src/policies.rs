@@ -119,6 +119,7 @@ fn field_of(bad: BadPolicy) -> &'static str {
         BadPolicy::AnswerTimes => "answer-times",
         BadPolicy::Budget => "fatigue",
         BadPolicy::Raises => "raises-per-minute-max",
+        BadPolicy::Retention(_) => "retention-days",
     }
 }
 
@@ -141,6 +142,7 @@ struct Table {
     quiet_hours: Option<QuietLine>,
     answer_times: AnswerLines,
     raises_per_minute_max: Option<u32>,
+    retention_days: BTreeMap<Word<AlertKind>, u32>,
 }
 
 /// A kind, from one province, from one commune, or from anywhere.
@@ -205,7 +207,7 @@ struct AnswerLine {
 }
 
 /// Something that has a word of its own.
-#[derive(Debug)]
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Word<T>(T);
 
 impl<'de, T: FromStr<Err: Display>> Deserialize<'de> for Word<T> {
@@ -289,6 +291,10 @@ impl Table {
             raises_per_minute_max: self
                 .raises_per_minute_max
                 .unwrap_or(before.raises_per_minute_max),
+            retention_days: {
+                let own = self.retention_days.into_iter().map(|(Word(kind), days)| (kind, days));
+                before.retention_days.clone().into_iter().chain(own).collect()
+            },
         }
     }
 }

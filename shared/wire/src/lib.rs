@@ -9,6 +9,7 @@ pub mod commit;
 pub mod delivery;
 pub mod directory;
 pub mod drill;
+pub mod erasure;
 pub mod freeze;
 pub mod key;
 pub mod matching;

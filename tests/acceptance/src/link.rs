@@ -5,10 +5,11 @@
 
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
-use domain::ids::RecordId;
+use domain::ids::{AlertId, EntityName, RecordId};
 use event_log::{
-    AppendError, Appended, At, Class, Durable, EventLog, FollowError, Follower, Following, Key,
-    LoadError, Position, Record, Recorded, Role, Step, follower::Follow, memory::MemoryLog,
+    AppendError, Appended, At, Class, Durable, EraseError, EventLog, FollowError, Follower,
+    Following, Key, LoadError, Position, Record, Recorded, Role, Step, follower::Follow,
+    memory::MemoryLog,
 };
 use futures::future::BoxFuture;
 use tokio::sync::watch;
@@ -90,6 +91,17 @@ impl EventLog for Link {
 
     fn durable(&self, at: At, patience: Duration) -> BoxFuture<'_, Durable> {
         self.log.durable(at, patience)
+    }
+
+    fn erase<'a>(
+        &'a self,
+        alert: AlertId,
+        entities: &'a [EntityName],
+    ) -> BoxFuture<'a, Result<u64, EraseError>> {
+        if self.is_cut() {
+            return Box::pin(async { Err(EraseError::Unavailable(CUT.to_owned())) });
+        }
+        self.log.erase(alert, entities)
     }
 }
 

@@ -10,7 +10,7 @@ use std::{
     time::Duration,
 };
 
-use domain::ids::{EntityName, RecordId};
+use domain::ids::{AlertId, EntityName, RecordId};
 use event_log::{
     AppendError, Appended, At, Class, Key, Kind, Position, Record, Recorded, Seal, batch,
     follower::{Cursor, hash_of},
@@ -146,6 +146,19 @@ impl Broker {
         };
         self.grown(state, class);
         Ok(appended)
+    }
+
+    /// Destroys sealed parts as the port says. How many there were.
+    pub fn erase(&self, alert: AlertId) -> u64 {
+        let mut erased = 0;
+        for entry in &mut self.lock().order {
+            let recorded = &mut entry.recorded;
+            if recorded.seal.bytes().is_some() && recorded.key.entity.is_of(alert) {
+                *recorded = Arc::new(Recorded { seal: Seal::Missing, ..Recorded::clone(recorded) });
+                erased += 1;
+            }
+        }
+        erased
     }
 
     fn append_commit(&self, state: &mut State, record: &Record) -> At {

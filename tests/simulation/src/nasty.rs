@@ -5,10 +5,10 @@
 
 use std::{sync::Arc, time::Duration};
 
-use domain::ids::RecordId;
+use domain::ids::{AlertId, EntityName, RecordId};
 use event_log::{
-    AppendError, Appended, At, Class, Durable, EventLog, FollowError, Follower, Following, Key,
-    LoadError, Outgoing, Record, Recorded, Seal, batch,
+    AppendError, Appended, At, Class, Durable, EraseError, EventLog, FollowError, Follower,
+    Following, Key, LoadError, Outgoing, Record, Recorded, Seal, batch,
 };
 use futures::future::BoxFuture;
 use tokio::{
@@ -304,5 +304,19 @@ impl EventLog for NastyLog {
 
     fn durable(&self, at: At, patience: Duration) -> BoxFuture<'_, Durable> {
         Box::pin(self.0.durable(at, patience))
+    }
+
+    fn erase<'a>(
+        &'a self,
+        alert: AlertId,
+        _: &'a [EntityName],
+    ) -> BoxFuture<'a, Result<u64, EraseError>> {
+        Box::pin(async move {
+            self.0.lives().await;
+            if self.0.is_away() {
+                return Err(EraseError::Unavailable("the broker does not answer".to_owned()));
+            }
+            Ok(self.0.broker.erase(alert))
+        })
     }
 }

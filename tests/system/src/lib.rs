@@ -4,6 +4,7 @@
 //! Everything is seen from outside: processes, HTTP, the command line. No crate under test is
 //! asked.
 
+pub mod canaries;
 pub mod cluster;
 pub mod history;
 pub mod people;

@@ -10,6 +10,7 @@
 
 mod broker;
 mod cluster;
+mod erasing;
 mod lost_answer;
 mod lost_class;
 mod severed;

@@ -5,6 +5,7 @@ mod crash;
 mod cut;
 mod model;
 mod order;
+mod replace;
 mod tail;
 
 use std::{

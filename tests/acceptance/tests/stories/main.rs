@@ -10,6 +10,7 @@ mod classes;
 mod da_teh;
 mod doors;
 mod drill;
+mod erase;
 mod exercise;
 mod expiry;
 mod freeze;
