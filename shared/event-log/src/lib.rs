@@ -22,10 +22,10 @@ pub mod stored;
 
 pub use follower::{Follower, Following, Role, Step};
 pub use holding::{Held, UpTo};
-pub use record::{Class, Key, Kind, Position, Received, Record, Recorded, Seal, Signature};
 pub use log::{
     AppendError, Appended, At, Durable, EraseError, EventLog, FollowError, LoadError, Outgoing,
 };
+pub use record::{Class, Key, Kind, Position, Received, Record, Recorded, Seal, Signature};
 
 #[cfg(feature = "contract")]
 pub mod contract;
