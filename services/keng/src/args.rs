@@ -16,6 +16,7 @@ use crate::{
     matches::{MatchArgs, MatchesArgs},
     photo::PhotoArgs,
     preflight::{OfficersArgs, PreflightArgs},
+    witness::WitnessArgs,
 };
 
 /// Kẻng: tiếng kẻng báo động của các xã Việt Nam / the alarm gong of Viet Nam's communes
@@ -38,6 +39,8 @@ pub(crate) enum Command {
     FanOut(ServerOptions),
     /// Kiểm toán / The service that keeps the audit (needs --nats)
     Audit(ServerOptions),
+    /// Làm nhân chứng cho nhật ký của nơi khác / Witness other people's audit logs
+    Witness(WitnessArgs),
     /// Báo tin / Raise an alert
     Raise(RaiseArgs),
     /// Duyệt, xem lại, sửa, mở rộng, giữ, kết thúc / What is asked of an alert that is there
@@ -90,7 +93,8 @@ impl Command {
             | Self::Intake(_)
             | Self::Alerting(_)
             | Self::FanOut(_)
-            | Self::Audit(_) => true,
+            | Self::Audit(_)
+            | Self::Witness(_) => true,
             Self::Raise(_)
             | Self::Alert(_)
             | Self::Acknowledge(_)
