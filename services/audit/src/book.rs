@@ -12,9 +12,11 @@ use std::{
 };
 
 use domain::ids::{AlertId, RecordId};
-use event_log::{Recorded, erasing::alerts_of};
+use event_log::{Class, Kind, Recorded, erasing::alerts_of};
 use history::Sequencer;
 use journal::{Journal, Options};
+use prost::Message;
+use wire::v1::{Commit, Events, commit::Outcome, event::Event};
 
 use crate::entry::{self, FIRST, Link, NotAnEntry};
 
@@ -62,6 +64,8 @@ pub(crate) struct Book {
     pub(crate) sequencer: Sequencer,
     /// The positions of each alert's records, in order.
     of_alert: HashMap<AlertId, Vec<u64>>,
+    /// The position of the last record that closed an alert, 0 before the first.
+    closed: u64,
 }
 
 impl Shared {
@@ -79,13 +83,35 @@ impl Book {
         self.of_alert.get(&alert).cloned().unwrap_or_default()
     }
 
+    /// The position of the last record that closed an alert, 0 before the first.
+    pub(crate) fn closed(&self) -> u64 {
+        self.closed
+    }
+
     pub(crate) fn index(&mut self, position: u64, recorded: &Recorded) {
         let entity = &recorded.key.entity;
         // A match is of both its alerts.
         for alert in alerts_of(entity) {
             self.of_alert.entry(alert).or_default().push(position);
         }
+        if closes(recorded) {
+            self.closed = position;
+        }
     }
+}
+
+/// Whether this record says that an alert has come to its end.
+fn closes(recorded: &Recorded) -> bool {
+    let is_commit = matches!(recorded.kind, Kind::Commit { .. });
+    if !is_commit || recorded.key.class != Class::Alert || recorded.key.entity.alert_id().is_none()
+    {
+        return false;
+    }
+    let outcome = Commit::decode(recorded.open.as_ref()).ok().and_then(|commit| commit.outcome);
+    let Some(Outcome::Events(Events { events })) = outcome else { return false };
+    events.iter().filter_map(|event| event.event.as_ref()).any(|event| {
+        matches!(event, Event::AlertResolved(_) | Event::AlertCancelled(_) | Event::AlertExpired(_))
+    })
 }
 
 /// Opens the journal and checks it. Answers with the link to its last entry, too.

@@ -5,15 +5,20 @@
 //! open parts only. Over NATS a second audit on another data directory keeps a copy of its own,
 //! whose order may differ where the rules leave it open. The Merkle tree follows its journal.
 
+mod anchors;
 mod book;
 mod entry;
 mod grpc;
 mod http;
 mod known_http;
+mod outside;
+mod quorum;
 mod replay;
 mod state_http;
+mod timestamps;
 mod tree;
 mod tree_http;
+mod witnesses;
 mod writing;
 
 use std::{path::Path, sync::Arc};
@@ -25,6 +30,7 @@ use tokio::sync::watch;
 
 use crate::{book::Shared, tree::Tree, writing::Writing};
 
+pub use anchors::{Anchors, BadAnchors};
 pub use book::OpenError;
 pub use grpc::{Grpc, grpc};
 pub use http::router;
@@ -54,9 +60,26 @@ pub struct Audit {
 /// # Errors
 /// [`OpenError`]: the operator must act. Nothing was changed on disk.
 pub fn start(host: &Host, dir: &Path, name: &str) -> Result<Audit, OpenError> {
+    start_with(host, dir, name, &Anchors::default())
+}
+
+/// The same, with witnesses and time stamps from outside.
+///
+/// # Errors
+/// As [`start`].
+pub fn start_with(
+    host: &Host,
+    dir: &Path,
+    name: &str,
+    anchors: &Anchors,
+) -> Result<Audit, OpenError> {
     let (shared, tip) = book::open(&dir.join("audit"))?;
     let shared = Arc::new(shared);
-    let tree = tree::start(host, &shared, dir, name).inspect_err(|why| say_unsigned(host, why));
+    let tree =
+        tree::start(host, &shared, dir, name, anchors).inspect_err(|why| say_unsigned(host, why));
+    if let Ok(tree) = &tree {
+        timestamps::start(host, &shared, tree, dir, anchors);
+    }
     let audit = Audit { shared, tree: tree.ok() };
     let writing = Writing::new(host, &audit, tip);
     host.drain.spawn("audit", writing.run());

@@ -13,15 +13,19 @@ mod signed;
 use std::{
     io,
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{Arc, Mutex, PoisonError},
 };
 
-use chassis::Host;
-use merkle::{SignedCheckpoint, VerifierKey, key::BadKey};
-use tlog::Folder;
+use chassis::{Host, durable_file};
+use merkle::{
+    SignedCheckpoint, VerifierKey,
+    key::BadKey,
+    note::{BadNote, SignatureLine},
+};
+use tlog::{CHECKPOINT, Folder};
 use tokio::sync::watch;
 
-use crate::{book::Shared, entry::NotAnEntry, say_unsigned};
+use crate::{anchors::Anchors, book::Shared, entry::NotAnEntry, say_unsigned, witnesses};
 
 /// Why the tree does not grow. The operator must act, but for what another start mends.
 #[derive(Debug, thiserror::Error)]
@@ -79,6 +83,20 @@ pub(crate) enum Trouble {
     /// Another process has signed, or signs, with this key.
     #[error("another process signs with this key")]
     SignedElsewhere,
+    /// A witness knows another history, or a longer one, under this key.
+    #[error("the witness {witness} refuses: {why}")]
+    Refused {
+        /// The name of the witness.
+        witness: String,
+        /// What it said, and what it shows.
+        why: String,
+    },
+    /// A witness has refused before, and nobody has looked.
+    #[error("{0}: a witness has refused what was signed; whoever has looked removes this file")]
+    RefusedBefore(PathBuf),
+    /// A checkpoint has no room for a cosignature. A mistake of the operator: too many witnesses.
+    #[error("the checkpoint: {0}")]
+    NoRoom(#[from] BadNote),
 }
 
 impl Trouble {
@@ -95,6 +113,9 @@ pub(crate) struct Tree(Arc<Published>);
 struct Published {
     folder: Folder,
     key: VerifierKey,
+    /// Held while the file is written: what is older never takes the place of what is newer.
+    publishing: Mutex<()>,
+    /// What the file says.
     checkpoint: watch::Sender<Option<Arc<SignedCheckpoint>>>,
 }
 
@@ -118,9 +139,44 @@ impl Tree {
     pub(crate) fn checkpoint(&self) -> Option<Arc<SignedCheckpoint>> {
         self.0.checkpoint.borrow().clone()
     }
+
+    /// Puts a checkpoint that has been signed where people read it. Blocks.
+    fn publish(&self, checkpoint: SignedCheckpoint) -> Result<(), Trouble> {
+        let _publishing = self.0.publishing.lock().unwrap_or_else(PoisonError::into_inner);
+        self.write(checkpoint)
+    }
+
+    /// Adds a witness's line to the published checkpoint, or puts it in the place of its former
+    /// one, if that is still the checkpoint which the line is over. Blocks.
+    pub(crate) fn cosigned(
+        &self,
+        over: &SignedCheckpoint,
+        by: &VerifierKey,
+        line: SignatureLine,
+    ) -> Result<(), Trouble> {
+        let _publishing = self.0.publishing.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(newest) = self.checkpoint() else { return Ok(()) };
+        if newest.checkpoint() != over.checkpoint() {
+            return Ok(());
+        }
+        let others = newest.note().signatures().iter().filter(|other| !other.is_by(by));
+        let mut cosigned = newest.with_signatures(others.cloned().collect());
+        cosigned.add(line)?;
+        self.write(cosigned)
+    }
+
+    fn write(&self, checkpoint: SignedCheckpoint) -> Result<(), Trouble> {
+        let folder = self.folder().path();
+        durable_file::write_below(folder, CHECKPOINT, checkpoint.to_string())
+            .map_err(Trouble::file(folder.join(CHECKPOINT)))?;
+        self.0.checkpoint.send_replace(Some(Arc::new(checkpoint)));
+        Ok(())
+    }
 }
 
-/// Starts growing the tree over the audit's journal. `name` names the log where it has no key yet.
+/// Starts growing the tree over the audit's journal, and asking the witnesses. `name` names the log
+/// where it has no key yet. Nothing is signed before each witness was asked for what was signed
+/// last, or does not answer.
 ///
 /// # Errors
 /// [`Trouble`]; nothing more is signed, and all else goes on.
@@ -129,11 +185,13 @@ pub(crate) fn start(
     shared: &Arc<Shared>,
     dir: &Path,
     name: &str,
+    anchors: &Anchors,
 ) -> Result<Tree, Trouble> {
-    let (tree, sealing) = opening::open(shared, dir, name)?;
+    let (tree, sealing) = opening::open(shared, dir, name, &anchors.policy)?;
+    let (asked, objections) = witnesses::start(host, &tree, anchors);
     let host_ = host.clone();
     host.drain.spawn("audit-tree", async move {
-        if let Err(trouble) = sealing.run(&host_).await {
+        if let Err(trouble) = sealing.run(&host_, asked, objections).await {
             say_unsigned(&host_, &trouble);
         }
     });

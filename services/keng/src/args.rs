@@ -20,6 +20,7 @@ use crate::{
     preflight::{OfficersArgs, PreflightArgs},
     proof::{ExportArgs, VerifyArgs},
     signing::SignArgs,
+    witness::WitnessArgs,
 };
 
 /// Kẻng: tiếng kẻng báo động của các xã Việt Nam / the alarm gong of Viet Nam's communes
@@ -42,6 +43,8 @@ pub(crate) enum Command {
     FanOut(ServerOptions),
     /// Kiểm toán / The service that keeps the audit (needs --nats)
     Audit(ServerOptions),
+    /// Làm nhân chứng cho nhật ký của nơi khác / Witness other people's audit logs
+    Witness(WitnessArgs),
     /// Báo tin / Raise an alert
     Raise(RaiseArgs),
     /// Duyệt, xem lại, sửa, mở rộng, giữ, kết thúc / What is asked of an alert that is there
@@ -106,7 +109,8 @@ impl Command {
             | Self::Intake(_)
             | Self::Alerting(_)
             | Self::FanOut(_)
-            | Self::Audit(_) => true,
+            | Self::Audit(_)
+            | Self::Witness(_) => true,
             Self::Raise(_)
             | Self::Alert(_)
             | Self::Acknowledge(_)

@@ -31,6 +31,7 @@ mod server;
 mod serving;
 mod signing;
 mod uncorrected;
+mod witness;
 mod write;
 
 use std::process::ExitCode as Exit;
@@ -118,6 +119,7 @@ async fn run(command: Command) -> Result<u8, Failed> {
         Command::Alerting(options) => server::one(chassis::Service::Alerting, options).await,
         Command::FanOut(options) => server::one(chassis::Service::FanOut, options).await,
         Command::Audit(options) => server::one(chassis::Service::Audit, options).await,
+        Command::Witness(args) => witness::serve(args).await,
         Command::Raise(raise) => write::raise(raise).await,
         Command::Alert(args) => alert::alert(args).await,
         Command::Acknowledge(args) => answer::answer("acknowledge", args).await,

@@ -4,6 +4,7 @@
 use std::{path::Path, sync::Arc};
 
 use anyhow::Context;
+use audit::{Anchors, BadAnchors};
 use chassis::{
     Clock, ConfigError, DataDir, PhotosUrl, Settings, SystemClock, data_dir::make_folder,
     instance::instance_of,
@@ -27,13 +28,15 @@ pub(crate) struct Opened {
     pub(crate) policies: Arc<Policies>,
     pub(crate) corridors: Arc<Corridors>,
     pub(crate) groups: Vec<GroupEntry>,
+    pub(crate) anchors: Anchors,
     pub(crate) data: DataDir,
     pub(crate) instance: Arc<str>,
     pub(crate) reserve: Option<Arc<Reserve>>,
     pub(crate) local: Option<LocalState>,
 }
 
-/// Reads the map, the corridors, the groups and the policies, and takes the data directory.
+/// Reads the map, the corridors, the groups, the policies and who witnesses, and takes the data
+/// directory.
 pub(crate) fn open(settings: &Settings) -> Result<Opened, Failed> {
     let map = match &settings.registry {
         Some(file) => Map::read(file).map_err(|why| Failed::Usage(why.to_string()))?,
@@ -56,6 +59,8 @@ pub(crate) fn open(settings: &Settings) -> Result<Opened, Failed> {
             .map_err(|why| Failed::Usage(why.to_string()))?,
         None => corridors::builtin(),
     };
+    let tsa = settings.tsa.as_ref().map(|url| url.as_str());
+    let anchors = Anchors::read(settings.witnesses.as_deref(), tsa).map_err(anchors)?;
     let data = DataDir::open(&settings.data, settings.kind)?;
     let instance = instance_of(&data)?.to_string().into();
     let reserve = reserve(data.path()).context("the reserve cannot be made")?;
@@ -66,7 +71,15 @@ pub(crate) fn open(settings: &Settings) -> Result<Opened, Failed> {
         .map(|(local, _)| local);
     let (map, policies) = (Arc::new(map), Arc::new(policies));
     let reserve = Some(Arc::new(reserve));
-    Ok(Opened { map, policies, corridors, groups, data, instance, reserve, local })
+    Ok(Opened { map, policies, corridors, groups, anchors, data, instance, reserve, local })
+}
+
+fn anchors(why: BadAnchors) -> Failed {
+    match why {
+        BadAnchors::Tsa => wrong("--tsa", why),
+        BadAnchors::NoHttp(_) => Failed::Trouble(why.into()),
+        _ => wrong("--witnesses", why),
+    }
 }
 
 fn reserve(data: &Path) -> Result<Reserve, std::io::Error> {

@@ -209,7 +209,8 @@ fn start(
         fan_out = Some(started);
     }
     let name = log_name(settings, host);
-    let start_audit = || audit::start(&of(Service::Audit), opened.data.path(), &name);
+    let start_audit =
+        || audit::start_with(&of(Service::Audit), opened.data.path(), &name, &opened.anchors);
     let audit = match runs(Service::Audit).then(start_audit) {
         Some(Ok(audit)) => Some(audit),
         // An incident in the audit never stops raising, relaying, correcting.

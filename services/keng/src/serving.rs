@@ -31,13 +31,31 @@ pub(crate) struct Bound {
 
 /// Binds both ports; port 0 means any free one.
 pub(crate) async fn bind(http: SocketAddr, grpc: SocketAddr) -> Result<Bound, Failed> {
-    let listen = async |addr: SocketAddr| {
-        TcpListener::bind(addr).await.with_context(|| format!("cannot listen on {addr}"))
-    };
     let (http, grpc) = (listen(http).await?, listen(grpc).await?);
     let http_addr = http.local_addr().context("an address")?;
     let grpc_addr = grpc.local_addr().context("an address")?;
     Ok(Bound { http, grpc, http_addr, grpc_addr })
+}
+
+/// Binds a port.
+pub(crate) async fn listen(addr: SocketAddr) -> Result<TcpListener, Failed> {
+    let bound = TcpListener::bind(addr).await.with_context(|| format!("cannot listen on {addr}"));
+    Ok(bound?)
+}
+
+/// Serves HTTP on a port until the process drains.
+pub(crate) fn serve_http(listener: TcpListener, routes: Router, drain: &Drain) {
+    let listener = listener.tap_io(|stream| {
+        // An answer is small; it must not wait for more.
+        let _ = stream.set_nodelay(true);
+    });
+    let stop = drain.token();
+    drain.spawn("http", async move {
+        let serve = axum::serve(listener, routes).with_graceful_shutdown(stop.cancelled_owned());
+        if let Err(error) = serve.await {
+            tracing::error!(%error, "HTTP ended");
+        }
+    });
 }
 
 /// Serves `people` on the port, and `local` on the Unix socket.
@@ -48,23 +66,10 @@ pub(crate) fn serve(
     grpc: Routes,
     (data, health, drain): (&DataDir, &Health, &Drain),
 ) -> Result<(), Failed> {
-    let people = dressed(people, health);
-    let stop = drain.token();
-    let listener = bound.http.tap_io(|stream| {
-        // An answer is small; it must not wait for more.
-        let _ = stream.set_nodelay(true);
-    });
-    let shutdown = stop.clone();
-    drain.spawn("http", async move {
-        let serve =
-            axum::serve(listener, people).with_graceful_shutdown(shutdown.cancelled_owned());
-        if let Err(error) = serve.await {
-            tracing::error!(%error, "HTTP ended");
-        }
-    });
-
+    serve_http(bound.http, dressed(people, health), drain);
     serve_local(socket::listen(data)?, dressed(local, health), drain);
 
+    let stop = drain.token();
     let incoming = tonic::transport::server::TcpIncoming::from(bound.grpc).with_nodelay(Some(true));
     drain.spawn("grpc", async move {
         let server = tonic::transport::Server::builder().add_routes(grpc);

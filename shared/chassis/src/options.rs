@@ -67,6 +67,14 @@ pub struct ServerOptions {
     /// variables; the same for every process [default: photos in the data directory]
     #[arg(long, env = "KENG_PHOTOS", value_name = "URL")]
     pub photos: Option<PhotosUrl>,
+    /// Nhân chứng của nhật ký kiểm toán / Witnesses of the audit log, and how many are enough
+    /// (C2SP tlog-policy) [default: none]
+    #[arg(long, env = "KENG_WITNESSES", value_name = "FILE")]
+    pub witnesses: Option<PathBuf>,
+    /// Nơi cấp dấu thời gian / Authority of time stamps over the audit log (RFC 3161)
+    /// [default: none]
+    #[arg(long, env = "KENG_TSA", value_name = "URL")]
+    pub tsa: Option<WebUrl>,
     /// Tệp cấu hình / Configuration file (TOML)
     #[arg(long, env = "KENG_CONFIG", value_name = "FILE")]
     pub config: Option<PathBuf>,
@@ -105,6 +113,8 @@ struct ConfigFile {
     corridors: Option<PathBuf>,
     channels: Option<PathBuf>,
     photos: Option<PhotosUrl>,
+    witnesses: Option<PathBuf>,
+    tsa: Option<WebUrl>,
     allow_private_targets: Option<bool>,
     nats_replicas: Option<u8>,
     public_url: Option<WebUrl>,
@@ -178,6 +188,10 @@ pub struct Settings {
     pub channels: Option<PathBuf>,
     /// Where pictures lie; `None` means a folder of the data directory.
     pub photos: Option<PhotosUrl>,
+    /// Who witnesses the audit log; `None` means nobody.
+    pub witnesses: Option<PathBuf>,
+    /// Who stamps it with the time; `None` means nobody.
+    pub tsa: Option<WebUrl>,
     /// Webhooks may go to loopback and private addresses.
     pub allow_private_targets: bool,
     /// Servers that keep each stream.
@@ -235,6 +249,8 @@ impl ServerOptions {
             corridors: self.corridors.or(file.corridors),
             channels: self.channels.or(file.channels),
             photos: self.photos.or(file.photos),
+            witnesses: self.witnesses.or(file.witnesses),
+            tsa: self.tsa.or(file.tsa),
             allow_private_targets: self
                 .allow_private_targets
                 .or(file.allow_private_targets)

@@ -67,7 +67,8 @@ fn a_flag_wins_over_the_file() {
     let (_dir, file) = config(
         "data = 'from-file'\nhttp = '127.0.0.1:7000'\nnats = 'nats://u:secret@b:4222'\n\
          nats-monitor = 'http://b:8222/'\naccept-unverified-broker = true\n\
-         registry = 'map'\ngroups = 'groups'\npolicy = 'p.toml'\nallow-private-targets = true\ndisk-reserve = 5\n",
+         registry = 'map'\ngroups = 'groups'\npolicy = 'p.toml'\nallow-private-targets = true\ndisk-reserve = 5\n\
+         witnesses = 'w'\ntsa = 'https://tsa.vn/'\n",
     );
     let args = ["--config", &file, "--data", "flag", "--allow-private-targets=false"];
     let settings = resolve(&args, Service::Up).unwrap();
@@ -76,6 +77,8 @@ fn a_flag_wins_over_the_file() {
     assert!(settings.accept_unverified_broker && !settings.allow_private_targets);
     assert_eq!(settings.disk_reserve_bytes, 5);
     assert_eq!(settings.policy.as_deref(), Some(Path::new("p.toml")));
+    assert_eq!(settings.witnesses.as_deref(), Some(Path::new("w")));
+    assert_eq!(settings.tsa.as_ref().unwrap().as_str(), "https://tsa.vn");
     assert_eq!(settings.nats_monitor.as_ref().unwrap().as_str(), "http://b:8222");
     assert_eq!(settings.nats.as_ref().unwrap().reveal(), "nats://u:secret@b:4222");
     assert!(!format!("{settings:?}").contains("secret"));
@@ -116,7 +119,13 @@ fn what_makes_no_sense_is_refused_by_name() {
         let error = resolve(&["--config", &file], Service::Up).unwrap_err().to_string();
         assert!(error.contains(named), "{error}");
     }
-    for wrong in ["--http=here", "--nats=ftp://x", "--nats-monitor=b:8222", "--disk-reserve=1GB"] {
+    for wrong in [
+        "--http=here",
+        "--nats=ftp://x",
+        "--nats-monitor=b:8222",
+        "--disk-reserve=1GB",
+        "--tsa=tsa.vn",
+    ] {
         assert_eq!(ExitCode::of_usage(&parse(&[wrong]).unwrap_err()), 64, "{wrong}");
     }
     assert_eq!(ExitCode::of_usage(&parse(&["--help"]).unwrap_err()), 0);

@@ -108,8 +108,9 @@ impl SignedCheckpoint {
         &self.note
     }
 
-    /// The same checkpoint with some of its signature lines.
-    pub(crate) fn with_signatures(&self, signatures: Vec<SignatureLine>) -> Self {
+    /// The same checkpoint with these of its signature lines.
+    #[must_use]
+    pub fn with_signatures(&self, signatures: Vec<SignatureLine>) -> Self {
         let note = self.note.with_signatures(signatures);
         Self { checkpoint: self.checkpoint.clone(), note }
     }

@@ -11,5 +11,6 @@ pub mod served;
 pub mod smtp;
 pub mod speedsms;
 pub mod telegram;
+pub mod timestamps;
 pub mod zalo;
 pub mod zalo_bot;

@@ -1,10 +1,12 @@
 //! Opening: what is published, what was signed and what is here are compared before anything is
 //! signed again. Source: `tlog.md`, section 10, start-up.
 
-use std::{path::Path, sync::Arc};
+use std::{
+    path::Path,
+    sync::{Arc, Mutex},
+};
 
-use chassis::durable_file;
-use merkle::SignedCheckpoint;
+use merkle::{Policy, SignedCheckpoint};
 use tlog::{CHECKPOINT, Folder};
 use tokio::sync::watch;
 
@@ -24,32 +26,50 @@ pub(super) fn open(
     shared: &Arc<Shared>,
     dir: &Path,
     name: &str,
+    policy: &Policy,
 ) -> Result<(Tree, Sealing), Trouble> {
     let folder = Folder::at(&dir.join(TILES));
     std::fs::create_dir_all(folder.path()).map_err(Trouble::file(folder.path()))?;
     let signed = Signed::open(&dir.join(SIGNED), name)?;
     let published = published(&folder, &signed)?;
     let growing = grown(shared, &folder, &signed)?;
-    if let Some(last) = signed.last().filter(|last| Some(*last) != published.as_ref()) {
-        publish(&folder, last)?;
-    }
-    let checkpoint = signed.last().cloned().map(Arc::new);
+    let last = signed.last().map(|last| with_cosignatures(last, published.as_ref(), policy));
     let tree = Tree(Arc::new(Published {
         folder,
         key: signed.key().verifier().clone(),
-        checkpoint: watch::Sender::new(checkpoint),
+        publishing: Mutex::new(()),
+        checkpoint: watch::Sender::new(None),
     }));
+    match last {
+        Some(last) if Some(&last) == published.as_ref() => {
+            tree.0.checkpoint.send_replace(Some(Arc::new(last)));
+        }
+        Some(last) => tree.publish(last)?,
+        None => {}
+    }
     let sealing = Sealing::new(shared, &tree, signed, growing);
     Ok((tree, sealing))
 }
 
-/// Puts a checkpoint where people read it.
-///
-/// # Errors
-/// It cannot be written.
-pub(super) fn publish(folder: &Folder, checkpoint: &SignedCheckpoint) -> Result<(), Trouble> {
-    durable_file::write_below(folder.path(), CHECKPOINT, checkpoint.to_string())
-        .map_err(Trouble::file(folder.path().join(CHECKPOINT)))
+/// What was signed last, with those cosignatures of the published one that are a witness's.
+fn with_cosignatures(
+    last: &SignedCheckpoint,
+    published: Option<&SignedCheckpoint>,
+    policy: &Policy,
+) -> SignedCheckpoint {
+    let mut cosigned = last.clone();
+    let published = published.filter(|published| published.checkpoint() == last.checkpoint());
+    for line in published.map_or(&[][..], |published| published.note().signatures()) {
+        let text = last.note().text();
+        let is_witness = |key| line.verify(text, key).is_ok();
+        // A note that is full has all that it can have.
+        if policy.witnesses().iter().any(|witness| is_witness(&witness.key))
+            && cosigned.add(line.clone()).is_err()
+        {
+            break;
+        }
+    }
+    cosigned
 }
 
 /// What is published, which is never more than was signed, nor anything else of the same size.

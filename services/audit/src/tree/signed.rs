@@ -17,6 +17,7 @@ use super::Trouble;
 const KEY: &str = "key";
 const CHECKPOINT: &str = "checkpoint";
 const LOCK: &str = "lock";
+const REFUSED: &str = "refused";
 
 /// The folder, held.
 pub(super) struct Signed {
@@ -31,7 +32,7 @@ impl Signed {
     /// Holds the folder; makes it, and a key of this name, where there is none.
     ///
     /// # Errors
-    /// Another process holds it; the key or the checkpoint is none.
+    /// Another process holds it; the key or the checkpoint is none; a witness has refused.
     pub(super) fn open(dir: &Path, name: &str) -> Result<Self, Trouble> {
         fs::create_dir_all(dir).map_err(Trouble::file(dir))?;
         let path = dir.join(LOCK);
@@ -40,6 +41,10 @@ impl Signed {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => return Err(Trouble::SignedElsewhere),
             Err(TryLockError::Error(cause)) => return Err(Trouble::File { path, cause }),
+        }
+        let path = dir.join(REFUSED);
+        if path.exists() {
+            return Err(Trouble::RefusedBefore(path));
         }
         let key = key(dir, name)?;
         let mut signed = Self { dir: dir.to_owned(), key, last: None, _lock: lock };
@@ -76,6 +81,14 @@ impl Signed {
             .map_err(Trouble::file(self.dir.join(CHECKPOINT)))?;
         self.last = Some(next.clone());
         Ok(())
+    }
+
+    /// Nothing is signed any more, by no process, until somebody takes the file away.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    pub(super) fn refuse(&self, why: &str) -> Result<(), Trouble> {
+        durable_file::write(&self.dir, REFUSED, why).map_err(Trouble::file(self.dir.join(REFUSED)))
     }
 
     fn read(&self) -> Result<Option<SignedCheckpoint>, Trouble> {

@@ -1,10 +1,12 @@
 //! The audit over the log in memory and the embedded one: order, restart, duplicates, a broken
-//! chain, filters, routes.
+//! chain, filters, routes, the tree, witnesses and time stamps.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "these are tests")]
 
 mod routes;
 mod stage;
+mod timestamps;
 mod tree;
+mod witnesses;
 
 use std::{collections::HashMap, sync::Arc};
 

@@ -2,10 +2,10 @@
 
 use std::{path::Path, sync::Arc, time::Duration};
 
-use audit::{Audit, OpenError};
+use audit::{Anchors, Audit, OpenError};
 use bytes::Bytes;
 use chassis::{
-    Drain, Health, Kind,
+    Clock, Drain, Health, Kind,
     clock::SystemClock,
     host::{Host, HostParts},
 };
@@ -34,6 +34,15 @@ impl Stage {
     }
 
     pub(crate) fn try_begin(log: Arc<dyn EventLog>, dir: &Path) -> Result<Self, OpenError> {
+        Self::begin_with(log, dir, &Anchors::default(), Arc::new(SystemClock))
+    }
+
+    pub(crate) fn begin_with(
+        log: Arc<dyn EventLog>,
+        dir: &Path,
+        anchors: &Anchors,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, OpenError> {
         let health = Health::new(&[]);
         let host = Host::start(HostParts {
             log,
@@ -42,7 +51,7 @@ impl Stage {
             map: Arc::new(Map::parse(MAP.as_bytes()).unwrap()),
             policies: Arc::default(),
             corridors: registry::corridors::builtin(),
-            clock: Arc::new(SystemClock),
+            clock,
             instance: "one".into(),
             kind: Kind::Real,
             local: None,
@@ -50,7 +59,7 @@ impl Stage {
             health,
             disk: None,
         });
-        let audit = audit::start(&host, dir, "keng.example.vn")?;
+        let audit = audit::start_with(&host, dir, "keng.example.vn", anchors)?;
         Ok(Self { host, audit })
     }
 

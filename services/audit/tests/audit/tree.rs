@@ -15,11 +15,11 @@ use crate::stage::{Stage, append, case};
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// So many alerts from their commands to their receipts, four records each.
-fn cases(numbers: std::ops::Range<i64>) -> Vec<Record> {
+pub(crate) fn cases(numbers: std::ops::Range<i64>) -> Vec<Record> {
     numbers.flat_map(|n| case(&format!("alert {n}"), n * 10)).collect()
 }
 
-async fn signed(stage: &Stage, size: u64) -> Arc<SignedCheckpoint> {
+pub(crate) async fn signed(stage: &Stage, size: u64) -> Arc<SignedCheckpoint> {
     let mut signed = stage.audit.subscribe_signed().unwrap();
     let is_so_large = |checkpoint: &Option<Arc<SignedCheckpoint>>| {
         checkpoint.as_ref().is_some_and(|it| it.checkpoint().size() >= size)
@@ -28,7 +28,7 @@ async fn signed(stage: &Stage, size: u64) -> Arc<SignedCheckpoint> {
     found.unwrap().unwrap().clone().unwrap()
 }
 
-fn folder(dir: &Path) -> Folder {
+pub(crate) fn folder(dir: &Path) -> Folder {
     Folder::at(&dir.join("tlog"))
 }
 
