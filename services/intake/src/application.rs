@@ -19,6 +19,7 @@ use event_log::{At, Class, Durable, Key, LoadError, Recorded, shell::Shell};
 use futures::{StreamExt, TryStreamExt, stream};
 use photos::Photos;
 use prost::Message;
+use tokio::sync::mpsc::UnboundedSender;
 use wire::{
     seal::open,
     v1::{self, AlertText, sealed_content::Content},

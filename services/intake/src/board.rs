@@ -177,18 +177,6 @@ impl Rows {
     }
 }
 
-/// Somebody waits for a decision; when this goes, nobody does any more.
-pub(crate) struct Waiting<'a> {
-    pub(crate) board: &'a Board,
-    pub(crate) command: RecordId,
-}
-
-impl Drop for Waiting<'_> {
-    fn drop(&mut self) {
-        self.board.give_up(self.command);
-    }
-}
-
 /// Where a record of a row stands.
 pub(crate) fn place(row: &mut Row, class: Class, at: At) {
     row.shown_after.insert(class, at);

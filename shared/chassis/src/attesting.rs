@@ -16,12 +16,12 @@ use std::{
 use bytes::Bytes;
 use domain::{
     hex::{hex, unhex},
-    ids::{EntityName, Home, OfficerId, RecordId},
+    ids::{AlertId, EntityName, Home, OfficerId, RecordId},
     key::{Holder, KeyFacts},
 };
 use event_log::{
-    AppendError, Appended, At, Durable, EventLog, FollowError, Follower, Following, Key, Kind,
-    LoadError, Record, Recorded, Signature, command::Draft, record::BATCH_RECORDS_MAX,
+    AppendError, Appended, At, Durable, EraseError, EventLog, FollowError, Follower, Following,
+    Key, Kind, LoadError, Record, Recorded, Signature, command::Draft, record::BATCH_RECORDS_MAX,
 };
 use futures::future::BoxFuture;
 use wire::{
@@ -155,6 +155,14 @@ impl EventLog for AttestingLog {
 
     fn durable(&self, at: At, patience: Duration) -> BoxFuture<'_, Durable> {
         self.log.durable(at, patience)
+    }
+
+    fn erase<'a>(
+        &'a self,
+        alert: AlertId,
+        entities: &'a [EntityName],
+    ) -> BoxFuture<'a, Result<u64, EraseError>> {
+        self.log.erase(alert, entities)
     }
 }
 

@@ -11,7 +11,7 @@ use crate::{
 };
 
 /// What is known of a key.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct KeyFacts {
     /// Ed25519.
     pub public: [u8; 32],
@@ -30,7 +30,7 @@ impl KeyFacts {
 }
 
 /// Who signs by a key.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Holder {
     /// An officer, with this role at this place.
     Officer(Asker),
@@ -150,7 +150,7 @@ impl From<NotOfKey> for Refusal {
 }
 
 /// A key, as far as it is decided.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Hash)]
 pub enum Key {
     /// Nobody asked for it.
     #[default]

@@ -6,7 +6,7 @@ use crate::{
 };
 
 /// Somebody who asks: an officer with the role and the place of the token used.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Asker {
     /// One id is one person, whatever tokens it has.
     pub officer: OfficerId,
@@ -15,7 +15,7 @@ pub struct Asker {
 }
 
 /// A role and where it holds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Standing {
     /// Of one commune.
     Officer(Home),

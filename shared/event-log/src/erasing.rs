@@ -121,6 +121,7 @@ mod tests {
             kind: Kind::Command,
             open: Bytes::from_static(b"open"),
             sealed: Some(Bytes::from_static(b"sealed")),
+            signature: None,
         };
         let other = EntityName::alert(b);
         let mut late = [record(&relay), record(&other)];
