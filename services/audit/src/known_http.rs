@@ -1,5 +1,7 @@
-//! `GET /v1/audit/as-known`, what a commune saw at a moment, and `GET /v1/audit/timeline`, the times
-//! of an alert that matter; for auditors and for the owner of the machine.
+//! `GET /v1/audit/as-known`, what a commune saw at a moment, and `GET /v1/audit/timeline`, the
+//! times of an alert that matter; for auditors and for the owner of the machine.
+
+use std::collections::BTreeSet;
 
 use axum::{
     Json,
@@ -15,7 +17,6 @@ use history::{
     AsKnown, Asked, AskedKnown, Filter, Gathering, ReplayError, Search, Timeline, Tracing,
     WrongParameter,
 };
-use std::collections::BTreeSet;
 
 use crate::{
     http::{invalid, unreadable},
@@ -34,13 +35,16 @@ pub(crate) async fn as_known(
     let pairs = pairs(&asker, parameters)?;
     let asked = AskedKnown::parse(borrowed(&pairs)).map_err(wrong)?;
     // Nobody knows yet what will be known.
-    if asked.at > host.clock.now() {
+    let now = host.clock.now();
+    if asked.at > now {
         return Err(invalid().with_field("at", "chưa tới lúc đó / it has not come yet"));
     }
+    let replayer = replayer.complete_to(&host.log, now).await;
     Ok(Json(known(&replayer, asked).await.map_err(unreadable)?))
 }
 
 pub(crate) async fn timeline(
+    State(host): State<Host>,
     State(replayer): State<Replayer>,
     Caller(asker): Caller,
     parameters: Parameters,
@@ -56,6 +60,7 @@ pub(crate) async fn timeline(
     let Some(alert) = of_alert.alert else {
         return Err(invalid().with_field("alert", "cần mã báo động / an alert is needed"));
     };
+    let replayer = replayer.complete_to(&host.log, host.clock.now()).await;
     let tracing = Tracing::new(alert);
     let traced = replayer.read(Some(BTreeSet::from([alert])), tracing, Tracing::look).await;
     let timeline = traced.map_err(unreadable)?.timeline();

@@ -4,18 +4,21 @@ use std::{
     collections::{BTreeSet, VecDeque},
     pin::pin,
     sync::Arc,
+    time::Duration,
     vec,
 };
 
-use domain::ids::AlertId;
+use domain::ids::{AlertId, Millis};
 use event_log::{EventLog, Recorded};
 use futures::{StreamExt, future::ready, stream::BoxStream};
-use history::{Asked, Line, Placed, ReplayError, records_of_log, replay_of_log};
-use tokio::sync::mpsc;
+use history::{Asked, Line, Merge, Met, Placed, ReplayError, records_of_log, replay_of_log};
+use tokio::{sync::mpsc, time::timeout};
 use tokio_stream::wrappers::ReceiverStream;
 
 use crate::{Audit, entry};
 
+/// So long the audit is waited for.
+const PATIENCE: Duration = Duration::from_secs(3);
 const READ_ENTRIES: usize = 128;
 const READ_BYTES: usize = 1 << 20;
 /// Lines that wait for whoever reads them.
@@ -154,7 +157,44 @@ pub enum Replayer {
     Log(Arc<dyn EventLog>),
 }
 
+impl Audit {
+    /// Waits until all that was made by this moment is in the journal.
+    async fn comes_to(&self, log: &Arc<dyn EventLog>, at: Millis) {
+        let mut on_disk = self.subscribe();
+        loop {
+            on_disk.borrow_and_update();
+            let from = |class| self.0.book().sequencer.cursor(class);
+            let is_read = match Merge::live(Arc::clone(log), from).next(false).await {
+                Met::CaughtUp => true,
+                Met::Record(reading) => reading.at.is_some_and(|made| made > at),
+                Met::Anew(_) | Met::Trouble(_) => false,
+            };
+            let placed = self.0.book().sequencer.placed();
+            if is_read && on_disk.wait_for(|entries| *entries >= placed).await.is_ok() {
+                return;
+            }
+            // A journal that has stopped comes to nothing any more.
+            if on_disk.changed().await.is_err() {
+                std::future::pending().await
+            }
+        }
+    }
+}
+
 impl Replayer {
+    /// Where all that was made by this moment can be read: the audit comes behind the log, and
+    /// where it does not come in time the log is read itself.
+    pub(crate) async fn complete_to(&self, log: &Arc<dyn EventLog>, at: Millis) -> Self {
+        let Self::Audit(audit) = self else { return self.clone() };
+        match timeout(PATIENCE, audit.comes_to(log, at)).await {
+            Ok(()) => self.clone(),
+            Err(_) => {
+                tracing::warn!("the audit is behind: the log itself is replayed");
+                Self::Log(Arc::clone(log))
+            }
+        }
+    }
+
     /// The lines that were asked for, up to the end as it is now.
     #[must_use]
     pub fn lines(&self, asked: Asked) -> BoxStream<'static, Result<Line, ReplayError>> {
