@@ -84,6 +84,15 @@ impl Deciding {
             // make it too early.
             now = now.max(Millis(command.written_at_ms));
         }
+        self.decide_at(recorded, &command, now).await
+    }
+
+    async fn decide_at(
+        &self,
+        recorded: &Recorded,
+        command: &v1::Command,
+        now: Millis,
+    ) -> Result<Option<At>, ExecuteError> {
         match command.body.as_ref() {
             Some(
                 Body::RaiseAlert(_)
@@ -107,14 +116,14 @@ impl Deciding {
                 | Body::AttestCorrection(_)
                 | Body::MissAlertReview(_)
                 | Body::NearAlertExpiry(_),
-            ) => self.decide_alert(recorded, &command, now).await,
+            ) => self.decide_alert(recorded, command, now).await,
             Some(
                 Body::AcknowledgeRelay(_)
                 | Body::RefuseRelay(_)
                 | Body::EscalateRelay(_)
                 | Body::InstructRelay(_)
                 | Body::RelayOnward(_),
-            ) => self.decide_relay(recorded, &command, now).await,
+            ) => self.decide_relay(recorded, command, now).await,
             Some(
                 Body::RecordOfficer(_)
                 | Body::RecordGroup(_)
@@ -129,18 +138,18 @@ impl Deciding {
                 | Body::RegisterKey(_)
                 | Body::ConfirmKey(_)
                 | Body::RevokeKey(_),
-            ) => self.host.clerk.decide(recorded, &command, now).await,
+            ) => self.host.clerk.decide(recorded, command, now).await,
             Some(
                 Body::AskFreeze(_)
                 | Body::ConfirmFreeze(_)
                 | Body::LiftFreeze(_)
                 | Body::EndFreeze(_),
-            ) => self.decide_freeze(recorded, &command, now).await,
+            ) => self.decide_freeze(recorded, command, now).await,
             Some(Body::ProposeMatch(_) | Body::ConfirmMatch(_) | Body::DismissMatch(_)) => {
-                self.decide_match(recorded, &command, now).await
+                self.decide_match(recorded, command, now).await
             }
             Some(Body::AttestPosted(_) | Body::RequeueDelivery(_)) => {
-                self.decide_delivery(recorded, &command, now).await
+                self.decide_delivery(recorded, command, now).await
             }
             Some(
                 Body::AskErasure(_)
@@ -149,8 +158,8 @@ impl Deciding {
                 | Body::LiftLegalHold(_)
                 | Body::RetireAlert(_)
                 | Body::FinishErasure(_),
-            ) => self.decide_erasure(recorded, &command, now).await,
-            Some(Body::RecordDrillResult(_)) => self.decide_drill(recorded, &command, now).await,
+            ) => self.decide_erasure(recorded, command, now).await,
+            Some(Body::RecordDrillResult(_)) => self.decide_drill(recorded, command, now).await,
             None => Err(held(recorded)("a command that this program does not know")),
         }
     }

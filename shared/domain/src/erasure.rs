@@ -1,5 +1,6 @@
-//! Erasure of an alert's personal data: asked by one person, ordered by a second, or by the policy's
-//! term, and done when the services say so. A legal hold, set and lifted by two persons, stops it.
+//! Erasure of an alert's personal data: asked by one person, ordered by a second, or by the term
+//! of the policy, and done when the services say so. A legal hold, set and lifted by two persons,
+//! stops it.
 //!
 //! What was ordered is never taken back: parts of it may be gone.
 
