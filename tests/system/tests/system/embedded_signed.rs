@@ -82,7 +82,7 @@ async fn replayed(keng: &Keng, id: &str) -> Result<()> {
     let lines = keng.run(&["replay", "--format", "json"]).await?.stdout;
     let lines = String::from_utf8(lines)?;
     let lines: Vec<Value> = lines.lines().map(serde_json::from_str).collect::<Result<_, _>>()?;
-    let of = |kind: &str| lines.iter().filter(move |line| line["type"] == kind);
+    let of = |kind: &'static str| lines.iter().filter(move |line| line["type"] == kind);
     let known: Vec<(&str, &str)> = of("RaiseAlert")
         .map(|line| {
             let text = |name: &str| line[name].as_str().unwrap_or_default();
