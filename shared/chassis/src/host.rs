@@ -156,15 +156,16 @@ impl Host {
         self.drain.spawn("followers", look);
     }
 
-    /// Refuses the tokens and keys whose revocation still lies in the outbox: it was promised that they are
-    /// refused here from the moment on.
+    /// Refuses the tokens and keys whose revocation still lies in the outbox: it was promised that
+    /// they are refused here from the moment on.
     fn revoke_held(&self) {
         for held in self.outgoing.now().into_values() {
             let command = v1::Command::decode(held.open.clone()).ok();
             match command.and_then(|command| command.body) {
                 Some(Body::RevokeToken(revoke)) => self.directory.revoke_here(&revoke.id),
                 Some(Body::RevokeKey(revoke)) => {
-                    revoke.id.parse().into_iter().for_each(|id| self.directory.revoke_key_here(id));
+                    let id = revoke.id.parse().into_iter();
+                    id.for_each(|id| self.directory.revoke_key_here(id));
                 }
                 _ => {}
             }

@@ -1,7 +1,7 @@
 //! The directory's entries: officers, groups, tokens, and the map in force.
 //!
-//! Officers' addresses, rosters, keys that sign, the key of links and the switches of channels too.
-//! Each is an entity of its own, and all are decided alike: what is recorded already is already true.
+//! Officers' addresses, rosters, keys that sign, the key of links, the switches of channels too.
+//! Each is an entity of its own, and all are decided alike: what is recorded is already true.
 
 use std::sync::Arc;
 

@@ -49,8 +49,7 @@ impl Holder {
     }
 
     /// Whether this person may end the holder's keys: the holder, and who answers for the place.
-    #[must_use]
-    pub fn is_ended_by(&self, asker: &Asker) -> bool {
+    fn is_ended_by(&self, asker: &Asker) -> bool {
         *self.id() == asker.officer || self.is_answered_for_by(asker)
     }
 

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use domain::{
     ids::KeyId,
-    key::{KeyEvent, KeyFacts},
+    key::{Key, KeyEvent, KeyFacts},
 };
 
 /// How a key stands.
@@ -39,6 +39,18 @@ pub struct SigningKey {
     pub state: KeyState,
     /// The ordinal of the record that says so.
     pub version: u64,
+}
+
+impl SigningKey {
+    /// The key as its decider knows it.
+    #[must_use]
+    pub fn decided(&self) -> Key {
+        match self.state {
+            KeyState::Asked => Key::Asked(self.facts.clone()),
+            KeyState::Registered => Key::Registered(self.facts.clone()),
+            KeyState::Revoked => Key::Revoked,
+        }
+    }
 }
 
 /// All keys.

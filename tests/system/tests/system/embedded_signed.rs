@@ -2,8 +2,11 @@
 
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
-use support::{Keng, child};
-use system::town::{HOME, Town};
+use support::{Keng, child, eventually};
+use system::{
+    SOON,
+    town::{HOME, Town},
+};
 
 /// What a command prints; it ends with this code.
 async fn run(arguments: &[&str], code: i32) -> Result<String> {
@@ -48,7 +51,7 @@ async fn an_alert_is_signed_by_a_key_in_a_file() -> Result<()> {
     let words: Vec<&str> = raised.lines().next().context("a line")?.split_whitespace().collect();
     let [state, _, alert] = words[..] else { anyhow::bail!("{raised}") };
     ensure!(state == "active", "{raised}");
-    town.told(alert, "alert.issued", system::SOON).await?;
+    town.told(alert, "alert.issued", SOON).await?;
     let act = |words: &[&str]| -> Vec<String> {
         let all = [&["alert"], words, &["--sign-with", file], &at[..]].concat();
         all.iter().map(|word| (*word).to_owned()).collect()
@@ -67,7 +70,8 @@ async fn an_alert_is_signed_by_a_key_in_a_file() -> Result<()> {
     let by_token: Vec<&str> =
         raise.iter().copied().filter(|word| !["--sign-with", file].contains(word)).collect();
     run(&[&by_token[..], &["--bearer", &an]].concat(), 0).await?;
-    replayed(&keng, &id).await?;
+    // The audit follows behind the answers.
+    eventually(SOON, async || replayed(&keng, &id).await).await?;
 
     run(&[&["key", "revoke", &id], &own[..]].concat(), 0).await?;
     let over = run(&raise, 2).await?;
