@@ -104,7 +104,7 @@ async fn wrong_options_and_files_are_refused() -> Result<()> {
     fs::remove_file(&data)?;
     let at = ["--data", data.as_str()];
 
-    let cases: [(&str, Vec<&str>, &[&str]); 15] = [
+    let cases: [(&str, Vec<&str>, &[&str]); 17] = [
         ("up", vec!["--groups", &groups], &["line 2", "commune"]),
         ("up", vec!["--groups", "/nonexistent"], &["/nonexistent"]),
         ("up", vec!["--policy", &policy], &["policy.toml", "line 1", "commune.25126.waits"]),
@@ -116,6 +116,8 @@ async fn wrong_options_and_files_are_refused() -> Result<()> {
         ("up", vec!["--nats", "http://"], &["--nats"]),
         ("up", vec!["--colour"], &["--colour"]),
         ("up", vec!["--disk-reserve", "much"], &["much"]),
+        ("up", vec!["--witnesses", &unknown], &["--witnesses", "line 1"]),
+        ("up", vec!["--tsa", "tsa.example.vn"], &["--tsa"]),
         ("intake", vec![], &["--nats"]),
         ("alerting", vec![], &["--nats"]),
         ("fan-out", vec![], &["--nats"]),

@@ -26,6 +26,7 @@ mod embedded_signed;
 mod embedded_stop;
 mod embedded_stream;
 mod embedded_variables;
+mod embedded_witness;
 mod nats_away;
 mod nats_crash;
 mod nats_erase;

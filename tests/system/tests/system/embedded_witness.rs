@@ -1,0 +1,84 @@
+//! A witness in a process of its own: it cosigns what `keng up` signs, is killed, and goes on where
+//! it was.
+
+use std::{path::Path, process::Stdio};
+
+use anyhow::{Context, Result, bail, ensure};
+use support::{Client, child::binary, eventually};
+use system::{
+    SOON,
+    people::lost_child,
+    town::{HOME, Town},
+};
+use tokio::{
+    io::{AsyncBufReadExt, BufReader},
+    process::{Child, Command},
+};
+
+const NAME: &str = "nhan-chung.example.vn";
+
+/// Starts a witness of this log; says where it listens.
+async fn witness(data: &Path, http: &str, log: &str) -> Result<(Child, String)> {
+    let mut command = Command::new(binary()?);
+    for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("KENG_")) {
+        command.env_remove(name);
+    }
+    command.args(["witness", "--http", http, "--name", NAME, "--log", log, "--data"]).arg(data);
+    command.kill_on_drop(true).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
+    let mut child = command.spawn()?;
+    let stdout = child.stdout.take().context("no standard output")?;
+    let mut lines = BufReader::new(stdout).lines();
+    let line = tokio::time::timeout(SOON, lines.next_line()).await??.unwrap_or_default();
+    match line.strip_prefix("ready http=") {
+        Some(url) => Ok((child, url.to_owned())),
+        None => bail!("the witness was not ready: {line:?}"),
+    }
+}
+
+/// Waits for a published checkpoint of more than `size` entries with the witness's line.
+async fn cosigned(client: &Client, size: u64) -> Result<u64> {
+    eventually(SOON, async || {
+        let text = client.get("/checkpoint").await?.expect(200)?.text;
+        let now: u64 = text.lines().nth(1).context("no size")?.parse()?;
+        ensure!(now > size && text.contains(&format!("\n— {NAME} ")), "{text}");
+        Ok(now)
+    })
+    .await
+}
+
+#[tokio::test]
+async fn a_witness_cosigns_is_killed_and_goes_on_where_it_was() -> Result<()> {
+    let town = Town::with(&[HOME], 1).await?;
+    let mut keng = town.up(&[]).await?;
+    let token = keng.token("an", "officer", Some(HOME)).await?;
+    let officer = Client::new(keng.http())?.with_token(&token);
+    let log = officer.get("/v1/audit/key").await?.expect(200)?.text;
+    keng.sigterm(SOON).await?;
+
+    let data = town.folder.path().join("witness");
+    let (mut child, url) = witness(&data, "127.0.0.1:0", log.trim_end()).await?;
+    let key = Client::new(&url)?.get("/key").await?.expect(200)?.text;
+    let policy = town.folder.path().join("witnesses");
+    std::fs::write(&policy, format!("witness tinh {} {url}\nquorum tinh\n", key.trim_end()))?;
+    let keng = town.up(&["--witnesses", policy.to_str().context("no text")?]).await?;
+    let officer = officer.at(keng.http());
+    let first = cosigned(&officer, 0).await?;
+
+    // Killed; alerts go on, and the log is signed on.
+    child.kill().await?;
+    let raised = officer.raise(&lost_child("ở chợ"), "k-1").await?.expect(201)?;
+    town.told(raised.text_at("/id"), "alert.issued", SOON).await?;
+    eventually(SOON, async || {
+        let text = officer.get("/checkpoint").await?.expect(200)?.text;
+        let size: u64 = text.lines().nth(1).context("no size")?.parse()?;
+        ensure!(size > first, "{text}");
+        Ok(())
+    })
+    .await?;
+    let http = url.trim_start_matches("http://");
+    let (_again, _) = witness(&data, http, log.trim_end()).await?;
+    cosigned(&officer, first).await?;
+    let asked = Client::new(&url)?.get("/metrics").await?.expect(200)?.text;
+    ensure!(asked.contains("keng_witness_cosigned_total"), "{asked}");
+    town.check_calls()
+}
