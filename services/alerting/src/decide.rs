@@ -93,74 +93,66 @@ impl Deciding {
         command: &v1::Command,
         now: Millis,
     ) -> Result<Option<At>, ExecuteError> {
-        match command.body.as_ref() {
-            Some(
-                Body::RaiseAlert(_)
-                | Body::ApproveAlert(_)
-                | Body::CancelAlert(_)
-                | Body::ResolveAlert(_)
-                | Body::ExpireAlert(_)
-                | Body::RelayAlertFurther(_)
-                | Body::DeclineAlert(_)
-                | Body::ReviewAlert(_)
-                | Body::ChangeAlert(_)
-                | Body::WidenAlert(_)
-                | Body::HoldAlert(_)
-                | Body::ReleaseAlert(_)
-                | Body::SightAlert(_)
-                | Body::ReopenAlert(_)
-                | Body::GrowAlert(_)
-                | Body::TakeAlertOnward(_)
-                | Body::TakeAlertInstruction(_)
-                | Body::NoteAlertBudget(_)
-                | Body::AttestCorrection(_)
-                | Body::MissAlertReview(_)
-                | Body::NearAlertExpiry(_),
-            ) => self.decide_alert(recorded, command, now).await,
-            Some(
-                Body::AcknowledgeRelay(_)
-                | Body::RefuseRelay(_)
-                | Body::EscalateRelay(_)
-                | Body::InstructRelay(_)
-                | Body::RelayOnward(_),
-            ) => self.decide_relay(recorded, command, now).await,
-            Some(
-                Body::RecordOfficer(_)
-                | Body::RecordGroup(_)
-                | Body::MakeToken(_)
-                | Body::RevokeToken(_)
-                | Body::AdoptMap(_)
-                | Body::RecordContact(_)
-                | Body::RecordRoster(_)
-                | Body::AdoptDirectory(_)
-                | Body::MakeLinkKey(_)
-                | Body::SwitchChannel(_)
-                | Body::RegisterKey(_)
-                | Body::ConfirmKey(_)
-                | Body::RevokeKey(_),
-            ) => self.host.clerk.decide(recorded, command, now).await,
-            Some(
-                Body::AskFreeze(_)
-                | Body::ConfirmFreeze(_)
-                | Body::LiftFreeze(_)
-                | Body::EndFreeze(_),
-            ) => self.decide_freeze(recorded, command, now).await,
-            Some(Body::ProposeMatch(_) | Body::ConfirmMatch(_) | Body::DismissMatch(_)) => {
+        let Some(body) = &command.body else {
+            return Err(held(recorded)("a command that this program does not know"));
+        };
+        match body {
+            Body::RaiseAlert(_)
+            | Body::ApproveAlert(_)
+            | Body::CancelAlert(_)
+            | Body::ResolveAlert(_)
+            | Body::ExpireAlert(_)
+            | Body::RelayAlertFurther(_)
+            | Body::DeclineAlert(_)
+            | Body::ReviewAlert(_)
+            | Body::ChangeAlert(_)
+            | Body::WidenAlert(_)
+            | Body::HoldAlert(_)
+            | Body::ReleaseAlert(_)
+            | Body::SightAlert(_)
+            | Body::ReopenAlert(_)
+            | Body::GrowAlert(_)
+            | Body::TakeAlertOnward(_)
+            | Body::TakeAlertInstruction(_)
+            | Body::NoteAlertBudget(_)
+            | Body::AttestCorrection(_)
+            | Body::MissAlertReview(_)
+            | Body::NearAlertExpiry(_) => self.decide_alert(recorded, command, now).await,
+            Body::AcknowledgeRelay(_)
+            | Body::RefuseRelay(_)
+            | Body::EscalateRelay(_)
+            | Body::InstructRelay(_)
+            | Body::RelayOnward(_) => self.decide_relay(recorded, command, now).await,
+            Body::RecordOfficer(_)
+            | Body::RecordGroup(_)
+            | Body::MakeToken(_)
+            | Body::RevokeToken(_)
+            | Body::AdoptMap(_)
+            | Body::RecordContact(_)
+            | Body::RecordRoster(_)
+            | Body::AdoptDirectory(_)
+            | Body::MakeLinkKey(_)
+            | Body::SwitchChannel(_)
+            | Body::RegisterKey(_)
+            | Body::ConfirmKey(_)
+            | Body::RevokeKey(_) => self.host.clerk.decide(recorded, command, now).await,
+            Body::AskFreeze(_)
+            | Body::ConfirmFreeze(_)
+            | Body::LiftFreeze(_)
+            | Body::EndFreeze(_) => self.decide_freeze(recorded, command, now).await,
+            Body::ProposeMatch(_) | Body::ConfirmMatch(_) | Body::DismissMatch(_) => {
                 self.decide_match(recorded, command, now).await
             }
-            Some(Body::AttestPosted(_) | Body::RequeueDelivery(_)) => {
+            Body::AttestPosted(_) | Body::RequeueDelivery(_) => {
                 self.decide_delivery(recorded, command, now).await
             }
-            Some(
-                Body::AskErasure(_)
-                | Body::ConfirmErasure(_)
-                | Body::SetLegalHold(_)
-                | Body::LiftLegalHold(_)
-                | Body::RetireAlert(_)
-                | Body::FinishErasure(_),
-            ) => self.decide_erasure(recorded, command, now).await,
-            Some(Body::RecordDrillResult(_)) => self.decide_drill(recorded, command, now).await,
-            None => Err(held(recorded)("a command that this program does not know")),
+            Body::AskErasure(_)
+            | Body::ConfirmErasure(_)
+            | Body::SetLegalHold(_)
+            | Body::LiftLegalHold(_)
+            | Body::RetireAlert(_)
+            | Body::FinishErasure(_) => self.decide_erasure(recorded, command, now).await,
+            Body::RecordDrillResult(_) => self.decide_drill(recorded, command, now).await,
         }
     }
 

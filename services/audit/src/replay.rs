@@ -163,13 +163,13 @@ impl Audit {
         let mut on_disk = self.subscribe();
         loop {
             on_disk.borrow_and_update();
-            let from = |class| self.0.book().sequencer.cursor(class);
+            let from = |class| self.shared.book().sequencer.cursor(class);
             let is_read = match Merge::live(Arc::clone(log), from).next(false).await {
                 Met::CaughtUp => true,
                 Met::Record(reading) => reading.at.is_some_and(|made| made > at),
                 Met::Anew(_) | Met::Trouble(_) => false,
             };
-            let placed = self.0.book().sequencer.placed();
+            let placed = self.shared.book().sequencer.placed();
             if is_read && on_disk.wait_for(|entries| *entries >= placed).await.is_ok() {
                 return;
             }

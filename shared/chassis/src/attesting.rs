@@ -64,7 +64,7 @@ fn service_key(data: &DataDir) -> Result<Signer, ConfigError> {
             .ok_or(ConfigError::Damaged { path, why });
     }
     let signer = Signer::fresh().map_err(|why| unusable(std::io::Error::other(why)))?;
-    durable_file::write(data.path(), FILE, &format!("{}\n", hex(&signer.secret())))
+    durable_file::write(data.path(), FILE, format!("{}\n", hex(&signer.secret())))
         .map_err(unusable)?;
     Ok(signer)
 }
