@@ -188,7 +188,7 @@ impl KeyFile {
             return Err(Failed::Usage(format!("{}: không phải tệp / no file", file.display())));
         };
         let dir = if dir.as_os_str().is_empty() { Path::new(".") } else { dir };
-        durable_file::write(dir, name, &format!("{said}\n"))
+        durable_file::write(dir, name, format!("{said}\n"))
             .with_context(|| file.display().to_string())?;
         line(&format!("khóa / key {}", self.signer.id()));
         Ok(())
