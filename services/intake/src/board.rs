@@ -123,6 +123,7 @@ impl Rows {
             versions.iter().filter_map(move |(name, version)| {
                 let state = match (row?, name.commune()) {
                     (row, Some(commune)) => row.relays.get(&commune)?.story.state(),
+                    (row, None) if name.erasure_of().is_some() => StateHash::of(&row.erasure),
                     (row, None) => StateHash::of(&row.alert),
                 };
                 Some(Held::at(name, *version, state))

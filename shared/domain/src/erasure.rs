@@ -98,7 +98,7 @@ pub enum ErasureAsk {
 }
 
 /// Who had it erased, and why.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Order {
     /// Why.
     pub basis: Basis,
@@ -147,7 +147,7 @@ pub enum ErasureEvent {
 }
 
 /// What was asked for.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Wish {
     /// Why.
     pub basis: Basis,
@@ -210,7 +210,7 @@ impl From<NotErased> for Refusal {
 }
 
 /// How it stands with an alert's personal data.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Hash)]
 pub struct Erasure {
     /// Whether it is erased.
     pub course: Course,
@@ -219,7 +219,7 @@ pub struct Erasure {
 }
 
 /// Whether it is erased.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Hash)]
 pub enum Course {
     /// It is there.
     #[default]
@@ -233,7 +233,7 @@ pub enum Course {
 }
 
 /// Whether it must be kept.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Hash)]
 pub enum Hold {
     /// Nobody wants that.
     #[default]

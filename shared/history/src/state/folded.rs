@@ -6,6 +6,7 @@ use domain::{
     delivery::Delivery,
     directory::Entry,
     drill::Drill,
+    erasure::Erasure,
     freeze::Freeze,
     ids::{EntityName, Millis},
     lane::Lanes,
@@ -29,6 +30,7 @@ enum Kind {
     Freeze(Box<Freeze>),
     Match(Box<Match>),
     Drill(Box<Drill>),
+    Erasure(Box<Erasure>),
     Versions(Box<Versions>),
     /// Of the directory.
     Entry(Box<Entry>),
@@ -52,6 +54,7 @@ impl Folded {
             "freeze" => Kind::Freeze(Box::default()),
             "match" => Kind::Match(Box::default()),
             "drill" => Kind::Drill(Box::default()),
+            "erasure" => Kind::Erasure(Box::default()),
             "directory" => Kind::Versions(Box::default()),
             _ => Kind::Entry(Box::default()),
         };
@@ -84,6 +87,7 @@ impl Folded {
                 Kind::Freeze(state) => fold(state.as_mut(), event)?,
                 Kind::Match(state) => fold(state.as_mut(), event)?,
                 Kind::Drill(state) => fold(state.as_mut(), event)?,
+                Kind::Erasure(state) => fold(state.as_mut(), event)?,
                 Kind::Versions(state) => fold(state.as_mut(), event)?,
                 Kind::Entry(state) => fold(state.as_mut(), event)?,
                 Kind::Receipts(so_far) => {
@@ -107,6 +111,7 @@ impl Folded {
             Kind::Freeze(state) => StateHash::of(state),
             Kind::Match(state) => StateHash::of(state),
             Kind::Drill(state) => StateHash::of(state),
+            Kind::Erasure(state) => StateHash::of(state),
             Kind::Versions(state) => StateHash::of(state),
             Kind::Entry(state) => StateHash::of(state),
             Kind::Receipts(state) => *state,
