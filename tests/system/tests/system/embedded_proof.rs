@@ -28,15 +28,16 @@ async fn signed(keng: &Keng) -> Result<u64> {
     answer.text.lines().nth(1).context("a size")?.parse().context("a size")
 }
 
-/// Waits until every record that an auditor sees now is signed for.
-async fn all_signed(keng: &Keng) -> Result<()> {
+/// Waits until all that an auditor sees of the alert is signed for, the receipts included.
+async fn all_signed(keng: &Keng, alert: &str) -> Result<()> {
     let auditor = keng.client("khanh", "auditor", None).await?;
-    let now = auditor.get("/v1/audit/records").await?.expect(200)?;
-    let records = now.at("/records").as_array().context("records")?;
-    let last = records.last().and_then(|line| line.get("position")).context("a position")?;
-    let last = last.as_u64().context("a position")?;
+    let path = format!("/v1/audit/records?alert={alert}");
     eventually(SOON, async || {
-        let size = signed(keng).await?;
+        let now = auditor.get(&path).await?.expect(200)?;
+        let records = now.at("/records").as_array().context("records")?;
+        let receipts = records.iter().filter(|line| text(line, "/type") == "ReceiptsRecorded");
+        let position = receipts.filter_map(|line| line.get("position")?.as_u64()).max();
+        let (last, size) = (position.context("no receipt yet")?, signed(keng).await?);
         ensure!(size >= last, "{size} of {last} are signed for");
         Ok(())
     })
@@ -57,8 +58,8 @@ fn path(folder: &Path, name: &str) -> Result<String> {
 
 #[tokio::test]
 async fn the_whole_log_is_checked_over_http_and_as_files() -> Result<()> {
-    let (town, keng, _) = raised().await?;
-    all_signed(&keng).await?;
+    let (town, keng, id) = raised().await?;
+    all_signed(&keng, &id).await?;
     let token = keng.token("khanh", "auditor", None).await?;
     let out = path(town.folder.path(), "out")?;
     let export = ["export", "--server", keng.http(), "--bearer", &token, "--out", &out];
@@ -101,7 +102,7 @@ async fn the_whole_log_is_checked_over_http_and_as_files() -> Result<()> {
 #[tokio::test]
 async fn one_alerts_records_are_proved_without_a_line_of_our_code() -> Result<()> {
     let (town, keng, id) = raised().await?;
-    all_signed(&keng).await?;
+    all_signed(&keng, &id).await?;
     let out = path(town.folder.path(), "court")?;
     // Through the socket of the machine that it runs on.
     let data = keng.data().to_str().context("a path")?;
