@@ -162,7 +162,7 @@ impl Desk {
     }
 
     /// Looks at the book again when the target may be told.
-    pub(crate) fn put_off(&self, attempt: &Attempt, wait: Duration) {
+    fn put_off(&self, attempt: &Attempt, wait: Duration) {
         if let Some(book) = self.books.lock().get_mut(&attempt.taken.book) {
             book.lets_go(&attempt.target, attempt.revision, attempt.number);
         }

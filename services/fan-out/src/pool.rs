@@ -72,11 +72,6 @@ impl<T> Pool<T> {
         another
     }
 
-    /// How much of this commune waits.
-    pub(crate) fn waiting_of(&self, commune: CommuneCode) -> usize {
-        self.lock().waiting.get(&commune).map_or(0, VecDeque::len)
-    }
-
     /// How much waits.
     pub(crate) fn waiting(&self) -> usize {
         self.lock().count

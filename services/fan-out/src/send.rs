@@ -42,11 +42,6 @@ const LOOK_AT_LEASES: Duration = Duration::from_secs(2);
 const DURABLE_PATIENCE: Duration = Duration::from_secs(10);
 /// What an operator has stopped is looked at again after this.
 const STOPPED_MS: i64 = 5_000;
-/// Of one commune so many messages wait for an account with one rank, and those of the book that
-/// was looked at last; the others stay in their books, which a flood makes no larger.
-const WAITING_MAX: usize = 8_192;
-/// A book whose messages found no room is looked at again after this.
-const FULL: Duration = Duration::from_millis(200);
 /// What cannot be sent for want of words or an address is looked at again so often.
 const WANTING_MS: i64 = 5_000;
 /// A book to be looked at, once this record is durable.
@@ -267,11 +262,6 @@ impl Desk {
                 }
             };
             let rank = attempt.rank();
-            let waiting = outlet.pool(rank).waiting_of(attempt.taken.alert_home.commune);
-            if waiting >= WAITING_MAX {
-                self.put_off(&attempt, FULL);
-                continue;
-            }
             let same = |(at, its, _): &&mut (Arc<Outlet>, Rank, Vec<Attempt>)| {
                 *its == rank && Arc::ptr_eq(at, &outlet)
             };

@@ -65,7 +65,10 @@ impl Served {
         let mut served = Self { process, orders, answers, http, tokens, dir };
         let ready = served.answer().await?;
         served.http = ready.get("http").and_then(Value::as_str).unwrap_or_default().to_owned();
-        served.tokens = serde_json::from_value(ready.get("tokens").cloned().unwrap_or_default())?;
+        // A child that nobody raises at has none.
+        if let Some(tokens) = ready.get("tokens") {
+            served.tokens = serde_json::from_value(tokens.clone())?;
+        }
         Ok(served)
     }
 
