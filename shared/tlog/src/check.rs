@@ -4,10 +4,10 @@
 //! The first thing that is wrong is named. What is read is compared with what the parsed would be
 //! written as, so that no byte of a log is free.
 
-use std::{collections::BTreeSet, io};
+use std::{collections::BTreeSet, io, sync::mpsc, thread};
 
 use merkle::{
-    Hash, SignedCheckpoint, TileId, TileWriter, VerifierKey,
+    BundleId, Hash, SignedCheckpoint, TileId, TileWriter, VerifierKey,
     bundle::{BadBundle, bundles_since},
     checkpoint::BadCheckpoint,
     hash::leaf,
@@ -15,6 +15,9 @@ use merkle::{
 };
 
 use crate::{CHECKPOINT, Folder, files_of};
+
+/// Bundles that are read and hashed ahead, on another processor, while tiles are compared.
+const BUNDLES_AHEAD: usize = 64;
 
 /// What is wrong with a log: the first thing that was found.
 #[derive(Debug, thiserror::Error)]
@@ -140,19 +143,23 @@ pub fn whole(
     let size = log.checkpoint.checkpoint().size();
     files(folder, size, beside)?;
     let mut tiles = TileWriter::default();
-    let mut index = 0;
-    for id in bundles_since(0, size) {
-        let path = id.to_string();
-        let bundle = folder.bundle(id).map_err(unreadable(&path))?;
-        let entries = id.entries(&bundle).map_err(|why| Wrong::Bundle { path, why })?;
-        for entry in entries {
-            each(index, entry).map_err(|why| Wrong::Entry { index, why })?;
-            for tile in tiles.push(leaf(entry)) {
-                same(folder, tile.id, &tile.bytes)?;
+    thread::scope(|scope| {
+        let (ahead, bundles) = mpsc::sync_channel(BUNDLES_AHEAD);
+        // Whoever is told of something wrong reads no further, and this ends.
+        scope.spawn(move || bundles_since(0, size).try_for_each(|id| ahead.send(read(folder, id))));
+        for bundle in bundles {
+            let Bundle { id, bytes, leaves } = bundle?;
+            let entries = entries_of(id, &bytes)?;
+            for (entry, leaf) in entries.into_iter().zip(leaves) {
+                let index = tiles.size();
+                each(index, entry).map_err(|why| Wrong::Entry { index, why })?;
+                for tile in tiles.push(leaf) {
+                    same(folder, tile.id, &tile.bytes)?;
+                }
             }
-            index += 1;
         }
-    }
+        Ok::<(), Wrong>(())
+    })?;
     for tile in tiles.partial_since(0) {
         same(folder, tile.id, &tile.bytes)?;
     }
@@ -161,6 +168,24 @@ pub fn whole(
         return Err(Wrong::Root { found, signed });
     }
     Ok(log)
+}
+
+/// A bundle as it was read, with the hashes of its entries.
+struct Bundle {
+    id: BundleId,
+    bytes: Vec<u8>,
+    leaves: Vec<Hash>,
+}
+
+fn read(folder: &Folder, id: BundleId) -> Result<Bundle, Wrong> {
+    let read = folder.bundle(id);
+    let bytes = read.map_err(|cause| Wrong::Unreadable { path: id.to_string(), cause })?;
+    let leaves = entries_of(id, &bytes)?.into_iter().map(leaf).collect();
+    Ok(Bundle { id, bytes, leaves })
+}
+
+fn entries_of(id: BundleId, bytes: &[u8]) -> Result<Vec<&[u8]>, Wrong> {
+    id.entries(bytes).map_err(|why| Wrong::Bundle { path: id.to_string(), why })
 }
 
 /// The files are those of a log of this size, and those beside it.
