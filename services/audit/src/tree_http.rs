@@ -65,8 +65,7 @@ async fn tile(
         return Err(not_found());
     }
     let folder = tree.folder().clone();
-    let mut bytes = read(move || folder.tile(id)).await?;
-    bytes.truncate(id.bytes());
+    let bytes = read(move || folder.tile(id)).await?;
     Ok((headers(FOR_EVER), bytes).into_response())
 }
 
@@ -81,12 +80,11 @@ async fn entries(
     let (tree, checkpoint) = signed(&replayer)?;
     let id: BundleId = format!("tile/entries/{place}").parse().map_err(|_| not_found())?;
     let widest = BundleId::within(id.index(), checkpoint.checkpoint().size());
-    // Of a bundle no beginning is served: the full one took its place.
     if widest.is_none_or(|widest| id.width() > widest.width()) {
         return Err(not_found());
     }
-    let path = tree.folder().path().join(id.to_string());
-    let bytes = read(move || std::fs::read(path)).await?;
+    let folder = tree.folder().clone();
+    let bytes = read(move || folder.bundle(id)).await?;
     Ok((headers(FOR_ONE), bytes).into_response())
 }
 

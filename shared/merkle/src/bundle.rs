@@ -67,6 +67,21 @@ impl BundleId {
     /// # Errors
     /// There are fewer, or more bytes follow.
     pub fn entries(self, bundle: &[u8]) -> Result<Vec<&[u8]>, BadBundle> {
+        let (entries, rest) = self.split(bundle)?;
+        if rest.is_empty() { Ok(entries) } else { Err(BadBundle::Trailing(rest.len())) }
+    }
+
+    /// This bundle from a wider one of the same number, which begins with it.
+    ///
+    /// # Errors
+    /// That has fewer entries.
+    pub fn of_wider(self, wider: &[u8]) -> Result<&[u8], BadBundle> {
+        let (_, rest) = self.split(wider)?;
+        wider.get(..wider.len() - rest.len()).ok_or(BadBundle::Short)
+    }
+
+    /// As many entries as the width says, and what follows them.
+    fn split(self, bundle: &[u8]) -> Result<(Vec<&[u8]>, &[u8]), BadBundle> {
         let mut rest = bundle;
         let mut entries = Vec::with_capacity(self.width().into());
         for _ in 0..self.width() {
@@ -76,7 +91,7 @@ impl BundleId {
             entries.push(entry);
             rest = after;
         }
-        if rest.is_empty() { Ok(entries) } else { Err(BadBundle::Trailing(rest.len())) }
+        Ok((entries, rest))
     }
 }
 

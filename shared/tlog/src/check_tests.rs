@@ -163,3 +163,15 @@ fn signatures_are_of_the_keys_that_are_given_and_of_no_other() {
     let keys = Keys { log: other.verifier(), witnesses: &witnesses };
     assert!(whole(&folder, keys, &BTreeSet::new(), |_, _| Ok(())).is_err());
 }
+
+#[test]
+fn a_narrow_file_that_is_gone_is_the_beginning_of_the_full_one() {
+    let (before, after) = (log(300), log(600));
+    let (before, after) = (Folder::at(before.path()), Folder::at(after.path()));
+    let tile = TileId::within(0, 1, 300).unwrap();
+    let bundle = bundles_since(0, 300).last().unwrap();
+    assert_eq!(bundle.to_string(), "tile/entries/001.p/44");
+    assert_eq!(after.tile(tile).unwrap(), before.tile(tile).unwrap());
+    assert_eq!(after.bundle(bundle).unwrap(), before.bundle(bundle).unwrap());
+    assert!(bundle.of_wider(&[0, 1]).is_err());
+}

@@ -35,28 +35,36 @@ impl Folder {
         there(fs::read(self.0.join(CHECKPOINT)))
     }
 
-    /// The content of a tile; where a narrow one is gone, the full one that took its place, which
-    /// begins with it.
+    /// The content of a tile; where a narrow one is gone, from the full one that took its place.
     ///
     /// # Errors
     /// Neither can be read.
     pub fn tile(&self, id: TileId) -> io::Result<Vec<u8>> {
-        self.or_full(&id.to_string())
+        self.or_full(&id.to_string(), |mut full| {
+            full.truncate(id.bytes());
+            Ok(full)
+        })
     }
 
-    /// The content of an entry bundle; as [`Folder::tile`], so there may be more entries in it.
+    /// The content of an entry bundle; as [`Folder::tile`].
     ///
     /// # Errors
-    /// Neither can be read.
+    /// Neither can be read, or the full one is none.
     pub fn bundle(&self, id: BundleId) -> io::Result<Vec<u8>> {
-        self.or_full(&id.to_string())
+        let narrow = |full: Vec<u8>| id.of_wider(&full).map(<[u8]>::to_vec);
+        self.or_full(&id.to_string(), |full| narrow(full).map_err(io::Error::other))
     }
 
-    fn or_full(&self, path: &str) -> io::Result<Vec<u8>> {
-        if let Some(bytes) = there(fs::read(self.0.join(path)))? {
-            return Ok(bytes);
+    /// What stands there is given as it is: whoever checks it must see all of it.
+    fn or_full(
+        &self,
+        path: &str,
+        narrow: impl FnOnce(Vec<u8>) -> io::Result<Vec<u8>>,
+    ) -> io::Result<Vec<u8>> {
+        match there(fs::read(self.0.join(path)))? {
+            Some(bytes) => Ok(bytes),
+            None => narrow(fs::read(self.0.join(full_of(path)))?),
         }
-        fs::read(self.0.join(full_of(path)))
     }
 
     /// All files below, as paths in it, in no order.

@@ -57,7 +57,6 @@ impl<'a> Fetched<'a> {
     }
 }
 
-/// What a log narrower than now had is gone once its file is full: it is asked for again then.
 async fn get(client: &Client, path: &str) -> Result<Bytes, Failed> {
     let sent = send(client.request(Method::GET, &format!("/{path}"))).await?;
     Ok(sent.bytes().await.context("the answer was cut")?)
