@@ -2,14 +2,19 @@
 //! keys, and a page in Vietnamese that says how to check them with other programs than ours.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::{BTreeMap, BTreeSet, btree_map::Entry},
     path::Path,
 };
 
 use anyhow::{Context, anyhow};
 use bytes::Bytes;
 use futures::StreamExt;
-use merkle::{BundleId, ProofFile, TileId, hash::leaf, proof, verification::verify_inclusion};
+use merkle::{
+    BundleId, Hash, ProofFile, TileId,
+    hash::leaf,
+    proof::{self, Unprovable},
+    verification::verify_inclusion,
+};
 use reqwest::Method;
 use serde_json::Value;
 use tlog::{
@@ -35,21 +40,18 @@ pub(super) async fn export(client: &Client, alert: &str, out: &Path) -> Result<S
         return Err(Failed::Refused(format!("{alert}: {why}")));
     }
     let keys = log.file("v1/audit/key").await?;
-    let tiles = tiles(&log, &indexes).await?;
-    let mut bundles: BTreeMap<u64, Bytes> = BTreeMap::new();
+    let (mut tiles, mut bundles) = (BTreeMap::new(), BTreeMap::new());
     for index in &indexes {
         let id = BundleId::within(index / 256, log.size()).context("a place in the log")?;
-        let bundle = match bundles.get(&id.index()) {
-            Some(bundle) => bundle.clone(),
-            None => log.file(&id.to_string()).await?,
+        let bundle: &Bytes = match bundles.entry(id.index()) {
+            Entry::Occupied(there) => there.into_mut(),
+            Entry::Vacant(place) => place.insert(log.file(&id.to_string()).await?),
         };
-        let entries = id.entries(&bundle).context("an entry bundle")?;
+        let entries = id.entries(bundle).context("an entry bundle")?;
         let within = usize::try_from(index % 256).unwrap_or_default();
         let record = entries.get(within).context("an entry of the log")?;
         put(out, &format!("{RECORDS}/{index}"), record)?;
-        bundles.insert(id.index(), bundle.clone());
-        let read = |id: TileId| tiles.get(&id).cloned().ok_or("a tile that was not asked for");
-        let proof = proof::inclusion(*index, log.size(), read).map_err(|why| anyhow!("{why}"))?;
+        let proof = proof_of(&log, *index, &mut tiles).await?;
         let checkpoint = log.checkpoint.clone();
         let file = ProofFile { extra: vec![], index: *index, proof, checkpoint };
         put(out, &format!("{PROOFS}/{index}.tlog-proof"), file.to_string())?;
@@ -91,32 +93,24 @@ async fn lines(
     Ok((signed, indexes))
 }
 
-/// The tiles that the proofs of these entries are read from.
-async fn tiles(
+/// Proves that an entry is in the log. Which tiles that needs, the proof itself says: it is made
+/// until it has all of them.
+async fn proof_of(
     log: &Fetched<'_>,
-    indexes: &BTreeSet<u64>,
-) -> Result<BTreeMap<TileId, Bytes>, Failed> {
-    let mut tiles: BTreeMap<TileId, Bytes> = BTreeMap::new();
-    for index in indexes {
-        // Which they are, the proof itself says: it is made until it has all.
-        loop {
-            let mut missing = None;
-            let read = |id: TileId| {
-                let found = tiles.get(&id).cloned();
-                found.ok_or_else(|| missing = Some(id))
-            };
-            let made = proof::inclusion(*index, log.size(), read);
-            match (made, missing) {
-                (Ok(_), _) => break,
-                (Err(_), Some(id)) => {
-                    let bytes = log.file(&id.to_string()).await?;
-                    tiles.insert(id, bytes);
-                }
-                (Err(_), None) => return Err(Failed::Trouble(anyhow!("a damaged tile"))),
+    index: u64,
+    tiles: &mut BTreeMap<TileId, Bytes>,
+) -> Result<Vec<Hash>, Failed> {
+    loop {
+        let read = |id: TileId| tiles.get(&id).cloned().ok_or(id);
+        match proof::inclusion(index, log.size(), read) {
+            Ok(proof) => return Ok(proof),
+            Err(Unprovable::Read(missing)) => {
+                let bytes = log.file(&missing.to_string()).await?;
+                tiles.insert(missing, bytes);
             }
+            Err(_) => return Err(Failed::Trouble(anyhow!("a damaged tile"))),
         }
     }
-    Ok(tiles)
 }
 
 /// Checks an export of one alert; answers with how many records it has.
