@@ -60,16 +60,9 @@ impl Asked {
             }
             let filter = &mut asked.filter;
             match name {
-                "alert" => {
-                    let id = value
-                        .parse()
-                        .map_err(|_| wrong("không phải mã báo động / not an alert's id"));
-                    filter.alert = Some(id?);
-                }
+                "alert" => filter.alert = Some(value.parse().map_err(|_| wrong(NOT_AN_ALERT))?),
                 "commune" => {
-                    let code =
-                        value.parse().map_err(|_| wrong("không phải mã xã / not a commune's code"));
-                    filter.commune = Some(code?);
+                    filter.commune = Some(value.parse().map_err(|_| wrong(NOT_A_COMMUNE))?);
                 }
                 "from" => filter.from = Some(instant(value).ok_or_else(|| wrong(NOT_A_TIME))?),
                 "to" => filter.to = Some(instant(value).ok_or_else(|| wrong(NOT_A_TIME))?),
@@ -85,6 +78,8 @@ impl Asked {
     }
 }
 
+pub(crate) const NOT_AN_ALERT: &str = "không phải mã báo động / not an alert's id";
+pub(crate) const NOT_A_COMMUNE: &str = "không phải mã xã / not a commune's code";
 pub(crate) const NOT_A_TIME: &str = "không phải thời điểm RFC 3339 / not an instant by RFC 3339";
 
 /// An instant with its offset. A `+` that came as a space, as it does where somebody typed it

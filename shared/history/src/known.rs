@@ -33,7 +33,7 @@ pub use view::{
 
 use self::directory::Directory;
 use crate::{
-    filter::{NOT_A_TIME, WrongParameter, instant},
+    filter::{NOT_A_COMMUNE, NOT_A_TIME, NOT_AN_ALERT, WrongParameter, instant},
     story::{Fact, Stories, What},
     time::Time,
 };
@@ -70,17 +70,8 @@ impl AskedKnown {
             }
             match name {
                 "at" => at = Some(instant(value).ok_or_else(|| wrong(NOT_A_TIME))?),
-                "commune" => {
-                    let code =
-                        value.parse().map_err(|_| wrong("không phải mã xã / not a commune's code"));
-                    commune = Some(code?);
-                }
-                "alert" => {
-                    let id = value
-                        .parse()
-                        .map_err(|_| wrong("không phải mã báo động / not an alert's id"));
-                    alert = Some(id?);
-                }
+                "commune" => commune = Some(value.parse().map_err(|_| wrong(NOT_A_COMMUNE))?),
+                "alert" => alert = Some(value.parse().map_err(|_| wrong(NOT_AN_ALERT))?),
                 _ => return Err(wrong("không có tham số này / there is no such parameter")),
             }
         }
