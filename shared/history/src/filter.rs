@@ -39,6 +39,21 @@ pub struct WrongParameter {
     pub reason: &'static str,
 }
 
+/// The parameters that say something, in their order; a second one of a name is wrong.
+pub(crate) fn given<'a>(
+    parameters: impl IntoIterator<Item = (&'a str, &'a str)>,
+) -> impl Iterator<Item = Result<(&'a str, &'a str), WrongParameter>> {
+    let mut seen: Vec<&str> = Vec::new();
+    parameters.into_iter().filter_map(move |(name, value)| {
+        if seen.contains(&name) {
+            let reason = "có hai lần / given twice";
+            return Some(Err(WrongParameter { name: name.to_owned(), reason }));
+        }
+        seen.push(name);
+        (!value.is_empty()).then_some(Ok((name, value)))
+    })
+}
+
 impl Asked {
     /// Reads the parameters `alert`, `commune`, `from`, `to`, `after`; empty ones say nothing.
     ///
@@ -48,16 +63,9 @@ impl Asked {
         parameters: impl IntoIterator<Item = (&'a str, &'a str)>,
     ) -> Result<Self, WrongParameter> {
         let mut asked = Self::default();
-        let mut seen: Vec<&str> = Vec::new();
-        for (name, value) in parameters {
+        for parameter in given(parameters) {
+            let (name, value) = parameter?;
             let wrong = |reason| WrongParameter { name: name.to_owned(), reason };
-            if seen.contains(&name) {
-                return Err(wrong("có hai lần / given twice"));
-            }
-            seen.push(name);
-            if value.is_empty() {
-                continue;
-            }
             let filter = &mut asked.filter;
             match name {
                 "alert" => filter.alert = Some(value.parse().map_err(|_| wrong(NOT_AN_ALERT))?),

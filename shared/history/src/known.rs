@@ -33,7 +33,7 @@ pub use view::{
 
 use self::directory::Directory;
 use crate::{
-    filter::{NOT_A_COMMUNE, NOT_A_TIME, NOT_AN_ALERT, WrongParameter, instant},
+    filter::{NOT_A_COMMUNE, NOT_A_TIME, NOT_AN_ALERT, WrongParameter, given, instant},
     story::{Fact, Stories, What},
     time::Time,
 };
@@ -58,16 +58,9 @@ impl AskedKnown {
         parameters: impl IntoIterator<Item = (&'a str, &'a str)>,
     ) -> Result<Self, WrongParameter> {
         let (mut at, mut commune, mut alert) = (None, None, None);
-        let mut seen: Vec<&str> = Vec::new();
-        for (name, value) in parameters {
+        for parameter in given(parameters) {
+            let (name, value) = parameter?;
             let wrong = |reason| WrongParameter { name: name.to_owned(), reason };
-            if seen.contains(&name) {
-                return Err(wrong("có hai lần / given twice"));
-            }
-            seen.push(name);
-            if value.is_empty() {
-                continue;
-            }
             match name {
                 "at" => at = Some(instant(value).ok_or_else(|| wrong(NOT_A_TIME))?),
                 "commune" => commune = Some(value.parse().map_err(|_| wrong(NOT_A_COMMUNE))?),
