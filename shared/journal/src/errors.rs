@@ -67,6 +67,14 @@ pub enum ReadError {
         /// The number of entries.
         end: u64,
     },
+    /// The entry was there, and was forgotten.
+    #[error("entry {index} was forgotten, the first is {begin}")]
+    Forgotten {
+        /// What was asked for.
+        index: u64,
+        /// The first entry there is.
+        begin: u64,
+    },
     /// The disk returned something else than what was written. The operator must act.
     #[error("entry {index} is damaged, in {segment}")]
     Corrupt {

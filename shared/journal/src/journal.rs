@@ -2,6 +2,7 @@
 
 use std::{
     collections::BTreeMap,
+    io,
     path::Path,
     sync::{
         Arc, Mutex,
@@ -17,6 +18,7 @@ use crate::{
     committer::Committer,
     entry::Gathered,
     errors::{AppendError, CutError, OpenError, ReadError, ReplaceError, Stopped, at},
+    forget,
     options::Options,
     queue::{Queue, locked},
     recovery::{self, Recovery},
@@ -211,6 +213,22 @@ impl Journal {
             return Err(ReplaceError::NotOnDisk { index: *index, end });
         }
         replace::replace(&self.0.shared.store, entries)
+    }
+
+    /// The index of the first entry there is: 0, until something is forgotten.
+    #[must_use]
+    pub fn begin(&self) -> u64 {
+        self.0.shared.store.begin()
+    }
+
+    /// Forgets the oldest entries, a whole file at a time, and none from `index` on: what stood
+    /// there is written over, and gone when this returns. Returns the index of the first that is
+    /// left. Blocks; nobody else waits.
+    ///
+    /// # Errors
+    /// The system refused; the next start ends what was begun.
+    pub fn forget_before(&self, index: u64) -> io::Result<u64> {
+        forget::before(&self.0.shared.store, index.min(self.durable_end()))
     }
 
     /// How many syncs there were since the journal was opened: how well appends share them.

@@ -9,6 +9,7 @@ mod committer;
 mod entry;
 mod errors;
 mod fatal;
+mod forget;
 mod frame;
 mod journal;
 mod lock;

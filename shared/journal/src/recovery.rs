@@ -13,6 +13,7 @@ use std::{
 use crate::{
     committer::Spare,
     errors::{OpenError, at},
+    forget,
     frame::Parsed,
     lock::DirLock,
     options::Options,
@@ -49,9 +50,11 @@ pub(crate) fn open(dir: &Path, options: &Options) -> Result<Opened, OpenError> {
     create_dir(dir).map_err(at(dir))?;
     let lock = DirLock::take(dir)?;
     let promised = Promise::read(dir).map_err(at(dir))?;
-    let mut segments = scan_all(dir, promised)?;
+    let begin = forget::read(dir).map_err(at(&dir.join(forget::BEGINS)))?;
+    let mut segments = scan_all(dir, promised, begin)?;
 
     replace::tidy(dir).map_err(at(dir))?;
+    forget::tidy(dir, begin).map_err(at(dir))?;
     let spare = tidy_spare(dir, options).map_err(at(dir))?;
     let torn_bytes = match segments.last() {
         Some(last) => mend(last, promised).map_err(at(&last.path))?,
@@ -85,21 +88,23 @@ fn create_dir(dir: &Path) -> io::Result<()> {
     sync_dir(parent)
 }
 
-/// Checks all segments in order.
-fn scan_all(dir: &Path, promised: u64) -> Result<Vec<Arc<Segment>>, OpenError> {
+/// Checks all segments in order, from where the journal begins.
+fn scan_all(dir: &Path, promised: u64, begin: u64) -> Result<Vec<Arc<Segment>>, OpenError> {
     let mut bases = Vec::new();
     for entry in fs::read_dir(dir).map_err(at(dir))? {
         let name = entry.map_err(at(dir))?.file_name();
-        bases.extend(name.to_str().and_then(segment::base_of));
+        let base = name.to_str().and_then(segment::base_of);
+        bases.extend(base.filter(|base| *base >= begin));
     }
     bases.sort_unstable();
-    let damaged = |index| OpenError::Corrupt { segment: segment::path(dir, 0), offset: 0, index };
     match bases.first() {
-        Some(0) => {}
+        Some(first) if *first == begin => {}
+        None if promised == 0 && begin == 0 => {}
         // What is missing is the first segment.
-        Some(_) => return Err(damaged(0)),
-        None if promised > 0 => return Err(damaged(0)),
-        None => {}
+        Some(_) | None => {
+            let segment = segment::path(dir, begin);
+            return Err(OpenError::Corrupt { segment, offset: 0, index: begin });
+        }
     }
     let nexts = bases.iter().skip(1).copied().map(Some).chain([None]);
     bases

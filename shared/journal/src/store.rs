@@ -96,6 +96,26 @@ impl Store {
         segments.push(Arc::new(segment));
     }
 
+    /// The segments, in order.
+    pub(crate) fn segments(&self) -> Vec<Arc<Segment>> {
+        self.segments.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// The index of the first entry there is.
+    pub(crate) fn begin(&self) -> u64 {
+        let segments = self.segments.read().unwrap_or_else(PoisonError::into_inner);
+        segments.first().map_or(0, |segment| segment.base)
+    }
+
+    /// From now on the journal begins here; nobody reads what is before when this returns.
+    pub(crate) fn forget(&self, begin: u64) {
+        let mut segments = self.segments.write().unwrap_or_else(PoisonError::into_inner);
+        segments.retain(|segment| segment.base >= begin);
+        drop(segments);
+        locked(&self.files).retain(|(base, _)| *base >= begin);
+        self.readers_left();
+    }
+
     /// A segment's file, for reading and writing.
     pub(crate) fn file(&self, segment: &Segment) -> io::Result<Arc<File>> {
         let mut files = locked(&self.files);
@@ -119,7 +139,7 @@ impl Store {
     ) -> Result<(), ReadError> {
         let _reading = self.reading.read().unwrap_or_else(PoisonError::into_inner);
         let Some(segment) = self.holding(index) else {
-            return Err(ReadError::Corrupt { index, segment: self.dir.clone() });
+            return Err(ReadError::Forgotten { index, begin: self.begin() });
         };
         let io = |source| ReadError::Io { path: segment.path.clone(), source };
         let corrupt = |index| ReadError::Corrupt { index, segment: segment.path.clone() };
@@ -156,7 +176,9 @@ impl Store {
     /// Forgets the entries from `index` on, which is at most their number, and the whole group
     /// that `index` lies within. Returns how many are left. Nobody may write meanwhile.
     pub(crate) fn cut(&self, index: u64) -> Result<u64, ReadError> {
-        let Some(segment) = self.holding(index) else { return Ok(index) };
+        let Some(segment) = self.holding(index) else {
+            return Err(ReadError::Forgotten { index, begin: self.begin() });
+        };
         let file = self
             .file(&segment)
             .map_err(|source| ReadError::Io { path: segment.path.clone(), source })?;

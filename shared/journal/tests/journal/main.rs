@@ -3,6 +3,7 @@
 
 mod crash;
 mod cut;
+mod forget;
 mod model;
 mod order;
 mod replace;
