@@ -23,9 +23,10 @@ mod writing;
 
 use std::{path::Path, sync::Arc};
 
+use bytes::Bytes;
 use chassis::Host;
 use domain::ids::RecordId;
-use merkle::SignedCheckpoint;
+use merkle::{SignedCheckpoint, VerifierKey};
 use tokio::sync::watch;
 
 use crate::{book::Shared, tree::Tree, writing::Writing};
@@ -121,6 +122,16 @@ impl Audit {
     #[must_use]
     pub fn subscribe_signed(&self) -> Option<watch::Receiver<Option<Arc<SignedCheckpoint>>>> {
         self.tree.as_ref().map(Tree::subscribe)
+    }
+
+    /// The log's key, and what shows its tree to other processes: `key`, `checkpoint`, and tiles by
+    /// their C2SP paths. `None` where nothing is signed here. It blocks.
+    #[must_use]
+    pub fn show(
+        &self,
+    ) -> Option<(VerifierKey, impl Fn(&str) -> Option<Bytes> + Send + Sync + use<>)> {
+        let tree = self.tree.clone()?;
+        Some((tree.key().clone(), move |what: &str| tree.show(what)))
     }
 
     /// The position of a record; `None` where it has none yet. It may not be on disk yet: see

@@ -16,9 +16,10 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
+use bytes::Bytes;
 use chassis::{Host, durable_file};
 use merkle::{
-    SignedCheckpoint, VerifierKey,
+    SignedCheckpoint, TileId, VerifierKey,
     key::BadKey,
     note::{BadNote, SignatureLine},
 };
@@ -123,6 +124,29 @@ impl Tree {
     /// Where the tiles lie.
     pub(crate) fn folder(&self) -> &Folder {
         &self.0.folder
+    }
+
+    /// A tile, as far as the newest checkpoint goes. Blocks.
+    ///
+    /// # Errors
+    /// `NotFound`, also where it is wider than that; or it cannot be read.
+    pub(crate) fn tile(&self, id: TileId) -> io::Result<Vec<u8>> {
+        let size = self.checkpoint().map_or(0, |newest| newest.checkpoint().size());
+        let widest = TileId::within(id.level(), id.index(), size);
+        match widest.is_some_and(|widest| id.width() <= widest.width()) {
+            true => self.folder().tile(id),
+            false => Err(io::ErrorKind::NotFound.into()),
+        }
+    }
+
+    /// What other processes read of the tree: `key`, `checkpoint`, tiles by their paths. Blocks.
+    pub(crate) fn show(&self, what: &str) -> Option<Bytes> {
+        let shown = match what {
+            "key" => self.key().to_string().into_bytes(),
+            CHECKPOINT => self.checkpoint()?.to_string().into_bytes(),
+            tile => self.tile(tile.parse().ok()?).ok()?,
+        };
+        Some(shown.into())
     }
 
     /// The log's own key.

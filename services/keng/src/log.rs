@@ -9,7 +9,6 @@ use event_log::{EventLog, Outgoing};
 use event_log_embedded::{EmbeddedLog, EmbeddedOptions};
 use event_log_nats::{NatsLog, NatsOptions, Trust};
 use futures::future::BoxFuture;
-use tokio::sync::watch;
 
 use crate::{
     Failed,
@@ -24,7 +23,8 @@ pub(crate) struct Log {
     pub(crate) log: Arc<dyn EventLog>,
     pub(crate) outgoing: Outgoing,
     pub(crate) lanes: usize,
-    trust: Option<watch::Receiver<Trust>>,
+    /// Where it is a broker's.
+    pub(crate) nats: Option<Arc<NatsLog>>,
     close: Box<dyn FnOnce() -> BoxFuture<'static, ()> + Send>,
 }
 
@@ -32,9 +32,9 @@ impl Log {
     /// Waits until the log cannot be read: the broker is away, or not to be trusted. Services
     /// come up then with what they know. An embedded log is always there.
     pub(crate) async fn unreadable(&self) {
-        let Some(trust) = &self.trust else { return std::future::pending().await };
+        let Some(log) = &self.nats else { return std::future::pending().await };
         // The log lives as long as `self`, so that the wait cannot end early.
-        let _ = trust.clone().wait_for(|trust| !trust.publishes()).await;
+        let _ = log.trust().wait_for(|trust| !trust.publishes()).await;
     }
 
     /// Ends it: what was appended is made durable.
@@ -66,12 +66,11 @@ pub(crate) async fn open_log(
             show_trust(&log, health, drain);
             let outgoing = log.outgoing();
             let closing = Arc::clone(&log);
-            let trust = Some(log.trust());
             Log {
-                log,
+                log: Arc::clone(&log) as Arc<dyn EventLog>,
                 outgoing,
                 lanes: LANES,
-                trust,
+                nats: Some(log),
                 close: Box::new(move || Box::pin(async move { closing.close().await })),
             }
         }
@@ -89,7 +88,7 @@ fn embedded(opened: &Opened) -> Result<Log, Failed> {
         log,
         outgoing: Outgoing::default(),
         lanes: 1,
-        trust: None,
+        nats: None,
         close: Box::new(move || Box::pin(async move { closing.close().await })),
     })
 }

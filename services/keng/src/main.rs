@@ -25,6 +25,7 @@ mod open;
 mod photo;
 mod preflight;
 mod proof;
+mod proofs;
 mod read;
 mod records;
 mod server;

@@ -21,7 +21,7 @@ use crate::{
     grpc::Served,
     log::open_log,
     open::{self, Opened},
-    serving,
+    proofs, serving,
 };
 
 const RETRY: Duration = Duration::from_secs(1);
@@ -90,6 +90,9 @@ async fn run(service: Service, options: ServerOptions, kind: Kind) -> Result<u8,
     let bound = serving::bind(settings.http, settings.grpc).await?;
     let (http, grpc) = (bound.http_addr, bound.grpc_addr);
     let services = start(service, &settings, &host, &opened, http)?;
+    if let Some(nats) = &log.nats {
+        proofs::attend(nats, &host, services.audit.as_ref());
+    }
     let everywhere = operators::router(health.clone(), metrics)
         .merge(feeds::open_api())
         .merge(admin::router().with_state(host.clone()));

@@ -193,6 +193,13 @@ impl EntityName {
     pub fn drill(commune: CommuneCode) -> Self {
         Self(format!("drill-{commune}"))
     }
+    /// `losses-<instance>`: what a broker lost of what this process said.
+    ///
+    /// # Errors
+    /// The instance's id cannot stand in a name.
+    pub fn losses(instance: &str) -> Result<Self, NotAnId> {
+        format!("losses-{instance}").parse()
+    }
     /// `map`: which map is in force.
     #[must_use]
     pub fn map() -> Self {

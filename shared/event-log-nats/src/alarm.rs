@@ -54,6 +54,13 @@ impl Size {
         }
     }
 
+    /// So many bytes of it were forgotten.
+    pub(crate) fn shrink(&mut self, bytes: u64) {
+        self.bytes = self.bytes.saturating_sub(bytes);
+        metrics::gauge!("keng_outbox_bytes").set(self.bytes as f64);
+        self.bell.rings(self.bytes >= BYTES_MAX);
+    }
+
     #[cfg(test)]
     pub(crate) fn bytes(&self) -> u64 {
         self.bytes

@@ -1,9 +1,13 @@
 //! Nobody forgets what it said: what the outbox holds and a stream has lost is sent again, oldest
 //! first. A commit whose ordinal was taken meanwhile is appended as `Recovered`.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    time::Duration,
+};
 
-use domain::ids::RecordId;
+use domain::{ids::RecordId, loss::NAMED_MAX};
 use event_log::{
     follower::hash_of,
     record::{Kind, Record},
@@ -26,7 +30,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 const RACES_MAX: u32 = 20;
 
 /// What one pass did.
-#[derive(Debug, Default, Clone, Copy)]
+#[derive(Debug, Default)]
 pub(crate) struct Healing {
     /// Sent again as they were.
     pub(crate) sent: u64,
@@ -34,6 +38,18 @@ pub(crate) struct Healing {
     pub(crate) recovered: u64,
     /// Not yet: commits before them, of other processes, are lost too.
     pub(crate) gaps: u64,
+    /// Proven and forgotten here, and lost there: the audit alone has them.
+    pub(crate) gone: u64,
+    /// Some of those that were lost.
+    pub(crate) records: Vec<RecordId>,
+}
+
+impl Healing {
+    fn name(&mut self, record: RecordId) {
+        if self.records.len() < NAMED_MAX {
+            self.records.push(record);
+        }
+    }
 }
 
 /// Why a pass ended early. Try again.
@@ -78,14 +94,14 @@ pub(crate) async fn heal(
     let pass = Pass { inner, over: Over::This(connection), through_gaps };
     let mut healing = Healing::default();
     let mut lasts: BTreeMap<Stream, Settled> = BTreeMap::new();
-    let (mut from, end) = (0, inner.outbox.end());
+    let (mut from, end) = (inner.outbox.begin(), inner.outbox.end());
     while from < end {
-        let reader = Arc::clone(inner);
-        let part = tokio::task::spawn_blocking(move || reader.outbox.settled_from(from)).await;
-        let part = part.map_err(|error| Unhealed::NotSent(error.to_string()))??;
-        let Some((settled, next)) = part else { break };
+        let Some((settled, next)) = settled_from(inner, from).await? else { break };
         from = next;
         for settled in settled {
+            if settled.said < inner.outbox.begin() {
+                continue;
+            }
             for (stream, anchor) in settled.anchors() {
                 if !suspects.contains(&stream) {
                     continue;
@@ -99,11 +115,51 @@ pub(crate) async fn heal(
             }
         }
     }
+    pass.look_for_forgotten(suspects, &lasts, &mut healing).await?;
     if healing.gaps == 0 {
         suspects.iter().for_each(|stream| inner.outbox.healed(*stream, lasts.remove(stream)));
     }
     inner.writer.forget();
     Ok(healing)
+}
+
+/// The streams that do not have what these entries said, as it was settled.
+pub(crate) async fn astray(
+    inner: &Arc<Inner>,
+    entries: &[u64],
+) -> Result<BTreeSet<Stream>, Unread> {
+    let (Some(first), entries) = (entries.first(), entries.iter().collect::<BTreeSet<_>>()) else {
+        return Ok(BTreeSet::new());
+    };
+    let (mut from, end) = (*first, inner.outbox.end());
+    let mut astray = BTreeSet::new();
+    while from < end {
+        let part = settled_from(inner, from).await.map_err(Unread::because)?;
+        let Some((settled, next)) = part else { break };
+        from = next;
+        for settled in settled.iter().filter(|settled| entries.contains(&settled.said)) {
+            for (stream, anchor) in settled.anchors() {
+                // Sealed parts are destroyed by right, and no proof speaks of them.
+                let raw = match stream {
+                    Stream::Sealed => continue,
+                    Stream::Of(_) => inner.broker.at(stream, anchor.sequence).await?,
+                };
+                if !raw.is_some_and(|raw| message::is(&raw, stream, anchor.id, &anchor.open)) {
+                    astray.insert(stream);
+                }
+            }
+        }
+    }
+    Ok(astray)
+}
+
+async fn settled_from(
+    inner: &Arc<Inner>,
+    from: u64,
+) -> Result<Option<(Vec<Settled>, u64)>, Unhealed> {
+    let reader = Arc::clone(inner);
+    let part = tokio::task::spawn_blocking(move || reader.outbox.settled_from(from)).await;
+    Ok(part.map_err(|error| Unhealed::NotSent(error.to_string()))??)
 }
 
 fn place(settled: &Settled, stream: Stream) -> u64 {
@@ -118,6 +174,28 @@ struct Pass<'a> {
 }
 
 impl Pass<'_> {
+    /// Where the last that this process said in a stream was forgotten here, and is lost there.
+    async fn look_for_forgotten(
+        &self,
+        suspects: &[Stream],
+        lasts: &BTreeMap<Stream, Settled>,
+        healing: &mut Healing,
+    ) -> Result<(), Unread> {
+        for stream in suspects {
+            let forgotten = matches!(stream, Stream::Of(_)) && !lasts.contains_key(stream);
+            let Some(anchor) = self.inner.outbox.anchor(*stream).filter(|_| forgotten) else {
+                continue;
+            };
+            let there = self.inner.broker.at(*stream, anchor.sequence).await?;
+            if !there.is_some_and(|raw| message::is(&raw, *stream, anchor.id, &anchor.open)) {
+                healing.gone += 1;
+                healing.name(anchor.id);
+                tracing::error!(record = %anchor.id, stream = stream.name(), "only the audit has it");
+            }
+        }
+        Ok(())
+    }
+
     /// Where the message stands now, after sending it again where it was lost.
     async fn stands(
         &self,
@@ -156,6 +234,7 @@ impl Pass<'_> {
                 ("recovered", None)
             }
         };
+        healing.name(record.id);
         metrics::counter!("keng_outbox_healed_total", "class" => stream.word(), "how" => how)
             .increment(1);
         tracing::error!(

@@ -3,10 +3,12 @@
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
+use domain::loss::Loss;
 use tokio::time::Instant;
 
 use crate::{
-    heal,
+    alarm,
+    heal::{self, Healing},
     log::Inner,
     monitor,
     streams::{self, Found},
@@ -47,6 +49,7 @@ pub(crate) async fn keep(inner: Arc<Inner>) {
         };
         tokio::select! {
             () = left.state.left(connection) => {}
+            () = left.doubts.told() => {}
             () = tokio::time::sleep(pause) => {}
         }
     }
@@ -91,7 +94,12 @@ impl Keeper {
             found.infos.push(streams::create(&self.inner.broker, stream, replicas).await?);
         }
         let (broker, infos) = (&self.inner.broker, &found.infos);
-        let suspects = suspicion::suspects(broker, &anchors, infos, &self.shapes, fresh).await?;
+        let mut suspects =
+            suspicion::suspects(broker, &anchors, infos, &self.shapes, fresh).await?;
+        let doubted = self.inner.doubts.take();
+        suspects.extend(
+            doubted.into_iter().filter(|stream| !suspects.contains(stream)).collect::<Vec<_>>(),
+        );
         if !suspects.is_empty() {
             self.heal(&suspects, connection).await?;
         }
@@ -141,11 +149,29 @@ impl Keeper {
         let through_gaps = self.gaps_since.is_some_and(|since| since.elapsed() >= patience);
         let healing = heal::heal(&self.inner, suspects, connection, through_gaps).await?;
         tracing::warn!(?healing, "compared");
+        self.tell(suspects, &healing);
         if healing.gaps > 0 {
             self.gaps_since.get_or_insert_with(Instant::now);
             return Err(Unfit::Gaps(healing.gaps));
         }
         self.gaps_since = None;
         Ok(())
+    }
+
+    /// A loss is written down here first, and then told to whoever records it in the log.
+    fn tell(&self, suspects: &[Stream], healing: &Healing) {
+        let &Healing { sent, recovered, gone, .. } = healing;
+        if sent + recovered + gone == 0 {
+            return;
+        }
+        let streams = suspects.iter().map(|stream| stream.name().to_owned()).collect();
+        let records = healing.records.clone();
+        let noticed_at = alarm::now();
+        let loss = Loss { noticed_at, streams, sent, recovered, gone, records };
+        metrics::counter!("keng_outbox_losses_total").increment(1);
+        match self.inner.outbox.lost(loss) {
+            Ok(loss) => self.inner.losses.send_modify(|losses| losses.push_back(loss)),
+            Err(error) => tracing::error!(%error, "a loss was not written down"),
+        }
     }
 }

@@ -21,6 +21,8 @@ mod message;
 mod monitor;
 mod options;
 mod outbox;
+mod owed;
+mod proving;
 mod read;
 mod sealed;
 mod sealing;
@@ -36,5 +38,7 @@ mod writer;
 pub use crate::{
     log::NatsLog,
     options::{NatsOptions, OpenError},
+    outbox::Loss,
+    proving::{Proofs, Show},
     trust::Trust,
 };

@@ -1,6 +1,6 @@
 //! The log: its parts, its tasks, and the port.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::VecDeque, sync::Arc, time::Duration};
 
 use domain::ids::{AlertId, EntityName, RecordId};
 use event_log::{
@@ -10,6 +10,7 @@ use event_log::{
     record::{Class, Key, Kind, Record, Recorded},
 };
 use futures::future::BoxFuture;
+use merkle::VerifierKey;
 use tokio::{sync::watch, time::Instant};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
@@ -21,11 +22,13 @@ use crate::{
     keeper,
     message::Raw,
     options::{NatsOptions, OpenError},
-    outbox::{Outbox, Unsettled},
+    outbox::{Loss, Outbox, Unsettled},
+    proving::{self, Proofs, Show},
     read::Unread,
     sealed::Sealed,
     state::State,
     subject::{self, Stream},
+    suspicion::Doubts,
     trust::Trust,
     writer::Writer,
 };
@@ -52,6 +55,10 @@ pub(crate) struct Inner {
     pub(crate) writer: Writer,
     pub(crate) outbox: Arc<Outbox>,
     pub(crate) held: Held,
+    pub(crate) proofs: watch::Sender<Proofs>,
+    pub(crate) doubts: Doubts,
+    /// What the log has no record of yet, the oldest first.
+    pub(crate) losses: watch::Sender<VecDeque<Loss>>,
     pub(crate) stop: CancellationToken,
     pub(crate) tasks: TaskTracker,
 }
@@ -90,6 +97,9 @@ impl NatsLog {
             writer,
             outbox,
             held: Held::default(),
+            proofs: watch::Sender::new(Proofs::Unknown),
+            doubts: Doubts::default(),
+            losses: watch::Sender::new(left.losses.into()),
             stop: CancellationToken::new(),
             tasks: TaskTracker::new(),
         });
@@ -101,6 +111,7 @@ impl NatsLog {
         inner.spawn(held::send(Arc::clone(&inner)));
         inner.spawn(follow::sealed_parts(Arc::clone(&inner)));
         inner.spawn(alarm::watch(Arc::clone(&inner)));
+        inner.spawn(proving::prove(Arc::clone(&inner)));
         let mut trust = inner.trust.subscribe();
         let known = trust.wait_for(|trust| *trust != Trust::Away);
         if tokio::time::timeout(OPENING_WAIT, known).await.is_err() {
@@ -119,6 +130,41 @@ impl NatsLog {
     #[must_use]
     pub fn trust(&self) -> watch::Receiver<Trust> {
         self.inner.trust.subscribe()
+    }
+
+    /// How it stands with the proofs of what this process said.
+    #[must_use]
+    pub fn proofs(&self) -> watch::Receiver<Proofs> {
+        self.inner.proofs.subscribe()
+    }
+
+    /// How many records of this process stand in the log, and no proof covers them.
+    #[must_use]
+    pub fn unproven(&self) -> u64 {
+        self.inner.outbox.owed().waiting().0
+    }
+
+    /// Waits for a loss that the log has no record of; for ever where there is none. The same one
+    /// until [`NatsLog::recorded`] was called with its number.
+    pub async fn lost(&self) -> Loss {
+        let mut losses = self.inner.losses.subscribe();
+        let first = losses.wait_for(|losses| !losses.is_empty()).await;
+        // The sender lives in self.
+        let Some(loss) = first.ok().and_then(|losses| losses.front().cloned()) else {
+            return std::future::pending().await;
+        };
+        loss
+    }
+
+    /// The log has a record of this loss.
+    pub fn recorded(&self, loss: &Loss) {
+        self.inner.outbox.told(loss.number);
+        self.inner.losses.send_modify(|losses| losses.retain(|one| one.number != loss.number));
+    }
+
+    /// Shows an audit's tree to whoever asks over the broker, until the log is closed.
+    pub fn show_tree(&self, key: VerifierKey, show: Show) {
+        self.inner.spawn(proving::show(Arc::clone(&self.inner), key, show));
     }
 
     /// Ends the tasks, writes out what waits, and gives the outbox free.

@@ -29,6 +29,12 @@ pub struct NatsOptions {
     /// How long a commit waits for the lost commits before it, which other processes send again,
     /// before it is appended as recovered.
     pub gap_patience: Duration,
+    /// How often the audit's tree is read.
+    pub prove_every: Duration,
+    /// How long a record that stands in the log may be without a proof.
+    pub proof_patience: Duration,
+    /// How long what is proven stays in the outbox.
+    pub keep: Duration,
     /// For benchmarks only: how much longer each sync of the outbox takes.
     #[doc(hidden)]
     pub sync_delay: Duration,
@@ -49,6 +55,9 @@ impl NatsOptions {
             compare_every: Duration::from_secs(60),
             retry_every: Duration::from_secs(3),
             gap_patience: Duration::from_secs(30),
+            prove_every: Duration::from_secs(10),
+            proof_patience: Duration::from_secs(45),
+            keep: Duration::from_secs(30 * 24 * 60 * 60),
             sync_delay: Duration::ZERO,
         }
     }

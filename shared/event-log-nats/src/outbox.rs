@@ -1,11 +1,14 @@
 //! The outbox: everything that this process has said, open and sealed, and where the broker
-//! acknowledged it. A journal, kept whole; in memory are only what is not settled and the last
-//! acknowledged place of each stream.
+//! acknowledged it. A journal, kept until the audit's proofs cover it and for a while beyond; in
+//! memory are only what is not settled or not covered, and the last place of each stream.
+
+mod lost;
+mod proven;
 
 use std::{
-    collections::{BTreeMap, BTreeSet, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap, VecDeque},
     path::Path,
-    sync::{Arc, Mutex},
+    sync::{Arc, Mutex, MutexGuard},
 };
 
 use bytes::Bytes;
@@ -13,7 +16,7 @@ use domain::ids::{AlertId, EntityName, Millis, RecordId};
 use event_log::{
     erasing::{Parts, destroyed, is_destroyed},
     follower::hash_of,
-    record::{Record, Recorded},
+    record::{Kind, Record, Recorded},
     stored,
 };
 use journal::{Journal, Options};
@@ -25,15 +28,23 @@ use crate::{
     alarm::Size,
     cache::lock,
     options::{NatsOptions, OpenError},
+    outbox::{
+        lost::Lost,
+        proven::{Mark, Proven},
+    },
+    owed::Owed,
     subject::Stream,
 };
+
+pub use lost::Loss;
+pub(crate) use proven::Known;
 
 const SCAN_ENTRIES_MAX: usize = 256;
 const SCAN_BYTES_MAX: usize = 4 << 20;
 /// Entries remembered as not on disk before those on disk by now are forgotten.
 const WET_MAX: usize = 1_024;
 
-/// One entry of the journal: exactly one of the three.
+/// One entry of the journal: exactly one of these.
 #[derive(Clone, PartialEq, Message)]
 struct Entry {
     #[prost(message, optional, tag = "1")]
@@ -44,6 +55,15 @@ struct Entry {
     /// After healing: the last place of a stream, whatever stood in entries before.
     #[prost(message, optional, tag = "3")]
     healed: Option<Healed>,
+    /// How far the audit's tree was read, and what it proves.
+    #[prost(message, optional, tag = "4")]
+    proven: Option<Proven>,
+    /// What the broker had lost.
+    #[prost(message, optional, tag = "5")]
+    lost: Option<Lost>,
+    /// The index of a loss that is recorded in the log by now.
+    #[prost(uint64, optional, tag = "6")]
+    told: Option<u64>,
 }
 
 #[derive(Clone, PartialEq, Message)]
@@ -154,6 +174,12 @@ pub(crate) struct Outbox {
     anchors: Mutex<BTreeMap<Stream, Anchor>>,
     /// Entries said and not known to be on disk, by record.
     wet: Mutex<HashMap<RecordId, u64>>,
+    /// What no proof covers yet. Held while something is said.
+    owed: Mutex<Owed>,
+    /// How far the audit's tree was read.
+    known: Mutex<Option<Known>>,
+    /// Up to where what is covered may be forgotten, the oldest first.
+    marks: Mutex<VecDeque<Mark>>,
     /// Whose sealed parts lie where.
     parts: Mutex<Parts>,
     size: Mutex<Size>,
@@ -163,6 +189,15 @@ pub(crate) struct Outbox {
 pub(crate) struct Left {
     /// Commands that were said and never settled, in order.
     pub(crate) commands: Vec<Unsettled>,
+    /// What the broker had lost, and the log does not say yet.
+    pub(crate) losses: Vec<Loss>,
+}
+
+/// What is gathered while the journal is read.
+#[derive(Default)]
+struct Replayed {
+    unsettled: BTreeSet<u64>,
+    losses: BTreeMap<u64, Loss>,
 }
 
 /// A command that was said and never settled.
@@ -183,30 +218,35 @@ impl Outbox {
             journal,
             anchors: Mutex::default(),
             wet: Mutex::default(),
+            owed: Mutex::default(),
+            known: Mutex::default(),
+            marks: Mutex::default(),
             parts: Mutex::default(),
             size: Mutex::default(),
         };
-        let mut unsettled: BTreeSet<u64> = BTreeSet::new();
-        let mut from = 0;
+        let mut replayed = Replayed::default();
+        let mut from = outbox.journal.begin();
         loop {
             let entries = outbox.entries(from).map_err(|error| OpenError::Unreadable(error.0))?;
             if entries.is_empty() {
                 break;
             }
             for (index, entry) in &entries {
-                outbox.replay(*index, entry, &mut unsettled);
+                outbox.replay(*index, entry, &mut replayed);
                 from = index + 1;
             }
         }
-        let commands = unsettled
+        lock(&outbox.owed).forget_undecided();
+        let commands = replayed
+            .unsettled
             .into_iter()
             .map(|index| outbox.unsettled(index))
             .collect::<Result<Vec<_>, OutboxTrouble>>()
             .map_err(|error| OpenError::Unreadable(error.0))?;
-        Ok((outbox, Left { commands }))
+        Ok((outbox, Left { commands, losses: replayed.losses.into_values().collect() }))
     }
 
-    fn replay(&self, index: u64, entry: &Entry, unsettled: &mut BTreeSet<u64>) {
+    fn replay(&self, index: u64, entry: &Entry, replayed: &mut Replayed) {
         lock(&self.size).grow(entry.encoded_len());
         if let Some(said) = &entry.said
             && let Some((record, sealed)) = said.record.as_ref().zip(said.sealed.as_ref())
@@ -215,13 +255,25 @@ impl Outbox {
         {
             lock(&self.parts).lies_at(&entity, index);
         }
-        let command = entry.said.as_ref().and_then(|said| said.record.as_ref());
-        if command.is_some_and(|record| record.class == 1) {
-            unsettled.insert(index);
+        if let Some(record) = entry.said.as_ref().and_then(|said| said.record.as_ref()) {
+            let is_command = record.class == 1;
+            lock(&self.owed).said(index, is_command);
+            if is_command {
+                replayed.unsettled.insert(index);
+            }
         }
         for settled in &entry.settled {
-            unsettled.remove(&settled.said);
+            replayed.unsettled.remove(&settled.said);
             self.raise(settled);
+        }
+        if let Some(proven) = &entry.proven {
+            self.replay_proven(proven);
+        }
+        if let Some(lost) = &entry.lost {
+            replayed.losses.insert(index, lost.loss(index));
+        }
+        if let Some(told) = &entry.told {
+            replayed.losses.remove(told);
         }
         if let Some(healed) = &entry.healed
             && let Some(stream) = Stream::of_code(healed.stream)
@@ -235,7 +287,12 @@ impl Outbox {
         }
     }
 
+    /// Takes in where a record stands, or that it need not.
     fn raise(&self, settled: &Settled) {
+        match settled.sequence {
+            0 => lock(&self.owed).settled(settled.said),
+            _ => lock(&self.owed).stands(settled.said),
+        }
         let mut anchors = lock(&self.anchors);
         for (stream, anchor) in settled.anchors() {
             let last = anchors.entry(stream).or_insert(anchor);
@@ -258,7 +315,10 @@ impl Outbox {
             if record.sealed.is_some() && parts.is_erased(&record.key.entity) {
                 return Err(OutboxTrouble("its entity is being erased".to_owned()));
             }
+            let mut owed = lock(&self.owed);
             let index = self.append(&Entry { said: Some(said), ..Entry::default() })?;
+            owed.said(index, record.kind == Kind::Command);
+            drop(owed);
             if record.sealed.is_some() {
                 parts.lies_at(&record.key.entity, index);
             }
@@ -344,6 +404,16 @@ impl Outbox {
         let Some((last, _)) = entries.last() else { return Ok(None) };
         let next = last + 1;
         Ok(Some((entries.into_iter().flat_map(|(_, entry)| entry.settled).collect(), next)))
+    }
+
+    /// The first entry there is.
+    pub(crate) fn begin(&self) -> u64 {
+        self.journal.begin()
+    }
+
+    /// What no proof covers yet.
+    pub(crate) fn owed(&self) -> MutexGuard<'_, Owed> {
+        lock(&self.owed)
     }
 
     /// How many entries there are now.

@@ -17,7 +17,7 @@ const HISTORY_MESSAGES_MAX: usize = 500;
 pub(crate) struct Unread(pub(crate) String);
 
 impl Unread {
-    fn because(error: impl std::fmt::Display) -> Self {
+    pub(crate) fn because(error: impl std::fmt::Display) -> Self {
         Self(error.to_string())
     }
 }

@@ -1,17 +1,46 @@
 //! Which streams may have lost something that this process said. Cheap, so that it can be asked
 //! each minute: a stream that still has our last message, and no new hole, has lost nothing.
 
-use std::collections::BTreeMap;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Mutex,
+};
 
 use async_nats::jetstream::stream::Info;
+use tokio::sync::Notify;
 
 use crate::{
     broker::Broker,
+    cache::lock,
     message,
     outbox::{Anchor, Outbox},
     read::Unread,
     subject::Stream,
 };
+
+/// Streams of which somebody has shown that they lack something, whatever they look like.
+#[derive(Debug, Default)]
+pub(crate) struct Doubts {
+    streams: Mutex<BTreeSet<Stream>>,
+    told: Notify,
+}
+
+impl Doubts {
+    /// These are to be compared, now.
+    pub(crate) fn tell(&self, streams: BTreeSet<Stream>) {
+        lock(&self.streams).extend(streams);
+        self.told.notify_one();
+    }
+
+    /// Waits until somebody tells.
+    pub(crate) async fn told(&self) {
+        self.told.notified().await;
+    }
+
+    pub(crate) fn take(&self) -> BTreeSet<Stream> {
+        std::mem::take(&mut lock(&self.streams))
+    }
+}
 
 /// What tells a stream with holes from one without.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

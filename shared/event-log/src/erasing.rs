@@ -45,6 +45,14 @@ impl Parts {
         }
     }
 
+    /// Entries before this one are not there any more.
+    pub fn forget_before(&mut self, entry: u64) {
+        self.places.retain(|_, places| {
+            places.retain(|place| *place >= entry);
+            !places.is_empty()
+        });
+    }
+
     /// Whether the parts of this entity were destroyed.
     #[must_use]
     pub fn is_erased(&self, entity: &EntityName) -> bool {

@@ -130,6 +130,7 @@ const WORDS: &[(&str, &str)] = &[
     ("ReceiptsRecorded", "kết quả gửi / results"),
     ("RecordDrillResult", "ghi kết quả diễn tập / record the result of a drill"),
     ("DrillMeasured", "đã đo diễn tập / a drill was measured"),
+    ("BrokerLossFound", "máy chủ NATS đã làm mất bản ghi / the broker had lost records"),
     ("Recovered", "khôi phục bản ghi bị mất / a lost record is back"),
     ("AlreadyTrue", "đã như vậy rồi / was already so"),
     ("Refused", "bị từ chối / refused"),
@@ -203,6 +204,7 @@ fn detail(line: &Line, has_words: bool) -> String {
         "ProposeMatch" | "MatchProposed" => proposal(data),
         "AdoptMap" | "MapAdopted" => map(data),
         "RecordDrillResult" | "DrillMeasured" => drill(data.get("result").unwrap_or(data)),
+        "BrokerLossFound" => loss(data),
         "DeliveriesStopped" => text("reason").to_owned(),
         "SwitchChannel" | "ChannelSwitched" => switched(data),
         "AttestPosted" | "RequeueDelivery" | "PostAttested" | "DeliveryRequeued" => target(data),
@@ -249,6 +251,18 @@ fn budget(data: &Value) -> String {
         number("groups"),
         number("alerts_in_day"),
         number("alerts_in_week"),
+    )
+}
+
+/// How many records, and what became of them.
+fn loss(data: &Value) -> String {
+    let number = |name: &str| data.get(name).and_then(Value::as_u64).unwrap_or_default();
+    format!(
+        "{} gửi lại / sent again, {} khôi phục / recovered, {} chỉ còn ở kiểm toán / with the \
+         audit alone",
+        number("sent"),
+        number("recovered"),
+        number("gone"),
     )
 }
 

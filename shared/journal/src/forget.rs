@@ -6,7 +6,7 @@
 use std::{fs, io, io::Write, path::Path};
 
 use crate::{
-    segment::{Segment, base_of},
+    segment::{HEADER_BYTES, Segment, base_of},
     store::Store,
     zeros::{open_file, sync_dir, wipe},
 };
@@ -15,6 +15,15 @@ use crate::{
 /// there as long as nothing was forgotten.
 pub(crate) const BEGINS: &str = "begins";
 const BEGINS_NEW: &str = "begins.new";
+
+/// What was forgotten.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Forgotten {
+    /// The index of the first entry that is left.
+    pub begin: u64,
+    /// How many bytes of entries went, with what frames them.
+    pub bytes: u64,
+}
 
 /// The index of the first entry there is. An error of kind `InvalidData` where that is damaged.
 pub(crate) fn read(dir: &Path) -> io::Result<u64> {
@@ -51,12 +60,14 @@ pub(crate) fn tidy(dir: &Path, begin: u64) -> io::Result<()> {
     Ok(())
 }
 
-/// Forgets every segment that ends at or before `index`, but the one that is written to. Returns
-/// where the journal begins now.
-pub(crate) fn before(store: &Store, index: u64) -> io::Result<u64> {
+/// Forgets every segment that ends at or before `index`, but the one that is written to.
+pub(crate) fn before(store: &Store, index: u64) -> io::Result<Forgotten> {
     let _replacing = store.replacing();
     let forgotten = store.before(index);
-    let Some(last) = forgotten.last() else { return read(&store.dir) };
+    let Some(last) = forgotten.last() else {
+        return Ok(Forgotten { begin: store.begin(), bytes: 0 });
+    };
+    let bytes = forgotten.iter().map(|segment| segment.places().end - HEADER_BYTES).sum();
     let begin = last.base + last.places().count;
     write(&store.dir, begin)?;
     store.forget(begin);
@@ -64,7 +75,7 @@ pub(crate) fn before(store: &Store, index: u64) -> io::Result<u64> {
         remove(&segment.path)?;
     }
     sync_dir(&store.dir)?;
-    Ok(begin)
+    Ok(Forgotten { begin, bytes })
 }
 
 /// What is forgotten is written over first: it may have been destroyed by right elsewhere.

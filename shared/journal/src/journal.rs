@@ -18,7 +18,7 @@ use crate::{
     committer::Committer,
     entry::Gathered,
     errors::{AppendError, CutError, OpenError, ReadError, ReplaceError, Stopped, at},
-    forget,
+    forget::{self, Forgotten},
     options::Options,
     queue::{Queue, locked},
     recovery::{self, Recovery},
@@ -222,12 +222,11 @@ impl Journal {
     }
 
     /// Forgets the oldest entries, a whole file at a time, and none from `index` on: what stood
-    /// there is written over, and gone when this returns. Returns the index of the first that is
-    /// left. Blocks; nobody else waits.
+    /// there is written over, and gone when this returns. Blocks; nobody else waits.
     ///
     /// # Errors
     /// The system refused; the next start ends what was begun.
-    pub fn forget_before(&self, index: u64) -> io::Result<u64> {
+    pub fn forget_before(&self, index: u64) -> io::Result<Forgotten> {
         forget::before(&self.0.shared.store, index.min(self.durable_end()))
     }
 

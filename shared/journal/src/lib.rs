@@ -26,6 +26,7 @@ mod zeros;
 
 pub use crate::{
     errors::{AppendError, CutError, OpenError, ReadError, ReplaceError, Stopped},
+    forget::Forgotten,
     frame::PAYLOAD_BYTES_MAX,
     journal::Journal,
     options::Options,

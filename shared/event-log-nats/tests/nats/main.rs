@@ -13,5 +13,6 @@ mod cluster;
 mod erasing;
 mod lost_answer;
 mod lost_class;
+mod proofs;
 mod severed;
 mod world;

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use journal::{OpenError, ReadError};
+use journal::{Forgotten, OpenError, ReadError};
 
 use crate::{files, filled, open, small, wait};
 
@@ -23,7 +23,8 @@ fn whole_files_before_an_entry_go_and_the_rest_is_read_as_before() {
     let (journal, _) = open(dir.path(), small());
     let before = files(dir.path()).len();
 
-    let begin = journal.forget_before(33).unwrap();
+    let Forgotten { begin, bytes } = journal.forget_before(33).unwrap();
+    assert!(bytes > begin * entry(0).len() as u64);
     assert!((20..=33).contains(&begin), "{begin}");
     assert_eq!(journal.begin(), begin);
     assert!(files(dir.path()).len() < before);
@@ -33,7 +34,11 @@ fn whole_files_before_an_entry_go_and_the_rest_is_read_as_before() {
     assert!(
         matches!(gone, Err(ReadError::Forgotten { index, begin: at }) if index + 1 == at && at == begin)
     );
-    assert_eq!(journal.forget_before(3).unwrap(), begin, "what is forgotten stays forgotten");
+    assert_eq!(
+        journal.forget_before(3).unwrap(),
+        Forgotten { begin, bytes: 0 },
+        "what is forgotten stays forgotten"
+    );
     let next = journal.append(entry(60).into()).unwrap();
     assert_eq!(next, 60);
     wait(journal.durable(next)).unwrap();
@@ -49,7 +54,7 @@ fn whole_files_before_an_entry_go_and_the_rest_is_read_as_before() {
 fn the_file_that_is_written_to_stays() {
     let dir = filled_with(60);
     let (journal, _) = open(dir.path(), small());
-    let begin = journal.forget_before(u64::MAX).unwrap();
+    let begin = journal.forget_before(u64::MAX).unwrap().begin;
     assert!(begin < 60, "{begin}");
     assert_eq!(journal.read(59).unwrap(), entry(59));
     assert_eq!(journal.append(entry(60).into()).unwrap(), 60);
@@ -61,7 +66,7 @@ fn what_a_cut_interrupted_is_ended_by_the_next_start() {
     let dir = filled_with(60);
     let kept = files(dir.path());
     let (journal, _) = open(dir.path(), small());
-    let begin = journal.forget_before(33).unwrap();
+    let begin = journal.forget_before(33).unwrap().begin;
     wait(journal.close());
     let left: Vec<_> = files(dir.path()).into_iter().map(|(path, _)| path).collect();
     // The power went after the beginning was written down, and before any file was removed.
@@ -83,7 +88,7 @@ fn what_a_cut_interrupted_is_ended_by_the_next_start() {
 fn a_first_file_that_is_missing_is_not_taken_for_forgotten() {
     let dir = filled_with(60);
     let (journal, _) = open(dir.path(), small());
-    let begin = journal.forget_before(33).unwrap();
+    let begin = journal.forget_before(33).unwrap().begin;
     wait(journal.close());
     fs::remove_file(dir.path().join(format!("{begin:020}.seg"))).unwrap();
     let refused = journal::Journal::open(dir.path(), small());
