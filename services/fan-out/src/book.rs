@@ -364,13 +364,13 @@ impl Project for Following {
 
     fn apply(&mut self, recorded: &Arc<Recorded>) {
         self.cursor = Some(Cursor::on(recorded));
+        // What else was observed, as a broker's losses, is no delivery's.
+        let Some(id) = book_id(&recorded.key.entity) else { return };
         if let Err(why) = self.take_in(recorded) {
             tracing::error!(entity = %recorded.key.entity, %why, "a delivery is held");
             let class = self.class.as_str();
             metrics::counter!("keng_records_held_total", "class" => class).increment(1);
-            if let Some(id) = book_id(&recorded.key.entity) {
-                self.books.hold(id);
-            }
+            self.books.hold(id);
         }
     }
 

@@ -22,8 +22,9 @@ const RETRY: Duration = Duration::from_secs(5);
 const BANNER: &str = "proofs";
 const LOST_BANNER: &str = "broker-loss";
 
-/// Does all three, until the process drains.
-pub(crate) fn attend(log: &Arc<NatsLog>, host: &Host, audit: Option<&Audit>) {
+/// Does all three where there is a broker, until the process drains.
+pub(crate) fn attend(log: Option<&Arc<NatsLog>>, host: &Host, audit: Option<&Audit>) {
+    let Some(log) = log else { return };
     if let Some((key, show)) = audit.and_then(Audit::show) {
         log.show_tree(key, Arc::new(show));
     }
@@ -92,7 +93,8 @@ async fn record_one(shell: &Shell<Losses>, host: &Host, loss: &Loss) -> Result<(
     let entity = EntityName::losses(instance).map_err(|why| unavailable(&why))?;
     let (number, at) = (loss.number, loss.what.noticed_at.0);
     let ask = Ask {
-        key: Key { class: Class::Alert, home: Home::NATION, entity },
+        // An observation, as receipts are: nobody asked for it.
+        key: Key { class: Class::Receipt, home: Home::NATION, entity },
         cause: RecordId::of_purpose(&format!("loss/{instance}/{number}/{at}")),
         correlation: Bytes::new(),
         actor: wire::actor::service("keng"),

@@ -90,9 +90,7 @@ async fn run(service: Service, options: ServerOptions, kind: Kind) -> Result<u8,
     let bound = serving::bind(settings.http, settings.grpc).await?;
     let (http, grpc) = (bound.http_addr, bound.grpc_addr);
     let services = start(service, &settings, &host, &opened, http)?;
-    if let Some(nats) = &log.nats {
-        proofs::attend(nats, &host, services.audit.as_ref());
-    }
+    proofs::attend(log.nats.as_ref(), &host, services.audit.as_ref());
     let everywhere = operators::router(health.clone(), metrics)
         .merge(feeds::open_api())
         .merge(admin::router().with_state(host.clone()));

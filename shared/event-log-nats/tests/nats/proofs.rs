@@ -85,7 +85,7 @@ async fn proofs(log: &NatsLog, expected: impl Fn(&Proofs) -> bool) -> Proofs {
 async fn unproven(log: &NatsLog, count: u64) {
     soon(async {
         while log.unproven() != count {
-            tokio::time::sleep(Duration::from_millis(20)).await;
+            tokio::task::yield_now().await;
         }
     })
     .await;

@@ -4,12 +4,13 @@
 use std::collections::BTreeSet;
 
 use anyhow::{Result, ensure};
-use serde_json::json;
+use serde_json::{Value, json};
+use support::{Client, Keng, eventually};
 use system::{
     AFTER_A_LEASE, SOON,
     cluster::Cluster,
     history::History,
-    people::{delivered, state},
+    people::{delivered, state, text},
     raising::{Tried, accepted, planned},
     town::{HOME, NEIGHBOUR, Town},
 };
@@ -54,6 +55,7 @@ async fn lost_alerts_come_back_and_are_not_told_again() -> Result<()> {
     ensure!([200, 202].contains(&resolved.status), "{} {}", resolved.status, resolved.text);
     state(&cluster.officer(), &late, "resolved", SOON).await?;
     town.told(&late, "alert.resolved", SOON).await?;
+    recorded_and_shown(&cluster).await?;
     let third = raise(&cluster, &town, &mut planned("third", 1)).await?;
     for keng in [&cluster.audit, &cluster.intake] {
         let all = BTreeSet::from([early.clone(), late.clone(), third.clone()]);
@@ -62,5 +64,43 @@ async fn lost_alerts_come_back_and_are_not_told_again() -> Result<()> {
     let issued = |call: &&system::town::Told| call.news == "alert.issued" && call.alert != third;
     let now = town.calls()?.iter().filter(issued).count();
     ensure!(now == calls.len(), "told again: {:#?}", town.calls()?);
+    for keng in [&cluster.intake, &cluster.alerting, &cluster.fan_out, &cluster.audit] {
+        proven(keng).await?;
+    }
     town.check_calls()
+}
+
+/// The loss itself is a record, of the process that had said what was lost, and a banner there.
+async fn recorded_and_shown(cluster: &Cluster) -> Result<()> {
+    let losses = eventually(SOON, async || {
+        let history = History::at(&cluster.audit, &[]).await?;
+        let losses: Vec<_> = history.of("BrokerLossFound").cloned().collect();
+        ensure!(!losses.is_empty(), "no loss is recorded");
+        Ok(losses)
+    });
+    for loss in losses.await? {
+        ensure!(text(&loss, "/entity").starts_with("losses-"), "{loss}");
+        let counted = loss.pointer("/data/records").and_then(Value::as_array).map_or(0, Vec::len);
+        ensure!(counted > 0, "{loss}");
+    }
+    let health = Client::new(cluster.alerting.http())?.get("/readyz").await?.text;
+    ensure!(health.contains("máy chủ NATS đã làm mất"), "{health}");
+    Ok(())
+}
+
+/// The audit's tree covers whatever this process said.
+async fn proven(keng: &Keng) -> Result<()> {
+    let client = Client::new(keng.http())?;
+    eventually(AFTER_A_LEASE, async || {
+        let metrics = client.get("/metrics").await?.expect(200)?.text;
+        let of = |name: &str| {
+            let value = metrics.lines().find_map(|line| line.strip_prefix(name)?.parse().ok());
+            value.unwrap_or(0.0)
+        };
+        let (proven, owed): (f64, f64) =
+            (of("keng_outbox_proven_total "), of("keng_outbox_unproven_records "));
+        ensure!(proven > 0.0 && owed == 0.0, "{proven} proven, {owed} not");
+        Ok(())
+    })
+    .await
 }
