@@ -15,6 +15,7 @@ mod nats;
 mod orders;
 mod proof;
 mod push;
+mod replay;
 mod report;
 mod served;
 mod sick;
@@ -50,8 +51,8 @@ const PREPARED: &str = "KENG_BENCH_PREPARED";
 struct Args {
     #[command(subcommand)]
     child: Option<ChildCommand>,
-    /// What to measure; everything but `in-flight`, `push`, `sick`, `flood` and `proof` where
-    /// nothing is named.
+    /// What to measure; everything but `in-flight`, `push`, `sick`, `flood`, `proof` and `replay`
+    /// where nothing is named.
     what: Vec<What>,
     /// Rounds that count, where 56 groups are told.
     #[arg(long, default_value_t = 25)]
@@ -71,6 +72,9 @@ struct Args {
     /// Web pushes, and as many bare ones.
     #[arg(long, default_value_t = 1_000_000)]
     pushes: usize,
+    /// Records of the log that is read again.
+    #[arg(long, default_value_t = 1_000_000)]
+    records: u64,
 }
 
 #[derive(Clone, Copy, PartialEq, ValueEnum)]
@@ -95,6 +99,8 @@ enum What {
     Flood,
     /// Checking a signed log, proving one record of ten million, sealing one more.
     Proof,
+    /// Reading a whole log again, on one machine and over NATS.
+    Replay,
 }
 
 const BY_DEFAULT: [What; 5] =
@@ -232,6 +238,10 @@ async fn measure(args: &Args) -> Result<()> {
                 rows.push(proof::verify(VERIFIED, args.rounds_many)?);
                 rows.push(proof::prove(PROVED)?);
                 rows.extend(proof::seal()?);
+            }
+            What::Replay => {
+                rows.push(replay::embedded(args.records, args.rounds_many).await?);
+                rows.push(replay::jetstream(args.records, args.rounds_many).await?);
             }
         }
         for line in table(rows.get(shown..).unwrap_or_default()) {
