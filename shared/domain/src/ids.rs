@@ -252,11 +252,18 @@ impl EntityName {
     }
 }
 
+impl TryFrom<String> for EntityName {
+    type Error = NotAnId;
+    fn try_from(text: String) -> Result<Self, NotAnId> {
+        let fits = !text.is_empty() && text.len() <= 120 && text.bytes().all(is_name_byte);
+        if fits { Ok(Self(text)) } else { Err(NotAnId { what: "an entity's name" }) }
+    }
+}
+
 impl FromStr for EntityName {
     type Err = NotAnId;
     fn from_str(text: &str) -> Result<Self, NotAnId> {
-        let fits = !text.is_empty() && text.len() <= 120 && text.bytes().all(is_name_byte);
-        if fits { Ok(Self(text.to_owned())) } else { Err(NotAnId { what: "an entity's name" }) }
+        text.to_owned().try_into()
     }
 }
 

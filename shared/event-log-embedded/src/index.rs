@@ -12,6 +12,17 @@ use sha2::{Digest, Sha256};
 /// The first half of SHA-256 over a key: two keys share it as seldom as two ids are the same.
 type KeyHash = [u8; 16];
 
+/// How far behind a record others of its class count as close.
+const RUN_SPAN: usize = 4_096;
+
+/// Where a record stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Place {
+    pub(crate) position: Position,
+    /// The entry of its sealed part, where that is here.
+    pub(crate) part: Option<u64>,
+}
+
 /// The index of a log.
 #[derive(Debug, Default)]
 pub(crate) struct Index {
@@ -83,16 +94,21 @@ impl Index {
         self.histories.get(&hash_of(key)).map(History::as_slice).unwrap_or_default()
     }
 
-    /// The entry of a record's sealed part.
-    pub(crate) fn sealed(&self, position: Position) -> Option<u64> {
-        let place = self.sealed.binary_search_by_key(&position, |(position, _)| *position).ok()?;
-        self.sealed.get(place).map(|(_, entry)| *entry)
-    }
-
-    /// The class of the record at a position.
-    pub(crate) fn class(&self, position: Position) -> Option<Class> {
-        let class = self.classes.get(usize::try_from(position.checked_sub(1)?).ok()?)?;
-        Class::ALL.get(usize::from(*class)).copied()
+    /// The record at a position, and those of its class close behind it: at most `most`.
+    pub(crate) fn run(&self, position: Position, most: usize) -> Vec<Place> {
+        let behind = position.checked_sub(1).and_then(|before| usize::try_from(before).ok());
+        let behind = behind.and_then(|before| self.classes.get(before..)).unwrap_or_default();
+        let Some(class) = behind.first() else { return Vec::new() };
+        let first = self.sealed.partition_point(|(sealed, _)| *sealed < position);
+        let mut parts = self.sealed.get(first..).unwrap_or_default().iter().peekable();
+        let same = (position..).zip(behind).take(RUN_SPAN).filter(|(_, other)| *other == class);
+        same.take(most)
+            .map(|(position, _)| {
+                while parts.next_if(|(sealed, _)| *sealed < position).is_some() {}
+                let part = parts.next_if(|(sealed, _)| *sealed == position);
+                Place { position, part: part.map(|(_, entry)| *entry) }
+            })
+            .collect()
     }
 
     /// The first record of a class behind a position.
@@ -146,12 +162,13 @@ mod tests {
         assert_eq!(index.command(RecordId::of_purpose("x")), None);
         assert_eq!(index.history(&key(Class::Alert, "alert-a")), [2, 3, 4]);
         assert!(index.history(&key(Class::News, "alert-a")).is_empty());
-        assert_eq!((index.sealed(1), index.sealed(2), index.sealed(3)), (Some(0), None, Some(1)));
+        let place = |position, part| Place { position, part };
+        assert_eq!(index.run(1, 9), [place(1, Some(0))]);
+        assert_eq!(index.run(2, 2), [place(2, None), place(3, Some(1))]);
+        assert_eq!((index.run(0, 9), index.run(5, 9)), (vec![], vec![]));
         assert_eq!(index.next_of(Class::Alert, 0), Some(2));
         assert_eq!(index.next_of(Class::Alert, 2), Some(3));
         assert_eq!(index.next_of(Class::Command, 1), None);
         assert_eq!(index.next_of(Class::Alert, 9), None);
-        assert_eq!((index.class(1), index.class(4)), (Some(Class::Command), Some(Class::Alert)));
-        assert_eq!((index.class(0), index.class(5)), (None, None));
     }
 }

@@ -7,6 +7,7 @@ use std::{
     time::Duration,
 };
 
+use bytes::Bytes;
 use domain::ids::RecordId;
 use event_log::{
     Class, Durable, Key, Position, Recorded, Seal, erasing::Parts, follower::hash_of, local::Places,
@@ -152,38 +153,42 @@ impl Store {
         position: Position,
         records_max: usize,
     ) -> Result<VecDeque<Arc<Recorded>>, Unreadable> {
-        let entry = position.checked_sub(1).ok_or(Unreadable::None(position))?;
-        let class = {
+        let places = {
             let state = self.lock();
             if let Some(recorded) = state.tail.get(position) {
                 return Ok(VecDeque::from([Arc::clone(recorded)]));
             }
-            state.index.class(position).ok_or(Unreadable::None(position))?
+            state.index.run(position, records_max)
         };
-        let entries = self.log.read_from(entry, records_max, RUN_BYTES_MAX)?;
-        let mut run = VecDeque::new();
-        for (position, bytes) in (position..).zip(entries) {
-            let (same, part) = {
-                let state = self.lock();
-                (state.index.class(position) == Some(class), state.index.sealed(position))
-            };
-            if same {
-                let mut recorded = entry::decode(bytes, position)?;
-                recorded.seal = self.seal(&recorded, part)?;
-                run.push_back(Arc::new(recorded));
+        let entries: Vec<u64> = places.iter().map(|place| place.position - 1).collect();
+        let entries = self.log.read_these(&entries, RUN_BYTES_MAX)?;
+        let records = places.iter().zip(entries);
+        let records: Vec<(Recorded, Option<u64>)> = records
+            .map(|(place, bytes)| Ok((entry::decode(bytes, place.position)?, place.part)))
+            .collect::<Result<_, Unreadable>>()?;
+        let mut parts = self.parts(&records)?.into_iter();
+        let mut run = VecDeque::with_capacity(records.len());
+        for (mut recorded, part) in records {
+            if has_part(&recorded, part) {
+                let part = parts.next().map(decode_sealed).transpose()?;
+                let sealed = part.filter(|part| part.id == recorded.id);
+                recorded.seal =
+                    sealed.and_then(|part| part.sealed).map_or(Seal::Missing, Seal::Here);
             }
+            run.push_back(Arc::new(recorded));
         }
         Ok(run)
     }
 
-    /// The seal of a record that was read without its sealed part.
-    fn seal(&self, recorded: &Recorded, part: Option<u64>) -> Result<Seal, Unreadable> {
-        let Some(part) = part.filter(|_| recorded.seal == Seal::Missing) else {
-            return Ok(recorded.seal.clone());
-        };
-        let part = decode_sealed(self.sealed.read(part)?)?;
-        let sealed = part.sealed.filter(|_| part.id == recorded.id);
-        Ok(sealed.map_or(Seal::Missing, Seal::Here))
+    /// The entries of the sealed parts of these records, of those that have one.
+    fn parts(&self, records: &[(Recorded, Option<u64>)]) -> Result<Vec<Bytes>, ReadError> {
+        let parts = records.iter().filter(|(recorded, part)| has_part(recorded, *part));
+        let entries: Vec<u64> = parts.filter_map(|(_, part)| *part).collect();
+        let mut read = Vec::with_capacity(entries.len());
+        while let Some(left) = entries.get(read.len()..).filter(|left| !left.is_empty()) {
+            read.extend(self.sealed.read_these(left, RUN_BYTES_MAX)?);
+        }
+        Ok(read)
     }
 
     /// The open part at a position, with the state locked.
@@ -218,6 +223,11 @@ impl Store {
             }
         }
     }
+}
+
+/// Whether a record was read without its sealed part, and that lies in the other journal.
+fn has_part(recorded: &Recorded, part: Option<u64>) -> bool {
+    part.is_some() && recorded.seal == Seal::Missing
 }
 
 impl Keeps for Store {

@@ -14,9 +14,13 @@ use async_nats::jetstream::{
 use event_log::{
     follower::{Cursor, Follow, Follower, Following, Role, Step, hash_of},
     log::FollowError,
-    record::{Class, Position, Recorded},
+    record::{Class, Position, Recorded, Seal},
 };
-use futures::{StreamExt, future::BoxFuture, stream::FuturesOrdered};
+use futures::{
+    StreamExt,
+    future::{BoxFuture, ready},
+    stream::FuturesOrdered,
+};
 use tokio::{sync::mpsc, time::MissedTickBehavior};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
@@ -25,10 +29,13 @@ use crate::{
     log::Inner,
     message::Raw,
     read::Unread,
+    sealed_ahead::SealedAhead,
     subject::Stream,
 };
 
 const ACK_WAIT: Duration = Duration::from_secs(10);
+/// How many messages a projection asks for at a time.
+pub(crate) const MESSAGES_MAX: usize = 500;
 const ACK_PENDING_MAX: i64 = 1_000;
 const HEARTBEAT: Duration = Duration::from_secs(2);
 const EXPIRES: Duration = Duration::from_secs(6);
@@ -51,7 +58,7 @@ struct Ahead {
 
 fn ahead(role: &Role) -> Ahead {
     match role {
-        Role::Projection => Ahead { batch: 500, completing: 64, steps: 128 },
+        Role::Projection => Ahead { batch: MESSAGES_MAX, completing: 64, steps: 128 },
         Role::Reactor(_) => Ahead { batch: 32, completing: 16, steps: 1 },
     }
 }
@@ -109,6 +116,7 @@ pub(crate) async fn follow(
         end = last_sequence(&inner, class).await;
     }
     let ahead = ahead(&role);
+    let following_all = role == Role::Projection;
     let (steps, received) = mpsc::channel(ahead.steps);
     let orders = matches!(role, Role::Reactor(_)).then(|| {
         let (orders, given) = mpsc::unbounded_channel();
@@ -122,7 +130,9 @@ pub(crate) async fn follow(
         class,
         role,
         ahead,
-        place: from,
+        from,
+        handed: None,
+        parts: (following_all && from.is_none()).then(SealedAhead::default),
         end,
         told: false,
         steps,
@@ -152,8 +162,12 @@ struct Course {
     class: Class,
     role: Role,
     ahead: Ahead,
+    /// Where a projection began; `None` at the start.
+    from: Option<Cursor>,
     /// The last record handed to a projection.
-    place: Option<Cursor>,
+    handed: Option<Arc<Recorded>>,
+    /// While a projection reads its class from the start.
+    parts: Option<SealedAhead>,
     /// Where the log ended when it was first read; `None` before, and once it has been passed.
     end: Option<u64>,
     /// Whether the follower was told that it has caught up.
@@ -178,6 +192,14 @@ impl<E: std::error::Error> From<E> for Ended {
 }
 
 type Completed = (Result<Arc<Recorded>, Unread>, u64);
+
+/// A record that came.
+enum Came {
+    /// With all that belongs to it, and how many come behind it.
+    Whole(Recorded, u64),
+    /// Its sealed part is to be found; when it was written.
+    Parted(Recorded, SystemTime, u64),
+}
 
 impl Course {
     async fn run(mut self) {
@@ -216,7 +238,7 @@ impl Course {
                 connection.ok_or_else(|| Ended::Trouble("the broker is away".to_owned()))?
             }
         };
-        if let Some(cursor) = self.place
+        if let Some(cursor) = self.place()
             && !fits(&inner, self.class, cursor).await?
         {
             return Err(Ended::DoesNotFit);
@@ -228,7 +250,8 @@ impl Course {
             let end = last_sequence(&inner, self.class).await;
             self.end = Some(end.ok_or_else(|| Ended::Trouble("no end of the stream".to_owned()))?);
         }
-        let passed = self.end.is_some_and(|end| self.place.is_some_and(|at| at.position >= end));
+        let at = self.place().map(|place| place.position);
+        let passed = self.end.is_some_and(|end| at.is_some_and(|at| at >= end));
         if consumer.cached_info().num_pending == 0 || passed {
             self.caught_up().await?;
         }
@@ -249,6 +272,11 @@ impl Course {
         }
         self.order(Order::Abandon);
         flowed
+    }
+
+    /// The place to go on from.
+    fn place(&self) -> Option<Cursor> {
+        self.handed.as_deref().map(Cursor::on).or(self.from)
     }
 
     fn order(&self, order: Order) {
@@ -295,7 +323,15 @@ impl Course {
                     if over.is_none() && completing.len() < self.ahead.completing =>
                 {
                     match self.received(message, &mut delivered, &mut missed) {
-                        Ok(Some(work)) => completing.push_back(work),
+                        Ok(Some(came)) => match self.whole(came).await {
+                            Ok((whole, pending)) if completing.is_empty() => {
+                                self.hand_out(whole, pending).await?;
+                            }
+                            Ok((whole, pending)) => {
+                                completing.push_back(Box::pin(ready((Ok(whole), pending))));
+                            }
+                            Err(work) => completing.push_back(work),
+                        },
                         Ok(None) => {}
                         Err(ended) => over = Some(ended),
                     }
@@ -324,7 +360,7 @@ impl Course {
         message: Option<Result<jetstream::Message, pull::MessagesError>>,
         delivered: &mut u64,
         missed: &mut u32,
-    ) -> Result<Option<BoxFuture<'static, Completed>>, Ended> {
+    ) -> Result<Option<Came>, Ended> {
         let message = match message {
             Some(Ok(message)) => message,
             Some(Err(error)) if error.kind() == pull::MessagesErrorKind::MissingHeartbeat => {
@@ -360,18 +396,40 @@ impl Course {
             self.order(Order::Acknowledge(sequence));
             return Ok(None);
         };
+        Ok(Some(match recorded.seal {
+            Seal::Missing => Came::Parted(recorded, written, pending),
+            Seal::None | Seal::Here(_) => Came::Whole(recorded, pending),
+        }))
+    }
+
+    /// The record with its sealed part, where that is at hand; otherwise the way to it.
+    async fn whole(
+        &mut self,
+        came: Came,
+    ) -> Result<(Arc<Recorded>, u64), BoxFuture<'static, Completed>> {
+        let (mut recorded, written, pending) = match came {
+            Came::Whole(recorded, pending) => return Ok((Arc::new(recorded), pending)),
+            Came::Parted(recorded, written, pending) => (recorded, written, pending),
+        };
         let sealed = Arc::clone(&self.inner.sealed);
-        Ok(Some(Box::pin(async move { (sealed.complete(recorded, written).await, pending) })))
+        if let Some(parts) = &mut self.parts
+            && !sealed.is_erased(&recorded)
+            && let Some(part) = parts.part(&self.inner, &recorded, written).await
+        {
+            recorded.seal = Seal::Here(part);
+            return Ok((Arc::new(recorded), pending));
+        }
+        Err(Box::pin(async move { (sealed.complete(recorded, written).await, pending) }))
     }
 
     async fn hand_out(&mut self, recorded: Arc<Recorded>, pending: u64) -> Result<(), Ended> {
-        let cursor = Cursor::on(&recorded);
-        self.order(Order::Ready(cursor.position));
-        self.step(Step::Record(recorded)).await?;
+        let position = recorded.position;
+        self.order(Order::Ready(position));
+        self.step(Step::Record(Arc::clone(&recorded))).await?;
         if self.role == Role::Projection {
-            self.place = Some(cursor);
+            self.handed = Some(recorded);
         }
-        if self.end.is_some_and(|end| cursor.position >= end || pending == 0) {
+        if self.end.is_some_and(|end| position >= end || pending == 0) {
             self.caught_up().await?;
         }
         Ok(())
@@ -381,6 +439,7 @@ impl Course {
         match self.end.take() {
             Some(_) => {
                 self.told = true;
+                self.parts = None;
                 self.step(Step::CaughtUp).await
             }
             None => Ok(()),
@@ -396,7 +455,7 @@ impl Course {
 
     async fn consumer(&self) -> Result<Consumer<pull::Config>, Ended> {
         let config = match self.role {
-            Role::Projection => ephemeral(self.place.map_or(DeliverPolicy::All, |cursor| {
+            Role::Projection => ephemeral(self.place().map_or(DeliverPolicy::All, |cursor| {
                 DeliverPolicy::ByStartSequence { start_sequence: cursor.position + 1 }
             })),
             Role::Reactor(name) => pull::Config {
@@ -413,7 +472,8 @@ impl Course {
     }
 }
 
-fn ephemeral(deliver_policy: DeliverPolicy) -> pull::Config {
+/// A consumer for one reader, forgotten soon after.
+pub(crate) fn ephemeral(deliver_policy: DeliverPolicy) -> pull::Config {
     pull::Config {
         ack_policy: AckPolicy::None,
         deliver_policy,
@@ -457,7 +517,7 @@ async fn recent_sealed_parts(inner: &Inner) -> Ended {
     };
     let messages = consumer
         .stream()
-        .max_messages_per_batch(500)
+        .max_messages_per_batch(MESSAGES_MAX)
         .heartbeat(HEARTBEAT)
         .expires(EXPIRES)
         .messages()

@@ -25,6 +25,7 @@ mod owed;
 mod proving;
 mod read;
 mod sealed;
+mod sealed_ahead;
 mod sealing;
 mod state;
 mod streams;

@@ -93,6 +93,11 @@ impl Sealed {
         self.came.send_replace(());
     }
 
+    /// Whether the part of a record was destroyed.
+    pub(crate) fn is_erased(&self, recorded: &Recorded) -> bool {
+        self.outbox.is_erased(&recorded.key.entity)
+    }
+
     /// The record with its seal, waiting for it: 10 s where the record is recent, one look where
     /// it is old. `Missing` after that, with an alarm. `Err` while the broker cannot be read.
     pub(crate) async fn complete(
@@ -117,7 +122,7 @@ impl Sealed {
         patience: Duration,
         fresh: bool,
     ) -> Result<Seal, Unread> {
-        if self.outbox.is_erased(&recorded.key.entity) {
+        if self.is_erased(recorded) {
             return Ok(Seal::Missing);
         }
         let name = (recorded.id, hash_of(&recorded.open));

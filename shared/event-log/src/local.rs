@@ -237,6 +237,9 @@ enum Found {
 
 impl<S: Shelf> LocalFollower<S> {
     async fn step(&mut self) -> Result<Step, FollowError> {
+        if let Some(read) = self.read_ahead() {
+            return Ok(Step::Record(read));
+        }
         loop {
             // Taken before looking: what comes after wakes the wait below.
             self.wake.begin();
@@ -299,6 +302,16 @@ impl<S: Shelf> LocalFollower<S> {
             shelf.rest();
         }
         Ok(Found::Nothing(due))
+    }
+
+    /// The next record of a projection, where it was read with an earlier one: nothing of its class
+    /// lies between those.
+    fn read_ahead(&mut self) -> Option<Arc<Recorded>> {
+        let Who::Projection { asked } = &mut self.who else { return None };
+        let (until, caught_up) = (self.until, self.caught_up);
+        let read = self.run.pop_front_if(|next| caught_up || next.position <= until)?;
+        *asked = read.position;
+        Some(read)
     }
 
     fn read(&mut self, position: Position) -> Result<Arc<Recorded>, FollowError> {

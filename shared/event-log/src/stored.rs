@@ -95,7 +95,11 @@ pub fn recorded(stored: StoredRecord, position: Position) -> Result<Recorded, No
     Ok(Recorded {
         position,
         id: RecordId::from_slice(&stored.id).ok_or(NotARecord("id"))?,
-        key: Key { class, home, entity: stored.entity.parse().map_err(|_| NotARecord("entity"))? },
+        key: Key {
+            class,
+            home,
+            entity: stored.entity.try_into().map_err(|_| NotARecord("entity"))?,
+        },
         kind,
         open: stored.open,
         seal: if stored.has_sealed { Seal::Missing } else { Seal::None },

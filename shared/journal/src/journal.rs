@@ -171,11 +171,28 @@ impl Journal {
             let Some(synced) = self.0.shared.queue.gather(next, &mut gathered) else {
                 return Ok(gathered.entries);
             };
-            self.0.shared.store.gather(next, synced, &mut gathered, bytes)?;
+            self.0.shared.store.gather(next..synced, synced, &mut gathered, bytes)?;
             if gathered.entries.len() == before || !gathered.wants(0) {
                 return Ok(gathered.entries);
             }
         }
+    }
+
+    /// Reads the entries with these indices, which rise, on disk or not yet: as many of the first of
+    /// them as come cheaply, but at least one where there is one. The others between them cost
+    /// little.
+    ///
+    /// # Errors
+    /// [`ReadError`].
+    pub fn read_these(&self, indices: &[u64], bytes: usize) -> Result<Vec<Bytes>, ReadError> {
+        let Some((first, last)) = indices.first().zip(indices.last()) else { return Ok(vec![]) };
+        if *last >= self.durable_end() {
+            return Ok(vec![self.read(*first)?]);
+        }
+        let mut gathered = Gathered::new(indices.len(), bytes);
+        let store = &self.0.shared.store;
+        store.gather(indices.iter().copied(), last + 1, &mut gathered, bytes)?;
+        Ok(gathered.entries)
     }
 
     /// Forgets the entries from `index` on, and the whole group that `index` lies within; returns

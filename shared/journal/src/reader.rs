@@ -2,7 +2,11 @@
 
 use std::{fs::File, io, os::unix::fs::FileExt};
 
-use crate::frame::{HEAD_BYTES, Head, Parsed};
+use crate::{
+    errors::ReadError,
+    frame::{HEAD_BYTES, Head, Parsed},
+    segment::{HEADER_BYTES, Segment},
+};
 
 /// The buffer for walks over whole files.
 pub(crate) const SCAN_BYTES: usize = 1 << 20;
@@ -90,5 +94,50 @@ impl<'a> Frames<'a> {
         }
         let from = (offset - self.buffer_at) as usize;
         self.buffer.get(from..from + bytes).ok_or_else(|| io::ErrorKind::UnexpectedEof.into())
+    }
+}
+
+/// A way through the entries of a segment, forwards.
+pub(crate) struct Walk<'a> {
+    segment: &'a Segment,
+    frames: Frames<'a>,
+    /// The entry that stands at `offset`.
+    index: u64,
+    offset: u64,
+}
+
+impl<'a> Walk<'a> {
+    /// Begins at the segment's first entry; reads `chunk` bytes at a time.
+    pub(crate) fn new(segment: &'a Segment, file: &'a File, chunk: usize) -> Self {
+        let frames = Frames::new(file, segment.bytes, chunk);
+        Self { segment, frames, index: segment.base, offset: HEADER_BYTES }
+    }
+
+    /// The payload of an entry that is there, not before the one that was read last.
+    pub(crate) fn to(&mut self, index: u64) -> Result<&[u8], ReadError> {
+        let Self { segment, frames, index: at, offset } = self;
+        let io = |source| ReadError::Io { path: segment.path.clone(), source };
+        let corrupt = |index| ReadError::Corrupt { index, segment: segment.path.clone() };
+        if index > *at {
+            let (ordinal, known) = segment.places().near(index - segment.base);
+            if segment.base + ordinal > *at {
+                (*at, *offset) = (segment.base + ordinal, known);
+            }
+        }
+        while *at < index {
+            match frames.head(*offset).map_err(io)? {
+                Parsed::Head(head) => *offset += head.frame_bytes(),
+                Parsed::Nothing | Parsed::Bad => return Err(corrupt(*at)),
+            }
+            *at += 1;
+        }
+        match frames.frame(*offset, index).map_err(io)? {
+            Step::Frame(head, payload) => {
+                *offset += head.frame_bytes();
+                *at += 1;
+                Ok(payload)
+            }
+            Step::Nothing | Step::Bad => Err(corrupt(index)),
+        }
     }
 }

@@ -19,7 +19,7 @@ use crate::{
     frame::Parsed,
     promise::{PROMISED, Promise},
     queue::locked,
-    reader::{Frames, SCAN_BYTES, Step},
+    reader::{Frames, SCAN_BYTES, Walk},
     segment::Segment,
     zeros::{open_file, sync_dir, wipe},
 };
@@ -129,46 +129,36 @@ impl Store {
         Ok(file)
     }
 
-    /// Reads entries from `index` on, below `synced`, from one segment.
+    /// Reads the entries with these indices, which rise and are below `synced`, as far as they lie
+    /// in one segment.
     pub(crate) fn gather(
         &self,
-        index: u64,
+        indices: impl IntoIterator<Item = u64>,
         synced: u64,
         gathered: &mut Gathered,
         bytes_expected: usize,
     ) -> Result<(), ReadError> {
         let _reading = self.reading.read().unwrap_or_else(PoisonError::into_inner);
-        let Some(segment) = self.holding(index) else {
-            return Err(ReadError::Forgotten { index, begin: self.begin() });
+        let mut indices = indices.into_iter().peekable();
+        let Some(first) = indices.peek().copied() else { return Ok(()) };
+        let Some(segment) = self.holding(first) else {
+            return Err(ReadError::Forgotten { index: first, begin: self.begin() });
         };
-        let io = |source| ReadError::Io { path: segment.path.clone(), source };
-        let corrupt = |index| ReadError::Corrupt { index, segment: segment.path.clone() };
-        let (near, end) = {
-            let places = segment.places();
-            (places.near(index - segment.base), synced.min(segment.base + places.count))
-        };
-        let file = self.file(&segment).map_err(io)?;
+        let end = synced.min(segment.base + segment.places().count);
+        if first >= end {
+            return Err(ReadError::Corrupt { index: first, segment: segment.path.clone() });
+        }
+        let file = self
+            .file(&segment)
+            .map_err(|source| ReadError::Io { path: segment.path.clone(), source })?;
         let chunk = bytes_expected.clamp(ENTRY_CHUNK_BYTES, SCAN_BYTES);
-        let mut frames = Frames::new(&file, segment.bytes, chunk);
-        let (ordinal, mut offset) = near;
-        for passed in segment.base + ordinal..index {
-            match frames.head(offset).map_err(io)? {
-                Parsed::Head(head) => offset += head.frame_bytes(),
-                Parsed::Nothing | Parsed::Bad => return Err(corrupt(passed)),
+        let mut walk = Walk::new(&segment, &file, chunk);
+        while let Some(index) = indices.next_if(|index| *index < end) {
+            let payload = walk.to(index)?;
+            if !gathered.wants(payload.len()) {
+                break;
             }
-        }
-        if index >= end {
-            return Err(corrupt(index));
-        }
-        for index in index..end {
-            match frames.frame(offset, index).map_err(io)? {
-                Step::Frame(_, payload) if !gathered.wants(payload.len()) => break,
-                Step::Frame(head, payload) => {
-                    gathered.push(Bytes::copy_from_slice(payload));
-                    offset += head.frame_bytes();
-                }
-                Step::Nothing | Step::Bad => return Err(corrupt(index)),
-            }
+            gathered.push(Bytes::copy_from_slice(payload));
         }
         Ok(())
     }
