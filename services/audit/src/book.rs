@@ -44,6 +44,9 @@ pub enum OpenError {
         /// What is wrong with it.
         source: NotAnEntry,
     },
+    /// What was signed cannot be read, or is not of this journal.
+    #[error("the signed log: {0}")]
+    Unsigned(String),
     /// Somebody changed the history: the entry does not name the hash of the one before.
     #[error("the chain of the audit is broken at entry {position}")]
     ChainBroken {

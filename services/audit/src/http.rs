@@ -20,7 +20,7 @@ use serde::Serialize;
 use crate::{
     known_http::{self, Parameters},
     replay::Replayer,
-    state_http, tree_http,
+    state_http, tree_http, words_http,
 };
 
 /// Lines of one page.
@@ -40,6 +40,7 @@ where
         .route("/v1/audit/timeline", get(known_http::timeline))
         .route("/v1/audit/state", get(state_http::state))
         .merge(tree_http::router())
+        .merge(words_http::router())
 }
 
 #[derive(Serialize)]

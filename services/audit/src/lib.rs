@@ -19,6 +19,7 @@ mod timestamps;
 mod tree;
 mod tree_http;
 mod witnesses;
+mod words_http;
 mod writing;
 
 use std::{path::Path, sync::Arc};
@@ -85,6 +86,17 @@ pub fn start_with(
     let writing = Writing::new(host, &audit, tip);
     host.drain.spawn("audit", writing.run());
     Ok(audit)
+}
+
+/// The audit as it lies in `dir`, of a server that does not run: read, and neither grown nor
+/// signed. Checks the journal from end to end: that blocks.
+///
+/// # Errors
+/// [`OpenError`]; where nothing was ever signed there, or not what is published, too.
+pub fn read_only(dir: &Path) -> Result<Audit, OpenError> {
+    let (shared, _) = book::open(&dir.join("audit"))?;
+    let tree = tree::read_only(&shared, dir).map_err(|why| OpenError::Unsigned(why.to_string()))?;
+    Ok(Audit { shared: Arc::new(shared), tree: Some(tree) })
 }
 
 /// Says in `/readyz` and in the trace that the audit has stopped, while all else goes on.

@@ -11,7 +11,10 @@ use std::{
 use domain::ids::{AlertId, Millis};
 use event_log::{EventLog, Recorded};
 use futures::{StreamExt, future::ready, stream::BoxStream};
-use history::{Asked, Line, Merge, Met, Placed, ReplayError, records_of_log, replay_of_log};
+use history::{
+    Asked, Line, Merge, Met, Placed, ReplayError, beside_of, records_of_log, replay_of_log,
+};
+use merkle::bundle::{self, BundleId};
 use tokio::{sync::mpsc, time::timeout};
 use tokio_stream::wrappers::ReceiverStream;
 
@@ -23,6 +26,7 @@ const READ_ENTRIES: usize = 128;
 const READ_BYTES: usize = 1 << 20;
 /// Lines that wait for whoever reads them.
 const LINES_AHEAD_MAX: usize = 256;
+const BUNDLE_ENTRIES: u64 = 256;
 
 /// Which entries are looked at.
 enum Entries {
@@ -58,6 +62,29 @@ impl Audit {
             None => Entries::Run { next: asked.after.saturating_add(1), last },
         };
         Replay { records: self.records(entries), asked, lines: VecDeque::new() }
+    }
+
+    /// What lies beside the entries of a bundle, framed as they are: see [`history::beside`].
+    /// Blocks.
+    pub(crate) fn signatures(&self, id: BundleId) -> Result<Vec<u8>, ReplayError> {
+        let before = id.index() * BUNDLE_ENTRIES;
+        let entries = Entries::Run { next: before + 1, last: before + u64::from(id.width()) };
+        let (mut bytes, mut count) = (Vec::new(), 0);
+        for record in self.records(entries) {
+            let (_, recorded) = record?;
+            bundle::append(&mut bytes, &beside_of(&recorded)).map_err(damaged)?;
+            count += 1;
+        }
+        match count == id.width() {
+            true => Ok(bytes),
+            false => Err(damaged("the journal has fewer entries than were signed")),
+        }
+    }
+
+    /// A record in its place; `None` where there is none. Blocks.
+    pub(crate) fn record(&self, position: u64) -> Result<Option<Recorded>, ReplayError> {
+        let entries = Entries::Some(vec![position].into_iter());
+        Ok(self.records(entries).next().transpose()?.map(|(_, recorded)| recorded))
     }
 
     fn records(&self, entries: Entries) -> Records {

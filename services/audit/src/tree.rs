@@ -56,6 +56,9 @@ pub(crate) enum Trouble {
     /// The key file holds no key.
     #[error("the log's key: {0}")]
     Key(#[from] BadKey),
+    /// Nothing was signed yet.
+    #[error("{0}: nothing was signed there yet")]
+    NothingSigned(PathBuf),
     /// What was signed cannot be read.
     #[error("{0}: this is no checkpoint of this log's key")]
     NotSigned(PathBuf),
@@ -196,6 +199,14 @@ impl Tree {
         self.0.checkpoint.send_replace(Some(Arc::new(checkpoint)));
         Ok(())
     }
+}
+
+/// The tree as it was published last, beside this journal.
+///
+/// # Errors
+/// [`Trouble`]: there is none, or this journal has less than was signed.
+pub(crate) fn read_only(shared: &Shared, dir: &Path) -> Result<Tree, Trouble> {
+    opening::read_only(shared, dir)
 }
 
 /// Starts growing the tree over the audit's journal, and asking the witnesses. `name` names the log

@@ -1,7 +1,7 @@
 //! The log over HTTP in C2SP tlog-tiles form, and proofs of single records.
 //!
 //! Checkpoint and tiles are for everybody: they are hashes, and whoever witnesses needs them. The
-//! entries themselves, and what is proved of one, are the auditors'.
+//! entries themselves, who signed them, and what is proved of one, are the auditors'.
 
 use std::sync::Arc;
 
@@ -16,8 +16,8 @@ use chassis::{
     Host, Problem,
     auth::{Caller, forbidden},
 };
-use domain::ids::RecordId;
-use merkle::{BundleId, ProofFile, SignedCheckpoint, proof};
+use domain::{ids::RecordId, rights::Asker};
+use merkle::{BundleId, ProofFile, SignedCheckpoint, bundle::NotABundle, proof};
 
 use crate::{Replayer, tree::Tree};
 
@@ -36,6 +36,7 @@ where
     Router::new()
         .route("/checkpoint", get(checkpoint))
         .route("/tile/entries/{*place}", get(entries))
+        .route("/tile/signatures/{*place}", get(signatures))
         .route("/tile/{*place}", get(tile))
         .route("/v1/audit/proof/{record}", get(prove))
         .route("/v1/audit/key", get(key))
@@ -68,18 +69,41 @@ async fn entries(
     Caller(asker): Caller,
     Path(place): Path<String>,
 ) -> Result<Response, Problem> {
-    if !asker.standing.reads_audit() {
-        return Err(forbidden());
-    }
-    let (tree, checkpoint) = signed(&replayer)?;
-    let id: BundleId = format!("tile/entries/{place}").parse().map_err(|_| not_found())?;
-    let widest = BundleId::within(id.index(), checkpoint.checkpoint().size());
-    if widest.is_none_or(|widest| id.width() > widest.width()) {
-        return Err(not_found());
-    }
+    let (tree, id) = bundle(&replayer, &asker, format!("tile/entries/{place}").parse())?;
     let folder = tree.folder().clone();
     let bytes = read(move || folder.bundle(id)).await?;
     Ok((headers(FOR_ONE), bytes).into_response())
+}
+
+/// What lies beside the entries of a bundle: of each its signature.
+async fn signatures(
+    State(replayer): State<Replayer>,
+    Caller(asker): Caller,
+    Path(place): Path<String>,
+) -> Result<Response, Problem> {
+    let named = BundleId::of_signatures(&format!("tile/signatures/{place}"));
+    let (_, id) = bundle(&replayer, &asker, named)?;
+    let Replayer::Audit(audit) = replayer else { return Err(no_log()) };
+    let bytes = read(move || audit.signatures(id).map_err(std::io::Error::other)).await?;
+    Ok((headers(FOR_ONE), bytes).into_response())
+}
+
+/// A bundle that an auditor asks for, and that the signed log has.
+fn bundle(
+    replayer: &Replayer,
+    asker: &Asker,
+    named: Result<BundleId, NotABundle>,
+) -> Result<(Tree, BundleId), Problem> {
+    if !asker.standing.reads_audit() {
+        return Err(forbidden());
+    }
+    let (tree, checkpoint) = signed(replayer)?;
+    let id = named.map_err(|_| not_found())?;
+    let widest = BundleId::within(id.index(), checkpoint.checkpoint().size());
+    match widest.is_some_and(|widest| id.width() <= widest.width()) {
+        true => Ok((tree, id)),
+        false => Err(not_found()),
+    }
 }
 
 /// Where a record is in the log, with all that shows it but the record itself: a `.tlog-proof`.
@@ -143,7 +167,7 @@ fn headers(cache: &'static str) -> [(header::HeaderName, &'static str); 2] {
     [(header::CONTENT_TYPE, BYTES), (header::CACHE_CONTROL, cache)]
 }
 
-fn not_found() -> Problem {
+pub(crate) fn not_found() -> Problem {
     Problem::new(
         StatusCode::NOT_FOUND,
         "not-found",
@@ -160,7 +184,7 @@ fn not_signed_yet() -> Problem {
     )
 }
 
-fn no_log() -> Problem {
+pub(crate) fn no_log() -> Problem {
     Problem::new(
         StatusCode::SERVICE_UNAVAILABLE,
         "no-signed-log",

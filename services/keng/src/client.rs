@@ -5,7 +5,7 @@ use std::path::Path;
 
 use anyhow::Context;
 use chassis::socket::path_of;
-use reqwest::{Client as Http, Method, RequestBuilder, Response};
+use reqwest::{Client as Http, Method, RequestBuilder, Response, StatusCode};
 use serde_json::Value;
 
 use crate::{Failed, args::ServerArgs, direct::Direct};
@@ -28,6 +28,18 @@ impl Client {
                 Ok((Self::local(&server.data)?, direct))
             }
         }
+    }
+
+    /// The same for the signed log; where no server holds the directory, it is read as it lies
+    /// there, and nothing is signed.
+    pub(crate) async fn of_signed_log(
+        server: &ServerArgs,
+    ) -> Result<(Self, Option<Direct>), Failed> {
+        if server.server.is_some() {
+            return Self::new(server).await;
+        }
+        let direct = Direct::hold_signed_log(&server.data).await?;
+        Ok((Self::local(&server.data)?, direct))
     }
 
     /// For what needs a person: a server, and the person's token.
@@ -80,7 +92,19 @@ pub(crate) fn refusal(lines: &[String]) -> Failed {
 
 /// Sends a request; a refusal becomes the reason that the server gave.
 pub(crate) async fn send(request: RequestBuilder) -> Result<Response, Failed> {
+    taken(request.send().await.context("the server cannot be reached")?).await
+}
+
+/// The same, but where the server says that it is gone: `None`.
+pub(crate) async fn send_unless_gone(request: RequestBuilder) -> Result<Option<Response>, Failed> {
     let response = request.send().await.context("the server cannot be reached")?;
+    match response.status() {
+        StatusCode::GONE => Ok(None),
+        _ => Ok(Some(taken(response).await?)),
+    }
+}
+
+async fn taken(response: Response) -> Result<Response, Failed> {
     if response.status().is_success() {
         return Ok(response);
     }

@@ -9,7 +9,7 @@ use chassis::{
     ConfigError, DataDir, Drain, Health, Host, HostParts, SystemClock, admin, attesting::attesting,
     instance::instance_of, socket,
 };
-use event_log::Outgoing;
+use event_log::{EventLog, Outgoing, memory::MemoryLog};
 use event_log_embedded::{EmbeddedLog, EmbeddedOptions};
 use registry::Map;
 
@@ -22,53 +22,23 @@ use crate::{
 /// A directory that this process holds.
 pub(crate) struct Direct {
     drain: Drain,
-    log: Arc<EmbeddedLog>,
+    /// `None` where it is at a broker.
+    log: Option<Arc<EmbeddedLog>>,
     _data: DataDir,
 }
 
 impl Direct {
     /// Holds the directory; `None` where a server does, and is asked instead.
     pub(crate) async fn hold(data: &Path) -> Result<Option<Self>, Failed> {
-        let missing = || {
-            let data = data.display();
-            Failed::Trouble(anyhow!(
-                "không có máy chủ hay dữ liệu ở {data} / there is no server and no data at {data}"
-            ))
-        };
-        let data = match DataDir::open_existing(data) {
-            Ok(Some(data)) => data,
-            Ok(None) => return Err(missing()),
-            Err(ConfigError::InUse { .. }) => return Ok(None),
-            Err(wrong) => return Err(wrong.into()),
-        };
-        let events = data.path().join("events");
-        if !events.exists() {
+        let Some(data) = held(data)? else { return Ok(None) };
+        let Some(log) = embedded(&data)? else {
             let why = "dữ liệu nằm ở NATS: cần một máy chủ đang chạy / \
                        its data are at the broker: a running server is needed";
             return Err(Failed::Trouble(anyhow!(why)));
-        }
-        let log = EmbeddedLog::open(&events, EmbeddedOptions::default())
-            .map_err(|why| Failed::Trouble(why.into()))?;
-        let map = Map::builtin().map_err(|why| Failed::Usage(why.to_string()))?;
-        let health = Health::new(&[]);
-        let drain = Drain::new(health.clone());
-        let instance: Arc<str> = instance_of(&data)?.to_string().into();
-        let clock = Arc::new(SystemClock);
-        let host = Host::start(HostParts {
-            log: attesting(Arc::clone(&log) as _, &data, &instance, clock)?,
-            outgoing: Outgoing::default(),
-            lanes: 1,
-            map: Arc::new(map),
-            policies: Arc::default(),
-            corridors: registry::corridors::builtin(),
-            clock: Arc::new(SystemClock),
-            instance,
-            kind: data.kind(),
-            health: health.clone(),
-            drain: drain.clone(),
-            disk: None,
-            local: None,
-        });
+        };
+        let instance = instance_of(&data)?.to_string();
+        let signed = attesting(Arc::clone(&log) as _, &data, &instance, Arc::new(SystemClock))?;
+        let host = host(signed, &data, instance)?;
         host.caught_up().await;
         if !host.map_fits() {
             let why = "bản đồ khác bản đồ có sẵn: cần một máy chủ đang chạy / \
@@ -77,16 +47,86 @@ impl Direct {
         }
         let routes = Router::new()
             .merge(admin::router().with_state(host.clone()))
-            .merge(audit::router().with_state(Records::of_log(host)));
+            .merge(audit::router().with_state(Records::of_log(host.clone())));
+        Self::serve(&host, routes, Some(log), data).map(Some)
+    }
+
+    /// Holds the directory for who reads its signed log, and nothing else: nothing is signed, no
+    /// record and no checkpoint, and no key is made. Where the log is at a broker, no words can be
+    /// had.
+    pub(crate) async fn hold_signed_log(data: &Path) -> Result<Option<Self>, Failed> {
+        let Some(data) = held(data)? else { return Ok(None) };
+        let audit = audit::read_only(data.path()).map_err(|why| Failed::Trouble(why.into()))?;
+        let log = embedded(&data)?;
+        let instance = instance_of(&data)?.to_string();
+        let host = match &log {
+            Some(log) => host(Arc::clone(log) as _, &data, instance)?,
+            None => host(Arc::new(MemoryLog::new()), &data, instance)?,
+        };
+        host.caught_up().await;
+        let routes = audit::router().with_state(Records::of_audit(host.clone(), audit));
+        Self::serve(&host, routes, log, data).map(Some)
+    }
+
+    fn serve(
+        host: &Host,
+        routes: Router,
+        log: Option<Arc<EmbeddedLog>>,
+        data: DataDir,
+    ) -> Result<Self, Failed> {
         let (listener, file) = socket::listen(&data)?;
-        serve_local((listener, file), dressed(routes, &health), &drain);
-        Ok(Some(Self { drain, log, _data: data }))
+        serve_local((listener, file), dressed(routes, &host.health), &host.drain);
+        Ok(Self { drain: host.drain.clone(), log, _data: data })
     }
 
     /// Lets the directory go; what was written is on disk.
     pub(crate) async fn let_go(self) {
         self.drain.begin("done");
         self.drain.finished().await;
-        self.log.close().await;
+        if let Some(log) = self.log {
+            log.close().await;
+        }
     }
+}
+
+/// Holds the directory; `None` where another process does.
+fn held(data: &Path) -> Result<Option<DataDir>, Failed> {
+    match DataDir::open_existing(data) {
+        Ok(Some(data)) => Ok(Some(data)),
+        Ok(None) => {
+            let data = data.display();
+            Err(Failed::Trouble(anyhow!(
+                "không có máy chủ hay dữ liệu ở {data} / there is no server and no data at {data}"
+            )))
+        }
+        Err(ConfigError::InUse { .. }) => Ok(None),
+        Err(wrong) => Err(wrong.into()),
+    }
+}
+
+fn embedded(data: &DataDir) -> Result<Option<Arc<EmbeddedLog>>, Failed> {
+    let events = data.path().join("events");
+    let open = || EmbeddedLog::open(&events, EmbeddedOptions::default());
+    let log = events.exists().then(open).transpose();
+    log.map_err(|why| Failed::Trouble(why.into()))
+}
+
+fn host(log: Arc<dyn EventLog>, data: &DataDir, instance: String) -> Result<Host, Failed> {
+    let map = Map::builtin().map_err(|why| Failed::Usage(why.to_string()))?;
+    let health = Health::new(&[]);
+    Ok(Host::start(HostParts {
+        log,
+        outgoing: Outgoing::default(),
+        lanes: 1,
+        map: Arc::new(map),
+        policies: Arc::default(),
+        corridors: registry::corridors::builtin(),
+        clock: Arc::new(SystemClock),
+        instance: instance.into(),
+        kind: data.kind(),
+        drain: Drain::new(health.clone()),
+        health,
+        disk: None,
+        local: None,
+    }))
 }

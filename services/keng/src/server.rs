@@ -159,6 +159,11 @@ impl Records {
     pub(crate) fn of_log(host: Host) -> Self {
         Self { replayer: Replayer::Log(Arc::clone(&host.log)), host }
     }
+
+    /// The audit's journal, where nothing else runs.
+    pub(crate) fn of_audit(host: Host, audit: Audit) -> Self {
+        Self { host, replayer: Replayer::Audit(audit) }
+    }
 }
 
 impl FromRef<Records> for Host {

@@ -1,6 +1,6 @@
 //! What an auditor asks for, and whether a record is of it.
 
-use domain::ids::{AlertId, CommuneCode, Millis};
+use domain::ids::{AlertId, CommuneCode, EntityName, KeyId, Millis};
 use event_log::Recorded;
 use jiff::Timestamp;
 use serde_json::Value;
@@ -12,6 +12,8 @@ use crate::line::{Line, UNREADABLE, lines_of};
 pub struct Filter {
     /// The alert's own records: commands, relays, matches, deliveries and receipts included.
     pub alert: Option<AlertId>,
+    /// What was asked for and decided of the key.
+    pub key: Option<KeyId>,
     /// Records that are at home in this commune, or that name it.
     pub commune: Option<CommuneCode>,
     /// Made at this instant or later.
@@ -55,7 +57,8 @@ pub(crate) fn given<'a>(
 }
 
 impl Asked {
-    /// Reads the parameters `alert`, `commune`, `from`, `to`, `after`; empty ones say nothing.
+    /// Reads the parameters `alert`, `key`, `commune`, `from`, `to`, `after`; empty ones say
+    /// nothing.
     ///
     /// # Errors
     /// The first that is unknown, given twice, or no value of its kind.
@@ -69,6 +72,7 @@ impl Asked {
             let filter = &mut asked.filter;
             match name {
                 "alert" => filter.alert = Some(value.parse().map_err(|_| wrong(NOT_AN_ALERT))?),
+                "key" => filter.key = Some(value.parse().map_err(|_| wrong(NOT_A_KEY))?),
                 "commune" => {
                     filter.commune = Some(value.parse().map_err(|_| wrong(NOT_A_COMMUNE))?);
                 }
@@ -87,6 +91,7 @@ impl Asked {
 }
 
 pub(crate) const NOT_AN_ALERT: &str = "không phải mã báo động / not an alert's id";
+const NOT_A_KEY: &str = "không phải mã khóa / not a key's id";
 pub(crate) const NOT_A_COMMUNE: &str = "không phải mã xã / not a commune's code";
 pub(crate) const NOT_A_TIME: &str = "không phải thời điểm RFC 3339 / not an instant by RFC 3339";
 
@@ -114,7 +119,9 @@ impl Filter {
     /// A look without decoding; true for everything that is wanted, and for some that is not.
     fn may_want(&self, recorded: &Recorded) -> bool {
         let of_alert = self.alert.is_none_or(|alert| recorded.key.entity.is_of(alert));
+        let of_key = self.key.is_none_or(|key| recorded.key.entity == EntityName::key(key));
         of_alert
+            && of_key
             && self.commune.is_none_or(|commune| {
                 let code = commune.as_str().as_bytes();
                 is_at_home(recorded, commune)
@@ -166,6 +173,7 @@ mod tests {
         let alert = "0191b0c0-0000-8000-8000-000000000001";
         let asked = Asked::parse([
             ("alert", alert),
+            ("key", "000102030405060708090a0b0c0d0e0f"),
             ("commune", "25126"),
             ("from", "2021-12-14T08:00:00 07:00"),
             ("to", "2021-12-14T01:00:01Z"),
@@ -173,6 +181,7 @@ mod tests {
         ]);
         let filter = Filter {
             alert: Some(alert.parse().unwrap()),
+            key: Some("000102030405060708090a0b0c0d0e0f".parse().unwrap()),
             commune: Some("25126".parse().unwrap()),
             from: Some(Millis(1_639_443_600_000)),
             to: Some(Millis(1_639_443_601_000)),
@@ -185,6 +194,7 @@ mod tests {
     fn a_wrong_parameter_is_named() {
         for (name, value) in [
             ("alert", "x"),
+            ("key", "0011"),
             ("commune", "251"),
             ("from", "yesterday"),
             ("to", "2021-12-14T08:00:00"),

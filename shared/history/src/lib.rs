@@ -3,9 +3,11 @@
 //! No storage and no rights: who keeps that order is the audit, who may read it is a service's
 //! matter. Only open parts are read here, so that nothing personal can appear.
 
+pub mod beside;
 pub mod filter;
 pub mod json;
 pub mod known;
+pub mod leaf;
 pub mod line;
 pub mod merge;
 pub mod reading;
@@ -14,13 +16,16 @@ pub mod sequencer;
 pub mod signatures;
 pub mod state;
 mod story;
+pub mod tally;
 pub mod text;
 pub mod time;
 pub mod timeline;
 
+pub use beside::beside_of;
 pub use event_log::stored;
 pub use filter::{Asked, Filter, WrongParameter};
 pub use known::{AsKnown, AskedKnown, Gathering, Search, known_text};
+pub use leaf::Leaf;
 pub use line::{Line, lines_of};
 pub use merge::{Merge, Met};
 pub use reading::Reading;
@@ -28,6 +33,7 @@ pub use replay::{ReplayError, records_of_log, replay_of_log};
 pub use sequencer::{Placed, Sequencer};
 pub use signatures::{Flaw, Signatures, Verdict};
 pub use state::{Comparing, StateCheck, check_text};
+pub use tally::{Demand, Tally, WrongSignature};
 pub use text::replay_text;
 pub use timeline::{Timeline, Tracing, timeline_text};
 

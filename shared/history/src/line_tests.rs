@@ -236,7 +236,7 @@ fn a_filter_by_alert_and_time_takes_both_ends() {
         from: Some(domain::ids::Millis(from)),
         to: Some(domain::ids::Millis(to)),
         alert: Some(alert("a")),
-        commune: None,
+        ..Filter::default()
     };
     assert!(wants(time(AT, AT)));
     assert!(!wants(time(AT + 1, AT + 9)) && !wants(time(AT - 9, AT - 1)));

@@ -5,7 +5,6 @@
 
 use std::collections::HashMap;
 
-use bytes::Bytes;
 use domain::{
     ids::{EntityName, KeyId},
     key::{Holder, KeyEvent, KeyFacts},
@@ -18,6 +17,8 @@ use wire::{
     signing::{is_proven, is_signed_by},
     v1::{Actor, Command, Commit, command::Body, commit::Outcome, event::Event},
 };
+
+use crate::{beside::By, leaf::Leaf};
 
 /// How deep a recovered commit may itself stand in a recovered commit.
 const RECOVERED_DEPTH_MAX: usize = 8;
@@ -64,6 +65,14 @@ pub enum Flaw {
     /// The key is somebody else's, or of another role or place.
     #[error("khóa của người khác / the key is somebody else's")]
     OtherHolder,
+    /// No service has signed it, though by then services signed whatever no person did.
+    #[error(
+        "không dịch vụ nào ký, dù lúc đó dịch vụ đã ký / no service signed it, though they did"
+    )]
+    NotAttested,
+    /// A person's signature where a service's must stand, or the other way.
+    #[error("chữ ký khác loại / the signature is of another kind")]
+    OtherKind,
     /// The key has not signed these bytes.
     #[error("chữ ký không đúng / the signature is not of these bytes")]
     WrongSignature,
@@ -73,6 +82,8 @@ pub enum Flaw {
 #[derive(Debug, Default)]
 pub struct Signatures {
     keys: HashMap<KeyId, Known>,
+    /// Whether a service has made its key known: from then on each command has a signature.
+    services_sign: bool,
 }
 
 #[derive(Debug)]
@@ -95,49 +106,91 @@ impl Signatures {
         Self::default()
     }
 
+    /// What comes is a part of a history only. What it leaves out must not excuse what it shows, so
+    /// each command has to be signed.
+    pub fn expect_signatures(&mut self) {
+        self.services_sign = true;
+    }
+
     /// Takes the next record of the history in: of a command, what is known of who asked.
     pub fn next(&mut self, recorded: &Recorded) -> Option<Verdict> {
+        let signature = recorded.signature.as_deref();
         match recorded.kind {
-            Kind::Command => {
-                let Ok(command) = Command::decode(recorded.open.clone()) else {
-                    return Some(Verdict::Invalid(Flaw::Unreadable));
-                };
-                self.introduced(&command, recorded);
-                let signature = recorded.signature.as_deref();
-                let actor = command.actor.unwrap_or_default();
-                Some(self.verdict(&actor, &recorded.open, signature))
-            }
+            Kind::Command => match Command::decode(recorded.open.clone()) {
+                Ok(command) => Some(self.asked(command, &recorded.open, signature)),
+                Err(_) => Some(Verdict::Invalid(Flaw::Unreadable)),
+            },
             Kind::Commit { .. } => {
-                let is_of_key = recorded.key.entity.as_str().starts_with("key-");
-                if is_of_key && recorded.key.class == Class::Alert {
-                    self.take_in(&recorded.key.entity, recorded.open.clone(), 0);
+                let entity = &recorded.key.entity;
+                if recorded.key.class == Class::Alert
+                    && is_key(entity.as_str())
+                    && let Ok(commit) = Commit::decode(recorded.open.clone())
+                {
+                    self.take_in(entity, commit, 0);
                 }
                 None
             }
         }
     }
 
+    /// The same of a leaf of the signed log, with what lies beside it.
+    pub fn next_leaf(
+        &mut self,
+        leaf: Leaf,
+        open: &[u8],
+        beside: Option<&(By, Signature)>,
+    ) -> Option<Verdict> {
+        match leaf {
+            Leaf::Command(command) => {
+                let is_other = beside.is_some_and(|(by, _)| *by != By::of(&command));
+                let signature = beside.map(|(_, signature)| signature);
+                let verdict = self.asked(*command, open, signature);
+                Some(if is_other { Verdict::Invalid(Flaw::OtherKind) } else { verdict })
+            }
+            Leaf::Commit(commit) => {
+                let entity = commit.entity.clone().unwrap_or_default().name;
+                if is_key(&entity)
+                    && let Ok(entity) = entity.parse()
+                {
+                    self.take_in(&entity, *commit, 0);
+                }
+                beside.map(|_| Verdict::Invalid(Flaw::OtherKind))
+            }
+        }
+    }
+
+    fn asked(&mut self, command: Command, open: &[u8], signature: Option<&Signature>) -> Verdict {
+        self.introduced(&command, signature);
+        self.verdict(&command.actor.unwrap_or_default(), open, signature)
+    }
+
     /// A service's key is known from the moment when the service asks for it: it gives nobody
     /// rights, and what the service writes next may stand before the answer.
-    fn introduced(&mut self, command: &Command, recorded: &Recorded) {
+    fn introduced(&mut self, command: &Command, signature: Option<&Signature>) {
         let Some(Body::RegisterKey(register)) = &command.body else { return };
         let Ok(facts) = key_recalled(register.facts.as_ref()) else { return };
         let is_service = command.actor.as_ref().is_some_and(actor::is_service);
-        let is_own = recorded.signature.as_ref().is_some_and(|by| by.key == facts.id());
+        let is_own = signature.is_some_and(|by| by.key == facts.id());
         let proven = is_proven(&facts.public, facts.holder.id().as_str(), &facts.proof);
-        if matches!(facts.holder, Holder::Service(_)) && is_service && is_own && proven {
+        if !(matches!(facts.holder, Holder::Service(_)) && is_service && proven) {
+            return;
+        }
+        // Read off the leaf alone: who drops every signature, this one too, is found out.
+        self.services_sign = true;
+        if is_own {
             self.keys.entry(facts.id()).or_insert(Known { facts, stands: Stands::Good });
         }
     }
 
-    fn take_in(&mut self, entity: &EntityName, open: Bytes, depth: usize) {
-        let Ok(commit) = Commit::decode(open) else { return };
+    fn take_in(&mut self, entity: &EntityName, commit: Commit, depth: usize) {
         let Some(Outcome::Events(events)) = commit.outcome else { return };
         let by = commit.actor.map(|actor| actor.officer).unwrap_or_default();
         for event in events.events.into_iter().filter_map(|event| event.event) {
             if let Event::Recovered(lost) = event {
-                if depth < RECOVERED_DEPTH_MAX {
-                    self.take_in(entity, lost.original, depth + 1);
+                if let Ok(lost) = Commit::decode(lost.original)
+                    && depth < RECOVERED_DEPTH_MAX
+                {
+                    self.take_in(entity, lost, depth + 1);
                 }
             } else if let Ok(Some(event)) = recall(&event)
                 && EntityName::key(event.id()) == *entity
@@ -174,6 +227,7 @@ impl Signatures {
         let Some(signature) = signature else {
             return match signs {
                 true => Verdict::Invalid(Flaw::NotSigned),
+                false if self.services_sign => Verdict::Invalid(Flaw::NotAttested),
                 false => Verdict::Attested { how: actor.attested.clone(), by: None },
             };
         };
@@ -211,6 +265,10 @@ impl Signatures {
             false => Err(Flaw::WrongSignature),
         }
     }
+}
+
+fn is_key(entity: &str) -> bool {
+    entity.starts_with("key-")
 }
 
 #[cfg(test)]

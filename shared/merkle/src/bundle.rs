@@ -7,6 +7,9 @@ use crate::place::Place;
 /// The most bytes of one entry: its length is written in two.
 pub const ENTRY_BYTES_MAX: usize = u16::MAX as usize;
 
+const ENTRIES: &str = "tile/entries/";
+const SIGNATURES: &str = "tile/signatures/";
+
 /// Which entry bundle, and how much of it: bundle n has the entries n · 256 and following, as
 /// many as its width says. As text it is the path `tile/entries/<N>[.p/<W>]`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -42,6 +45,21 @@ impl BundleId {
     #[must_use]
     pub fn within(index: u64, size: u64) -> Option<Self> {
         Place::within(index, size).map(Self)
+    }
+
+    /// The path of what lies beside these entries, an item for each and framed as they are:
+    /// `tile/signatures/<N>[.p/<W>]`. Ours, not C2SP's.
+    #[must_use]
+    pub fn signatures(self) -> String {
+        format!("{SIGNATURES}{}", self.0)
+    }
+
+    /// The bundle beside which this path lies.
+    ///
+    /// # Errors
+    /// It is no path of [`BundleId::signatures`], or not the one spelling of it.
+    pub fn of_signatures(path: &str) -> Result<Self, NotABundle> {
+        below(SIGNATURES, path)
     }
 
     /// The number of the bundle, from 0.
@@ -114,7 +132,7 @@ pub fn bundles_since(old: u64, new: u64) -> impl Iterator<Item = BundleId> {
 
 impl fmt::Display for BundleId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "tile/entries/{}", self.0)
+        write!(f, "{ENTRIES}{}", self.0)
     }
 }
 
@@ -122,7 +140,11 @@ impl FromStr for BundleId {
     type Err = NotABundle;
 
     fn from_str(path: &str) -> Result<Self, NotABundle> {
-        let place = path.strip_prefix("tile/entries/").ok_or(NotABundle)?;
-        place.parse().map(Self).map_err(|_| NotABundle)
+        below(ENTRIES, path)
     }
+}
+
+fn below(folder: &str, path: &str) -> Result<BundleId, NotABundle> {
+    let place = path.strip_prefix(folder).ok_or(NotABundle)?;
+    place.parse().map(BundleId).map_err(|_| NotABundle)
 }

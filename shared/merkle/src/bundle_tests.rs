@@ -35,6 +35,16 @@ fn more_or_less_than_the_entries_is_refused() {
 }
 
 #[test]
+fn signatures_lie_beside_the_entries_under_one_spelling() {
+    let id = BundleId::within(1_234, 1_234 * 256 + 7).unwrap();
+    assert_eq!(id.signatures(), "tile/signatures/x001/234.p/7");
+    assert_eq!(BundleId::of_signatures(&id.signatures()), Ok(id));
+    for wrong in ["tile/entries/000", "tile/signatures/0", "tile/signatures/000.p/256"] {
+        assert!(BundleId::of_signatures(wrong).is_err(), "{wrong}");
+    }
+}
+
+#[test]
 fn an_entry_has_a_longest_length() {
     let mut bytes = Vec::new();
     let longest = vec![7; ENTRY_BYTES_MAX];

@@ -1,5 +1,6 @@
 //! Checking a whole log: the checkpoint's signatures, the files that belong to its size and no
-//! other, each entry's hash in its tile, each tile in the one above, and the root.
+//! other, each entry's hash in its tile, each tile in the one above, and the root. Who signed an
+//! entry is whoever's matter who is given it.
 //!
 //! The first thing that is wrong is named. What is read is compared with what the parsed would be
 //! written as, so that no byte of a log is free.
@@ -14,7 +15,7 @@ use merkle::{
     note::NotVerified,
 };
 
-use crate::{CHECKPOINT, Folder, files_of};
+use crate::{CHECKPOINT, Folder, files_of, signatures_of};
 
 /// Bundles that are read and hashed ahead, on another processor, while tiles are compared.
 const BUNDLES_AHEAD: usize = 64;
@@ -89,6 +90,25 @@ pub struct Whole {
     pub signers: Vec<String>,
 }
 
+/// What a folder has beside the files of C2SP.
+#[derive(Debug, Clone, Default)]
+pub struct Beside {
+    /// A bundle of signatures beside each entry bundle, as wide: none may be missing then.
+    pub signatures: bool,
+    /// Files that may stand there, as paths.
+    pub files: BTreeSet<String>,
+}
+
+/// An entry of the log.
+#[derive(Debug, Clone, Copy)]
+pub struct Entry<'a> {
+    /// The leaf.
+    pub open: &'a [u8],
+    /// What lies beside it; empty where nothing does, or where the folder has no signatures. No
+    /// tree says what it must be.
+    pub signature: &'a [u8],
+}
+
 /// The keys that a log is checked with.
 #[derive(Debug, Clone, Copy)]
 pub struct Keys<'a> {
@@ -122,7 +142,7 @@ pub fn checkpoint(bytes: &[u8], keys: Keys<'_>) -> Result<Whole, Wrong> {
     Ok(Whole { checkpoint, signers })
 }
 
-/// Checks the whole log in a folder. `beside` are files that may stand beside it, as paths.
+/// Checks the whole log in a folder.
 /// `each` is given every entry with its number, from 0, in order, and says what is wrong with it;
 /// it is called before the root is known to be right.
 ///
@@ -131,8 +151,8 @@ pub fn checkpoint(bytes: &[u8], keys: Keys<'_>) -> Result<Whole, Wrong> {
 pub fn whole(
     folder: &Folder,
     keys: Keys<'_>,
-    beside: &BTreeSet<String>,
-    mut each: impl FnMut(u64, &[u8]) -> Result<(), String>,
+    beside: &Beside,
+    mut each: impl FnMut(u64, Entry<'_>) -> Result<(), String>,
 ) -> Result<Whole, Wrong> {
     let unreadable = |path: &str| {
         let path = path.to_owned();
@@ -146,12 +166,20 @@ pub fn whole(
     thread::scope(|scope| {
         let (ahead, bundles) = mpsc::sync_channel(BUNDLES_AHEAD);
         // Whoever is told of something wrong reads no further, and this ends.
-        scope.spawn(move || bundles_since(0, size).try_for_each(|id| ahead.send(read(folder, id))));
+        let signatures = beside.signatures;
+        scope.spawn(move || {
+            bundles_since(0, size).try_for_each(|id| ahead.send(read(folder, id, signatures)))
+        });
         for bundle in bundles {
-            let Bundle { id, bytes, leaves } = bundle?;
-            let entries = entries_of(id, &bytes)?;
-            for (entry, leaf) in entries.into_iter().zip(leaves) {
+            let Bundle { id, bytes, leaves, signatures } = bundle?;
+            let opens = items_of(id, || id.to_string(), &bytes)?;
+            let signatures = match &signatures {
+                Some(bytes) => items_of(id, || id.signatures(), bytes)?,
+                None => vec![&[][..]; opens.len()],
+            };
+            for ((open, signature), leaf) in opens.into_iter().zip(signatures).zip(leaves) {
                 let index = tiles.size();
+                let entry = Entry { open, signature };
                 each(index, entry).map_err(|why| Wrong::Entry { index, why })?;
                 for tile in tiles.push(leaf) {
                     same(folder, tile.id, &tile.bytes)?;
@@ -170,26 +198,29 @@ pub fn whole(
     Ok(log)
 }
 
-/// A bundle as it was read, with the hashes of its entries.
+/// A bundle as it was read, with the hashes of its entries and the bundle of their signatures.
 struct Bundle {
     id: BundleId,
     bytes: Vec<u8>,
     leaves: Vec<Hash>,
+    signatures: Option<Vec<u8>>,
 }
 
-fn read(folder: &Folder, id: BundleId) -> Result<Bundle, Wrong> {
-    let read = folder.bundle(id);
-    let bytes = read.map_err(|cause| Wrong::Unreadable { path: id.to_string(), cause })?;
-    let leaves = entries_of(id, &bytes)?.into_iter().map(leaf).collect();
-    Ok(Bundle { id, bytes, leaves })
+fn read(folder: &Folder, id: BundleId, signatures: bool) -> Result<Bundle, Wrong> {
+    let unreadable = |path: String| move |cause| Wrong::Unreadable { path, cause };
+    let bytes = folder.bundle(id).map_err(unreadable(id.to_string()))?;
+    let leaves = items_of(id, || id.to_string(), &bytes)?.into_iter().map(leaf).collect();
+    let read = || folder.signatures(id).map_err(unreadable(id.signatures()));
+    let signatures = signatures.then(read).transpose()?;
+    Ok(Bundle { id, bytes, leaves, signatures })
 }
 
-fn entries_of(id: BundleId, bytes: &[u8]) -> Result<Vec<&[u8]>, Wrong> {
-    id.entries(bytes).map_err(|why| Wrong::Bundle { path: id.to_string(), why })
+fn items_of(id: BundleId, path: impl Fn() -> String, bytes: &[u8]) -> Result<Vec<&[u8]>, Wrong> {
+    id.entries(bytes).map_err(|why| Wrong::Bundle { path: path(), why })
 }
 
 /// The files are those of a log of this size, and those beside it.
-fn files(folder: &Folder, size: u64, beside: &BTreeSet<String>) -> Result<(), Wrong> {
+fn files(folder: &Folder, size: u64, beside: &Beside) -> Result<(), Wrong> {
     let there: BTreeSet<String> = folder
         .files()
         .map_err(|cause| Wrong::Unreadable { path: ".".to_owned(), cause })?
@@ -197,10 +228,13 @@ fn files(folder: &Folder, size: u64, beside: &BTreeSet<String>) -> Result<(), Wr
         .collect();
     let mut expected: BTreeSet<String> = files_of(size).collect();
     expected.insert(CHECKPOINT.to_owned());
+    if beside.signatures {
+        expected.extend(signatures_of(size));
+    }
     if let Some(missing) = expected.iter().find(|path| !there.contains(*path)) {
         return Err(Wrong::Missing(missing.clone()));
     }
-    let is_unexpected = |path: &&String| !expected.contains(*path) && !beside.contains(*path);
+    let is_unexpected = |path: &&String| !expected.contains(*path) && !beside.files.contains(*path);
     match there.iter().find(is_unexpected) {
         Some(unexpected) => Err(Wrong::Unexpected(unexpected.clone())),
         None => Ok(()),

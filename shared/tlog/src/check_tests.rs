@@ -17,6 +17,11 @@ fn entry(index: u64) -> Vec<u8> {
     format!("record {index}").into_bytes()
 }
 
+/// Every third is signed.
+fn signature(index: u64) -> Vec<u8> {
+    if index.is_multiple_of(3) { format!("by {index}").into_bytes() } else { Vec::new() }
+}
+
 fn put(dir: &Path, path: &str, bytes: &[u8]) {
     let path = dir.join(path);
     fs::create_dir_all(path.parent().unwrap()).unwrap();
@@ -34,11 +39,13 @@ fn log(size: u64) -> TempDir {
     }
     tiles.partial_since(0).for_each(|tile| put(dir.path(), &tile.id.to_string(), &tile.bytes));
     for id in bundles_since(0, size) {
-        let mut bytes = Vec::new();
+        let (mut bytes, mut signatures) = (Vec::new(), Vec::new());
         for index in (id.index() * 256..).take(id.width().into()) {
             bundle::append(&mut bytes, &entry(index)).unwrap();
+            bundle::append(&mut signatures, &signature(index)).unwrap();
         }
         put(dir.path(), &id.to_string(), &bytes);
+        put(dir.path(), &id.signatures(), &signatures);
     }
     let checkpoint = SignedCheckpoint::sign(&log_key(), size, tiles.root());
     put(dir.path(), CHECKPOINT, checkpoint.to_string().as_bytes());
@@ -48,9 +55,15 @@ fn log(size: u64) -> TempDir {
 fn check(dir: &Path) -> Result<Whole, Wrong> {
     let key = log_key();
     let keys = Keys { log: key.verifier(), witnesses: &[] };
-    whole(&Folder::at(dir), keys, &BTreeSet::new(), |index, bytes| {
-        if bytes == entry(index) { Ok(()) } else { Err("another entry".to_owned()) }
+    whole(&Folder::at(dir), keys, &signed(), |index, found| match () {
+        () if found.open != entry(index) => Err("another entry".to_owned()),
+        () if found.signature != signature(index) => Err("another signature".to_owned()),
+        () => Ok(()),
     })
+}
+
+fn signed() -> Beside {
+    Beside { signatures: true, files: BTreeSet::new() }
 }
 
 #[test]
@@ -122,6 +135,7 @@ fn what_is_missing_too_much_or_in_another_place_is_named() {
     check(dir.path()).unwrap();
     let remove = |path: &'static str| named(&move |dir| fs::remove_file(dir.join(path)).unwrap());
     assert_eq!(remove("tile/0/001"), "tile/0/001: it is missing");
+    assert_eq!(remove("tile/signatures/001"), "tile/signatures/001: it is missing");
     assert_eq!(remove("checkpoint"), "checkpoint: there is none");
     let add = named(&|dir| put(dir, "tile/0/003", b"x"));
     assert_eq!(add, "tile/0/003: a log of this size has no such file");
@@ -134,11 +148,24 @@ fn what_is_missing_too_much_or_in_another_place_is_named() {
         fs::write(&other, held).unwrap();
     });
     assert_eq!(swapped, "entry 0: another entry");
+    let swapped = named(&|dir| {
+        let (one, other) = (dir.join("tile/signatures/000"), dir.join("tile/signatures/001"));
+        let held = fs::read(&one).unwrap();
+        fs::copy(&other, &one).unwrap();
+        fs::write(&other, held).unwrap();
+    });
+    assert_eq!(swapped, "entry 0: another signature");
     // An old checkpoint of the same log, with its files gone on.
     let old = log(500);
     let old = fs::read(old.path().join(CHECKPOINT)).unwrap();
     let rolled = named(&move |dir| fs::write(dir.join(CHECKPOINT), &old).unwrap());
     assert_eq!(rolled, "tile/0/001.p/244: it is missing");
+    // Where signatures are not asked for there must be none.
+    let key = log_key();
+    let keys = Keys { log: key.verifier(), witnesses: &[] };
+    let bare = whole(&Folder::at(dir.path()), keys, &Beside::default(), |_, _| Ok(()));
+    let bare = bare.unwrap_err().to_string();
+    assert_eq!(bare, "tile/signatures/000: a log of this size has no such file");
 }
 
 #[test]
@@ -156,12 +183,12 @@ fn signatures_are_of_the_keys_that_are_given_and_of_no_other() {
     let witnesses = [witness.verifier().clone()];
     let keys = Keys { log: key.verifier(), witnesses: &witnesses };
     let folder = Folder::at(dir.path());
-    let found = whole(&folder, keys, &BTreeSet::new(), |_, _| Ok(())).unwrap();
+    let found = whole(&folder, keys, &signed(), |_, _| Ok(())).unwrap();
     assert_eq!(found.signers, ["keng.example.vn", "tinh.example.vn"]);
     // Somebody else's log under the same name.
     let other = LogKey::from_seed("keng.example.vn", &[8; 32]).unwrap();
     let keys = Keys { log: other.verifier(), witnesses: &witnesses };
-    assert!(whole(&folder, keys, &BTreeSet::new(), |_, _| Ok(())).is_err());
+    assert!(whole(&folder, keys, &signed(), |_, _| Ok(())).is_err());
 }
 
 #[test]

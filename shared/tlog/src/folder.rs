@@ -55,6 +55,14 @@ impl Folder {
         self.or_full(&id.to_string(), |full| narrow(full).map_err(io::Error::other))
     }
 
+    /// What lies beside the entries of a bundle, an item for each.
+    ///
+    /// # Errors
+    /// It cannot be read.
+    pub fn signatures(&self, id: BundleId) -> io::Result<Vec<u8>> {
+        fs::read(self.0.join(id.signatures()))
+    }
+
     /// What stands there is given as it is: whoever checks it must see all of it.
     fn or_full(
         &self,
@@ -109,4 +117,9 @@ fn there<T>(read: io::Result<T>) -> io::Result<Option<T>> {
 pub fn files_of(size: u64) -> impl Iterator<Item = String> {
     let bundles = bundles_since(0, size).map(|id| id.to_string());
     tiles_since(0, size).map(|id| id.to_string()).chain(bundles)
+}
+
+/// The bundles of signatures of such a log, as paths; only an export has them.
+pub fn signatures_of(size: u64) -> impl Iterator<Item = String> {
+    bundles_since(0, size).map(BundleId::signatures)
 }

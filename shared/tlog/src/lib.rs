@@ -7,4 +7,4 @@
 pub mod check;
 mod folder;
 
-pub use folder::{CHECKPOINT, Folder, files_of};
+pub use folder::{CHECKPOINT, Folder, files_of, signatures_of};

@@ -1,34 +1,14 @@
 """Checks an export of one alert without any code of ours: Python's hashlib and openssl.
 
-Usage: check_alert.py FOLDER VKEY. Exits with 0 where every record is in the signed log.
+Usage: check_alert.py FOLDER VKEY. Exits with 0 where every record is in the signed log, signed by
+a key that is good there, and its words are what was committed to.
 Sources: RFC 9162, 2.1.3.2; C2SP signed-note, tlog-checkpoint, tlog-proof.
 """
 import base64
-import hashlib
 import pathlib
-import subprocess
 import sys
-import tempfile
 
-# The DER of an Ed25519 public key begins so (RFC 8410).
-ED25519 = bytes.fromhex("302a300506032b6570032100")
-
-
-def digest(*parts):
-    return hashlib.sha256(b"".join(parts)).digest()
-
-
-def signed_by(public, message, signature):
-    with tempfile.TemporaryDirectory() as folder:
-        folder = pathlib.Path(folder)
-        (folder / "key").write_bytes(ED25519 + public)
-        (folder / "message").write_bytes(message)
-        (folder / "signature").write_bytes(signature)
-        done = subprocess.run(
-            ["openssl", "pkeyutl", "-verify", "-pubin", "-keyform", "DER", "-rawin",
-             "-inkey", folder / "key", "-in", folder / "message",
-             "-sigfile", folder / "signature"], capture_output=True)
-        return done.returncode == 0
+from check_signatures import check, digest, signed_by
 
 
 def checkpoint(note, vkey):
@@ -73,17 +53,20 @@ def main(folder, vkey):
     size, root = checkpoint(note, vkey)
     records = sorted((folder / "records").iterdir(), key=lambda path: int(path.name))
     assert records, "there are no records"
+    checked = []
     for path in records:
-        index = int(path.name)
+        index, message = int(path.name), path.read_bytes()
         file = (folder / "proofs" / f"{index}.tlog-proof").read_text(encoding="utf-8")
         head, _, same = file.partition("\n\n")
         first, place, *hashes = head.splitlines()
         assert first == "c2sp.org/tlog-proof@v1" and place == f"index {index}", path
         assert same == note, "the proof is of another checkpoint"
-        leaf = digest(b"\x00", path.read_bytes())
+        leaf = digest(b"\x00", message)
         found = root_of(leaf, index, size, [base64.b64decode(line) for line in hashes])
         assert found == root, f"record {index} is not in the log"
-    print(f"{len(records)} records are in a log of {size}")
+        checked.append((index, message))
+    signed = check(folder, checked)
+    print(f"{len(records)} records are in a log of {size}, {signed} of them signed")
 
 
 if __name__ == "__main__":

@@ -6,11 +6,16 @@ use std::{
     sync::{Arc, Mutex},
 };
 
-use merkle::{Policy, SignedCheckpoint};
+use merkle::{Policy, SignedCheckpoint, VerifierKey};
 use tlog::{CHECKPOINT, Folder};
 use tokio::sync::watch;
 
-use super::{Published, Tree, Trouble, growing::Growing, sealing::Sealing, signed::Signed};
+use super::{
+    Published, Tree, Trouble,
+    growing::Growing,
+    sealing::Sealing,
+    signed::{self, Signed},
+};
 use crate::book::Shared;
 
 /// The folder of the tiles, in the data directory.
@@ -34,12 +39,7 @@ pub(super) fn open(
     let published = published(&folder, &signed)?;
     let growing = grown(shared, &folder, &signed)?;
     let last = signed.last().map(|last| with_cosignatures(last, published.as_ref(), policy));
-    let tree = Tree(Arc::new(Published {
-        folder,
-        key: signed.key().verifier().clone(),
-        publishing: Mutex::new(()),
-        checkpoint: watch::Sender::new(None),
-    }));
+    let tree = tree_of(folder, signed.key().verifier().clone(), None);
     match last {
         Some(last) if Some(&last) == published.as_ref() => {
             tree.0.checkpoint.send_replace(Some(Arc::new(last)));
@@ -49,6 +49,31 @@ pub(super) fn open(
     }
     let sealing = Sealing::new(shared, &tree, signed, growing);
     Ok((tree, sealing))
+}
+
+/// The tree in `dir` as it was published last. Nothing is written, and nothing can be signed.
+///
+/// # Errors
+/// [`Trouble`]: nothing was signed, what is published was not, or the journal has less.
+pub(super) fn read_only(shared: &Shared, dir: &Path) -> Result<Tree, Trouble> {
+    let folder = Folder::at(&dir.join(TILES));
+    let path = folder.path().join(CHECKPOINT);
+    let key = signed::verifier(&dir.join(SIGNED))?;
+    let bytes = folder.checkpoint().map_err(Trouble::file(&path))?;
+    let bytes = bytes.ok_or_else(|| Trouble::NothingSigned(path.clone()))?;
+    let published = SignedCheckpoint::parse(&bytes).ok();
+    let published =
+        published.filter(|it| signed::is_by(&key, it)).ok_or(Trouble::NotSigned(path))?;
+    let (signed, here) = (published.checkpoint().size(), shared.journal.durable_end());
+    match here < signed {
+        true => Err(Trouble::RolledBack { signed, here }),
+        false => Ok(tree_of(folder, key, Some(Arc::new(published)))),
+    }
+}
+
+fn tree_of(folder: Folder, key: VerifierKey, published: Option<Arc<SignedCheckpoint>>) -> Tree {
+    let checkpoint = watch::Sender::new(published);
+    Tree(Arc::new(Published { folder, key, publishing: Mutex::new(()), checkpoint }))
 }
 
 /// What was signed last, with those cosignatures of the published one that are a witness's.

@@ -10,7 +10,7 @@ use std::{
 };
 
 use chassis::durable_file;
-use merkle::{LogKey, SignedCheckpoint};
+use merkle::{LogKey, SignedCheckpoint, VerifierKey};
 
 use super::Trouble;
 
@@ -64,8 +64,7 @@ impl Signed {
 
     /// Whether this is a checkpoint that this key signed.
     pub(super) fn is_ours(&self, checkpoint: &SignedCheckpoint) -> bool {
-        let key = self.key.verifier();
-        checkpoint.checkpoint().origin() == key.name() && checkpoint.verify([key]).is_ok()
+        is_by(self.key.verifier(), checkpoint)
     }
 
     /// Puts a checkpoint in the place of the last. It is durable when this returns: from then on
@@ -101,6 +100,22 @@ impl Signed {
         };
         text.map(parsed).transpose()
     }
+}
+
+/// Whether the log of this key signed this checkpoint.
+pub(super) fn is_by(key: &VerifierKey, checkpoint: &SignedCheckpoint) -> bool {
+    checkpoint.checkpoint().origin() == key.name() && checkpoint.verify([key]).is_ok()
+}
+
+/// The public key of the log that was signed by what lies in `dir`, where nobody may sign.
+///
+/// # Errors
+/// There is none, or it cannot be read.
+pub(super) fn verifier(dir: &Path) -> Result<VerifierKey, Trouble> {
+    let path = dir.join(KEY);
+    let text = durable_file::read(&path).map_err(Trouble::file(&path))?;
+    let text = text.ok_or(Trouble::NothingSigned(path))?;
+    Ok(LogKey::from_secret_text(text.trim_end())?.verifier().clone())
 }
 
 fn key(dir: &Path, name: &str) -> Result<LogKey, Trouble> {

@@ -2,6 +2,7 @@
 //! chain, filters, routes, the tree, witnesses and time stamps.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "these are tests")]
 
+mod court;
 mod routes;
 mod stage;
 mod timestamps;

@@ -43,7 +43,7 @@ impl FromRef<Process> for Replayer {
 }
 
 /// A process with one token for each role; the token is the role's word.
-async fn stage(log: Arc<MemoryLog>, dir: &std::path::Path) -> Stage {
+pub(crate) async fn stage(log: Arc<MemoryLog>, dir: &std::path::Path) -> Stage {
     let stage = Stage::begin(log, dir);
     stage.caught_up().await;
     for (token, standing) in
@@ -65,7 +65,7 @@ async fn stage(log: Arc<MemoryLog>, dir: &std::path::Path) -> Stage {
     stage
 }
 
-fn router(stage: &Stage, replayer: Replayer) -> Router {
+pub(crate) fn router(stage: &Stage, replayer: Replayer) -> Router {
     audit::router().with_state(Process { host: stage.host.clone(), replayer })
 }
 

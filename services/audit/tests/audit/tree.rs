@@ -7,7 +7,7 @@ use event_log::{Record, memory::MemoryLog};
 use merkle::{SignedCheckpoint, VerifierKey, hash::leaf, proof, verification};
 use tlog::{
     Folder,
-    check::{Keys, Whole, Wrong, whole},
+    check::{Beside, Keys, Whole, Wrong, whole},
 };
 
 use crate::stage::{Stage, append, case};
@@ -44,8 +44,9 @@ fn checked(dir: &Path, records: &[Record]) -> Result<Whole, Wrong> {
     let narrow: BTreeSet<String> = narrow.collect();
     let keys = Keys { log: &key, witnesses: &[] };
     let mut opens = records.iter().map(|record| record.open.clone());
-    whole(&folder, keys, &narrow, |_, entry| match opens.next() {
-        Some(open) if open == entry => Ok(()),
+    let beside = Beside { signatures: false, files: narrow };
+    whole(&folder, keys, &beside, |_, entry| match opens.next() {
+        Some(open) if open == entry.open => Ok(()),
         _ => Err("another record".to_owned()),
     })
 }

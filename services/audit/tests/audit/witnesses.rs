@@ -25,7 +25,7 @@ use event_log::{EventLog, memory::MemoryLog};
 use merkle::{LogKey, SignedCheckpoint, VerifierKey, WitnessKey};
 use stand_ins::served::Served;
 use tempfile::TempDir;
-use tlog::check::{Keys, whole};
+use tlog::check::{Beside, Keys, whole};
 use witness::{Options, Witness, router};
 
 use crate::{
@@ -175,7 +175,8 @@ async fn each_checkpoint_is_cosigned_and_published_and_the_log_is_whole() {
     let keys = Keys { log: &town.log, witnesses: &witnesses };
     let folder = folder(town.dir.path());
     let narrow = folder.files().unwrap().into_iter().filter(|path| path.contains(".p/")).collect();
-    let found = whole(&folder, keys, &narrow, |_, _| Ok(())).unwrap();
+    let beside = Beside { signatures: false, files: narrow };
+    let found = whole(&folder, keys, &beside, |_, _| Ok(())).unwrap();
     assert_eq!(found.signers, ["keng.example.vn", "nhan-chung.example.vn"]);
 }
 

@@ -1,5 +1,5 @@
 //! `keng export --out DIR [--alert ID]`: the whole log as files, or one alert's records with their
-//! proofs.
+//! proofs; with who signed each record. Nothing personal leaves but by `--with-words`.
 
 use std::{
     fs,
@@ -9,7 +9,7 @@ use std::{
 use anyhow::Context;
 use chassis::ExitCode;
 use clap::Args;
-use tlog::{CHECKPOINT, files_of};
+use tlog::{CHECKPOINT, files_of, signatures_of};
 
 use super::{KEYS, court, fetch::Fetched};
 use crate::{
@@ -33,15 +33,22 @@ pub(crate) struct ExportArgs {
     /// Chỉ một tin, kèm chứng cứ cho từng bản ghi / One alert's records, each with its proof
     #[arg(long, value_name = "ID")]
     alert: Option<String>,
+    /// Kèm phần niêm phong (dữ liệu cá nhân) của tin / With the alert's sealed parts: personal data
+    #[arg(long, requires = "alert", requires = "reason")]
+    with_words: bool,
+    /// Lý do xem dữ liệu cá nhân / Why personal data is read
+    #[arg(long, value_name = "TEXT", requires = "with_words")]
+    reason: Option<String>,
 }
 
 /// `keng export`.
 pub(crate) async fn export(args: ExportArgs) -> Result<u8, Failed> {
     make(&args.out)?;
-    let (client, direct) = Client::new(&args.server).await?;
+    let (client, direct) = Client::of_signed_log(&args.server).await?;
+    let reason = args.reason.as_deref().filter(|_| args.with_words);
     let done = match &args.alert {
         None => whole(&client, &args.out).await,
-        Some(alert) => court::export(&client, alert, &args.out).await,
+        Some(alert) => court::export(&client, alert, reason, &args.out).await,
     };
     let_go(direct).await;
     line(&done?);
@@ -81,7 +88,7 @@ pub(super) async fn whole(client: &Client, out: &Path) -> Result<String, Failed>
         }
         put(out, path, bytes)
     };
-    log.files(files_of(log.size()), put).await?;
+    log.files(files_of(log.size()).chain(signatures_of(log.size())), put).await?;
     let (size, out) = (log.size(), out.display());
     Ok(format!("{size} bản ghi / records → {out}"))
 }

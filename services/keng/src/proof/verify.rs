@@ -1,5 +1,5 @@
-//! `keng verify DIR|URL`: whether an exported log, or a server's, is whole; the first thing that is
-//! wrong is named.
+//! `keng verify DIR|URL`: whether an exported log, or a server's, is whole, and who signed what is
+//! in it. The first thing that is wrong is named; of signatures, the first few.
 
 use std::{
     collections::BTreeSet,
@@ -7,14 +7,16 @@ use std::{
 };
 
 use anyhow::{Context, anyhow};
+use bytes::Bytes;
 use chassis::ExitCode;
 use clap::Args;
+use history::Tally;
 use tlog::{
     Folder,
-    check::{self, Whole},
+    check::{self, Beside, Entry, Whole},
 };
 
-use super::{KEYS, RECORDS, court, export, keys::KeyFile};
+use super::{KEYS, RECORDS, court_check, demand::DemandArgs, export, keys::KeyFile, words::Words};
 use crate::{Failed, args::ServerArgs, client::Client, feeds::line, write::aside};
 
 /// So many entries between two words of how far it is.
@@ -31,10 +33,13 @@ pub(crate) struct VerifyArgs {
     /// Mã truy cập của kiểm toán viên, cho máy chủ / An auditor's token, for a server
     #[arg(long, env = "KENG_TOKEN", value_name = "TOKEN", hide_env_values = true)]
     bearer: Option<String>,
+    #[command(flatten)]
+    demand: DemandArgs,
 }
 
 /// `keng verify`.
 pub(crate) async fn verify(args: VerifyArgs) -> Result<u8, Failed> {
+    let tally = Tally::demanding(args.demand.read()?);
     if args.log.starts_with("http://") || args.log.starts_with("https://") {
         let server = ServerArgs {
             server: Some(args.log.clone()),
@@ -44,14 +49,14 @@ pub(crate) async fn verify(args: VerifyArgs) -> Result<u8, Failed> {
         let copy = Copy::make()?;
         let (client, _) = Client::new(&server).await?;
         aside(&export::whole(&client, &copy.0).await?);
-        return checked(&copy.0, args.key.as_deref());
+        return checked(&copy.0, args.key.as_deref(), tally);
     }
     let folder = Path::new(&args.log);
     if !folder.is_dir() {
         let why = "không có thư mục này / there is no such folder";
         return Err(Failed::Usage(format!("{}: {why}", folder.display())));
     }
-    checked(folder, args.key.as_deref())
+    checked(folder, args.key.as_deref(), tally)
 }
 
 /// A server's log, copied to be checked; gone when this is dropped.
@@ -73,22 +78,29 @@ impl Drop for Copy {
     }
 }
 
-fn checked(folder: &Path, key: Option<&Path>) -> Result<u8, Failed> {
+fn checked(folder: &Path, key: Option<&Path>, mut tally: Tally) -> Result<u8, Failed> {
     let own = folder.join(KEYS);
     let keys = KeyFile::read(key.unwrap_or(&own))?;
-    let is_of_alert = folder.join(RECORDS).is_dir();
-    let found = match is_of_alert {
-        true => court::check(folder, keys.keys()),
-        false => whole(folder, &keys),
-    };
-    let (whole, records) = found.map_err(|why| Failed::Trouble(anyhow!(why)))?;
-    let tree = whole.checkpoint.checkpoint();
-    line(&format!("{}  {} bản ghi / records", tree.origin(), tree.size()));
-    line(&format!("gốc / root {}", tree.root()));
-    line(&format!("ký bởi / signed by {}", whole.signers.join(", ")));
-    if is_of_alert {
-        line(&format!("{records} bản ghi của tin nằm trong nhật ký / of the alert are in it"));
+    let failed = |why: String| Failed::Trouble(anyhow!(why));
+    if folder.join(RECORDS).is_dir() {
+        let court = court_check::check(folder, keys.keys(), &mut tally).map_err(failed)?;
+        say_tree(&court.whole);
+        let records = court.records;
+        line(&format!("{records} bản ghi nằm trong nhật ký / records are in it"));
+        if let Some(Words { matching, erased }) = court.words {
+            line(&format!(
+                "phần niêm phong / sealed parts: {matching} khớp cam kết / as committed to, \
+                 {erased} đã xóa theo lệnh / erased by order"
+            ));
+        }
+        // Whose key it is, the log's keeper is not the one to ask.
+        for ((officer, key), count) in &tally.persons {
+            line(&format!("{officer} ký bằng khóa / signed by the key {key}: {count}"));
+        }
+    } else {
+        say_tree(&whole(folder, &keys, &mut tally).map_err(failed)?);
     }
+    say_signatures(&tally)?;
     match key {
         Some(_) => line("nguyên vẹn / whole"),
         None => {
@@ -99,17 +111,48 @@ fn checked(folder: &Path, key: Option<&Path>) -> Result<u8, Failed> {
     Ok(ExitCode::DONE)
 }
 
-fn whole(folder: &Path, keys: &KeyFile) -> Result<(Whole, u64), String> {
-    let beside = BTreeSet::from([KEYS.to_owned()]);
-    let mut count = 0;
-    let each = |index: u64, _: &[u8]| {
-        count = index + 1;
-        if count.is_multiple_of(SAID_EVERY) {
-            aside(&format!("{count} bản ghi / records"));
+fn say_tree(whole: &Whole) {
+    let tree = whole.checkpoint.checkpoint();
+    line(&format!("{}  {} bản ghi / records", tree.origin(), tree.size()));
+    line(&format!("gốc / root {}", tree.root()));
+    line(&format!("ký bởi / signed by {}", whole.signers.join(", ")));
+}
+
+/// Says who signed the commands.
+///
+/// # Errors
+/// Some signature is not what it must be; the first are named.
+fn say_signatures(tally: &Tally) -> Result<(), Failed> {
+    let Tally { persons, services, nobody, wrong, wrong_count, .. } = tally;
+    let (of_persons, of_services): (u64, u64) = (persons.values().sum(), services.values().sum());
+    let how: Vec<String> = services.iter().map(|(how, count)| format!("{how} {count}")).collect();
+    let how = if how.is_empty() { String::new() } else { format!(" ({})", how.join(", ")) };
+    line(&format!(
+        "chữ ký / signatures: {of_persons} của cán bộ / by persons, {of_services} của dịch vụ / \
+         by services{how}, {nobody} không có / by nobody"
+    ));
+    if *wrong_count == 0 {
+        return Ok(());
+    }
+    let mut said: Vec<String> = wrong.iter().map(|wrong| format!("SAI / WRONG: {wrong}")).collect();
+    let others = wrong_count.saturating_sub(wrong.len() as u64);
+    if others > 0 {
+        said.push(format!("… và {others} bản ghi khác / and {others} more"));
+    }
+    Err(Failed::Trouble(anyhow!(said.join("\n"))))
+}
+
+fn whole(folder: &Path, keys: &KeyFile, tally: &mut Tally) -> Result<Whole, String> {
+    let beside = Beside { signatures: true, files: BTreeSet::from([KEYS.to_owned()]) };
+    let each = |index: u64, entry: Entry<'_>| {
+        // What is wrong with a signature is said when the tree is known to be right: before that
+        // it would be said of whatever was altered.
+        tally.next(index, &Bytes::copy_from_slice(entry.open), entry.signature);
+        if (index + 1).is_multiple_of(SAID_EVERY) {
+            aside(&format!("{} bản ghi / records", index + 1));
         }
         Ok(())
     };
     let whole = check::whole(&Folder::at(folder), keys.keys(), &beside, each);
-    let whole = whole.map_err(|why| format!("SAI / WRONG: {why}"))?;
-    Ok((whole, count))
+    whole.map_err(|why| format!("SAI / WRONG: {why}"))
 }

@@ -7,6 +7,7 @@
 mod embedded_alert;
 mod embedded_cache;
 mod embedded_configuration;
+mod embedded_court;
 mod embedded_crash;
 mod embedded_demo;
 mod embedded_disk;
@@ -28,6 +29,7 @@ mod embedded_stream;
 mod embedded_variables;
 mod embedded_witness;
 mod nats_away;
+mod nats_court;
 mod nats_crash;
 mod nats_erase;
 mod nats_lost_class;
