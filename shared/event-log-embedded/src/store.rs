@@ -12,6 +12,7 @@ use event_log::{
     Class, Durable, Key, Position, Recorded, Seal, erasing::Parts, follower::hash_of, local::Places,
 };
 use journal::{Journal, ReadError};
+use keyring::Keyring;
 use tokio::time::timeout;
 
 use crate::{
@@ -43,6 +44,7 @@ pub(crate) struct Store {
     pub(crate) dir: PathBuf,
     pub(crate) log: Journal,
     pub(crate) sealed: Journal,
+    pub(crate) keyring: Keyring,
     /// Held while a batch is compared and ordered, so that both journals have one order.
     state: Mutex<State>,
     pub(crate) places: Places,
@@ -65,6 +67,7 @@ impl Store {
     pub(crate) fn new(
         dir: PathBuf,
         (log, sealed): (Journal, Journal),
+        keyring: Keyring,
         (index, parts): (Index, Parts),
         given_back: Duration,
         moved: mpsc::SyncSender<()>,
@@ -73,7 +76,7 @@ impl Store {
         let (tail, undurable) = (Tail::default(), VecDeque::new());
         let state = State { index, tail, parts, undurable };
         let moved = Mutex::new(Some(moved));
-        Self { dir, log, sealed, state: Mutex::new(state), places, moved }
+        Self { dir, log, sealed, keyring, state: Mutex::new(state), places, moved }
     }
 
     pub(crate) fn lock(&self) -> MutexGuard<'_, State> {
@@ -182,7 +185,10 @@ impl Store {
             return Ok(recorded.seal.clone());
         };
         let part = decode_sealed(self.sealed.read(part)?)?;
-        let sealed = part.sealed.filter(|_| part.id == recorded.id);
+        if part.id != recorded.id {
+            return Ok(Seal::Missing);
+        }
+        let sealed = part.open(&self.keyring).map_err(NotAnEntry::Locked)?;
         Ok(sealed.map_or(Seal::Missing, Seal::Here))
     }
 

@@ -81,7 +81,7 @@ impl Photos {
         Ok(is_last && was_there)
     }
 
-    async fn last_parts(&self, prefix: &Name) -> Result<Vec<String>, NotStored> {
+    pub(crate) async fn last_parts(&self, prefix: &Name) -> Result<Vec<String>, NotStored> {
         let found: Result<Vec<_>, Error> = self.store.list(Some(prefix)).try_collect().await;
         let found = found.map_err(|why| not_stored(&why))?;
         Ok(found.iter().filter_map(|object| object.location.filename().map(String::from)).collect())

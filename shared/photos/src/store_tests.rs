@@ -57,6 +57,30 @@ async fn in_a_folder_it_is_there_after_a_restart() {
 }
 
 #[tokio::test]
+async fn under_a_key_no_file_is_a_picture_and_another_key_opens_none() {
+    let folder = tempfile::tempdir().unwrap();
+    let photos = || Photos::in_folder(folder.path()).unwrap();
+    // What an earlier release has left.
+    let plain = is_taken_and_read(&photos()).await;
+    let keys = Keyring::fresh().unwrap();
+    let encrypted = photos().encrypted(keys.clone());
+    assert_eq!(encrypted.lacks().await, Ok(None));
+    assert!(encrypted.read(&plain, Size::Full).await.unwrap().is_some());
+    let id = is_taken_and_read(&encrypted).await;
+    for size in Size::ALL {
+        let file = folder.path().join(name(&id, size).as_ref());
+        let bytes = std::fs::read(file).unwrap();
+        let jpeg = encrypted.read(&id, size).await.unwrap().unwrap();
+        assert!(!bytes.windows(16).any(|part| jpeg.starts_with(part)), "{size:?}");
+    }
+    for other in [photos(), photos().encrypted(Keyring::fresh().unwrap())] {
+        assert_eq!(other.lacks().await, Ok(keys.newest()));
+        assert_eq!(other.read(&id, Size::Full).await, Err(NotStored));
+    }
+    assert_eq!(photos().encrypted(keys).lacks().await, Ok(None));
+}
+
+#[tokio::test]
 async fn what_is_no_picture_is_not_stored() {
     let photos = Photos::in_memory();
     is_taken_and_read(&photos).await;
