@@ -6,8 +6,8 @@ use std::{path::Path, sync::Arc};
 use anyhow::anyhow;
 use axum::Router;
 use chassis::{
-    ConfigError, DataDir, Drain, Health, Host, HostParts, SystemClock, admin, attesting::attesting,
-    instance::instance_of, socket,
+    ConfigError, DataDir, Drain, Health, Host, HostParts, KeyFile, SystemClock, admin,
+    attesting::attesting, instance::instance_of, key_file, socket,
 };
 use event_log::Outgoing;
 use event_log_embedded::{EmbeddedLog, EmbeddedOptions};
@@ -28,7 +28,7 @@ pub(crate) struct Direct {
 
 impl Direct {
     /// Holds the directory; `None` where a server does, and is asked instead.
-    pub(crate) async fn hold(data: &Path) -> Result<Option<Self>, Failed> {
+    pub(crate) async fn hold(data: &Path, keys: &KeyFile) -> Result<Option<Self>, Failed> {
         let missing = || {
             let data = data.display();
             Failed::Trouble(anyhow!(
@@ -47,7 +47,8 @@ impl Direct {
                        its data are at the broker: a running server is needed";
             return Err(Failed::Trouble(anyhow!(why)));
         }
-        let log = EmbeddedLog::open(&events, EmbeddedOptions::default())
+        let keyring = key_file::open(&data, keys)?;
+        let log = EmbeddedLog::open(&events, EmbeddedOptions { keyring, ..Default::default() })
             .map_err(|why| Failed::Trouble(why.into()))?;
         let map = Map::builtin().map_err(|why| Failed::Usage(why.to_string()))?;
         let health = Health::new(&[]);
@@ -68,6 +69,7 @@ impl Direct {
             drain: drain.clone(),
             disk: None,
             local: None,
+            erasures: None,
         });
         host.caught_up().await;
         if !host.map_fits() {

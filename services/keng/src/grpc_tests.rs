@@ -84,6 +84,7 @@ impl Server {
             health,
             disk: None,
             local: None,
+            erasures: None,
         });
         let intake = intake::start(&host.of_service("intake"));
         alerting::start(&host.of_service("alerting"));

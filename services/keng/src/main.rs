@@ -16,6 +16,7 @@ mod erase;
 mod feeds;
 mod freeze;
 mod grpc;
+mod key_file;
 mod keys;
 mod known;
 mod local_time;
@@ -27,6 +28,7 @@ mod preflight;
 mod proof;
 mod read;
 mod records;
+mod restored;
 mod server;
 mod serving;
 mod signing;
@@ -136,6 +138,7 @@ async fn run(command: Command) -> Result<u8, Failed> {
         Command::Watch(watch) => read::watch(watch).await,
         Command::Token(token) => write::token(token).await,
         Command::Key(args) => keys::key(args).await,
+        Command::KeyFile(args) => key_file::key_file(&args),
         Command::Registry(registry) => records::registry(&registry),
         Command::Groups(groups) => write::groups(groups).await,
         Command::Officers(officers) => preflight::officers(officers).await,

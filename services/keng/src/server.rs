@@ -21,10 +21,12 @@ use crate::{
     grpc::Served,
     log::open_log,
     open::{self, Opened},
-    serving,
+    restored, serving,
 };
 
 const RETRY: Duration = Duration::from_secs(1);
+/// So long a store of pictures that does not answer keeps a server from serving.
+const ERASED_WITHIN: Duration = Duration::from_secs(5);
 
 /// A server, running.
 pub(crate) struct Running {
@@ -57,6 +59,9 @@ async fn run(service: Service, options: ServerOptions, kind: Kind) -> Result<u8,
     health.set("log", Ok(()));
     let reserve = settings.disk_reserve_bytes;
     let disk = Disk::watch(opened.data.path().to_owned(), reserve, health.clone(), &drain).await;
+    if let Some(erasures) = &opened.erasures {
+        restored::order_anew(erasures, &log.log).await?;
+    }
     let host = Host::start(HostParts {
         log: Arc::clone(&log.log),
         outgoing: log.outgoing.clone(),
@@ -71,6 +76,7 @@ async fn run(service: Service, options: ServerOptions, kind: Kind) -> Result<u8,
         drain: drain.clone(),
         disk: Some(disk),
         local: opened.local.clone(),
+        erasures: opened.erasures.clone(),
     });
     // Another map than the one in force is a wrong configuration: no port is bound then.
     let stop = drain.token();
@@ -89,7 +95,11 @@ async fn run(service: Service, options: ServerOptions, kind: Kind) -> Result<u8,
     }
     let bound = serving::bind(settings.http, settings.grpc).await?;
     let (http, grpc) = (bound.http_addr, bound.grpc_addr);
-    let services = start(service, &settings, &host, &opened, http)?;
+    let services = start(service, &settings, &host, &opened, http).await?;
+    // What was erased is gone before anybody is answered; alerts wait for no store of pictures.
+    if tokio::time::timeout(ERASED_WITHIN, host.erasing.settled()).await.is_err() {
+        tracing::error!("not everything that was erased is destroyed yet, it is tried again");
+    }
     let everywhere = operators::router(health.clone(), metrics)
         .merge(feeds::open_api())
         .merge(admin::router().with_state(host.clone()));
@@ -172,7 +182,7 @@ impl FromRef<Records> for Replayer {
     }
 }
 
-fn start(
+async fn start(
     service: Service,
     settings: &Settings,
     host: &Host,
@@ -182,7 +192,7 @@ fn start(
     let runs = |one: Service| service == Service::Up || service == one;
     let of = |one: Service| host.of_service(one.as_str());
     let photos = match runs(Service::Intake) || runs(Service::FanOut) {
-        true => Some(open::photos(settings, &opened.data)?),
+        true => Some(open::photos(settings, opened).await?),
         false => None,
     };
     let intake = runs(Service::Intake).then(|| {
