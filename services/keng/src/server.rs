@@ -5,8 +5,8 @@ use std::{sync::Arc, time::Duration};
 use audit::{Audit, Replayer};
 use axum::{Router, extract::FromRef};
 use chassis::{
-    Drain, Health, Host, HostParts, Kind, ServerOptions, Service, Settings, SystemClock, admin,
-    disk::Disk, operators, telemetry,
+    Drain, Health, Host, HostParts, KeyFile, Kind, ServerOptions, Service, Settings, SystemClock,
+    admin, disk::Disk, operators, telemetry,
 };
 use fan_out::{FanOut, FanOutOptions};
 use intake::{Intake, IntakeOptions};
@@ -52,6 +52,10 @@ async fn run(service: Service, options: ServerOptions, kind: Kind) -> Result<u8,
     let metrics = telemetry::start()?;
     let opened = open::open(&settings)?;
     let health = Health::new(&["log"]);
+    if settings.key_file == KeyFile::None && kind == Kind::Real {
+        let why = "dữ liệu không được mã hóa trên đĩa / what is sealed is not encrypted at rest";
+        health.banner("key-file", Some(why.to_owned()));
+    }
     let drain = Drain::new(health.clone());
     metrics.keep_up(&drain);
     drain.listen().map_err(|error| Failed::Trouble(error.into()))?;

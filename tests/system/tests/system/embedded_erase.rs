@@ -1,7 +1,7 @@
 //! What was erased is in no file of the installation: words, salt, picture; also where the process
 //! was killed in the middle.
 
-use std::{fs, path::Path};
+use std::fs;
 
 use anyhow::{Context, Result, ensure};
 use base64::{Engine, prelude::BASE64_STANDARD};
@@ -10,7 +10,7 @@ use serde_json::json;
 use support::{Client, Keng, client::send, eventually};
 use system::{
     SOON,
-    canaries::{Canaries, files, salt_beside},
+    canaries::{Canaries, copy, files, salt_beside},
     people::{but, delivered, lost_child, text},
     town::{HOME, NEIGHBOUR, Town},
 };
@@ -119,16 +119,6 @@ async fn a_kill_in_the_middle_is_finished_at_the_next_start() -> Result<()> {
     keng.restart().await?;
     is_erased(&chi.at(keng.http()), &alert).await?;
     ensure!(canaries.found(&[keng.data()])?.is_empty(), "{:?}", canaries.found(&[keng.data()])?);
-    Ok(())
-}
-
-/// Everything of one folder, as a backup takes it.
-fn copy(from: &Path, to: &Path) -> Result<()> {
-    for path in files(from)? {
-        let there = to.join(path.strip_prefix(from)?);
-        fs::create_dir_all(there.parent().context("a folder")?)?;
-        fs::copy(path, there)?;
-    }
     Ok(())
 }
 
