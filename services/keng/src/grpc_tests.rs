@@ -38,6 +38,9 @@ mod correction;
 #[path = "freeze_grpc_tests.rs"]
 mod freeze;
 
+#[path = "erase_grpc_tests.rs"]
+mod erasures;
+
 #[path = "grpc_match_tests.rs"]
 mod matching;
 
