@@ -24,11 +24,13 @@ use wire::{
 use crate::{
     Intake,
     acts::Command,
-    application::{Request, Written, unsealed},
+    application::{READ, Request, Written, unsealed},
     row::{Refused, Row},
     view::time,
 };
 
+/// So often it is looked for pictures that nobody has named.
+const SWEPT_EVERY_MS: i64 = 10 * 60 * 1_000;
 /// A store of pictures that does not answer is asked again.
 const RETRY: Duration = Duration::from_secs(1);
 
@@ -297,18 +299,38 @@ impl Copies for Kept {
 /// Pictures that an alert shows, as its commands come.
 pub(crate) type Claim = (AlertId, Vec<PhotoId>);
 
-/// Notes which alerts show which pictures, so that an erasure finds them.
+/// Notes which alerts show which pictures, so that an erasure finds them; and, when all is noted,
+/// has those removed that nobody has named in time.
 pub(crate) async fn keep_claims(host: Host, photos: Photos, mut claims: UnboundedReceiver<Claim>) {
     let stop = host.drain.token();
+    let mut look_at = host.clock.now().plus_ms(SWEPT_EVERY_MS);
     loop {
         let claim = tokio::select! {
-            claim = claims.recv() => claim,
+            biased;
             () = stop.cancelled() => return,
+            claim = claims.recv() => claim,
+            () = host.clock.sleep_until(look_at) => {
+                look_at = host.clock.now().plus_ms(SWEPT_EVERY_MS);
+                sweep(&host, &photos).await;
+                continue;
+            }
         };
         let Some((alert, shown)) = claim else { return };
         while !host.erasing.is_ordered(alert) && photos.claim(alert, &shown).await.is_err() {
             tokio::select! { () = sleep(RETRY) => {}, () = stop.cancelled() => return }
         }
+    }
+}
+
+/// What is not in the log yet may name a picture too: then nothing is removed.
+async fn sweep(host: &Host, photos: &Photos) {
+    if !host.is_caught_up(&READ) || !host.outgoing.now().is_empty() {
+        return;
+    }
+    match photos.sweep(host.clock.now()).await {
+        Ok(0) => {}
+        Ok(pictures) => tracing::info!(pictures, "pictures that no alert named were removed"),
+        Err(why) => tracing::warn!(%why, "pictures that no alert named were not removed yet"),
     }
 }
 

@@ -7,6 +7,7 @@
 use std::{fmt::Display, path::Path, sync::Arc, time::Duration};
 
 use bytes::Bytes;
+use domain::ids::Millis;
 use keyring::{KeyId, Keyring};
 use object_store::{
     ClientOptions, Error, ObjectStore, ObjectStoreExt, PutPayload, RetryConfig,
@@ -160,11 +161,11 @@ impl Photos {
         Ok(None)
     }
 
-    /// Draws anew what was uploaded, and stores it. The same picture again changes nothing.
+    /// Draws anew what was uploaded, and stores it; for a day, where no alert names it. The same picture again changes nothing.
     ///
     /// # Errors
     /// [`NotTaken`]; it is not there then, or not promised.
-    pub async fn take(&self, uploaded: Bytes) -> Result<Taken, NotTaken> {
+    pub async fn take(&self, uploaded: Bytes, now: Millis) -> Result<Taken, NotTaken> {
         let picture = {
             let place = Arc::clone(&self.drawing).acquire_owned();
             let place = timeout(DRAWING_PATIENCE, place).await.map_err(|_| NotTaken::Busy)?;
@@ -177,6 +178,7 @@ impl Photos {
             // A decoder that panics has met bytes that it cannot read.
             drawing.await.unwrap_or(Err(NotAPicture::Broken))?
         };
+        self.note_upload(&picture.id, now).await?;
         // Who finds the full size finds all of them.
         for size in [Size::Thumb, Size::Medium, Size::Full] {
             let name = name(&picture.id, size);
