@@ -114,8 +114,13 @@ fn reserve(data: &Path) -> Result<Reserve, std::io::Error> {
     Reserve::create(&data.join("reserve"), RESERVE_BYTES)
 }
 
-/// Where pictures lie: as configured, or in the data directory.
-pub(crate) async fn photos(settings: &Settings, opened: &Opened) -> Result<Photos, Failed> {
+/// Where pictures lie: as configured, or in the data directory. All that were encrypted can be
+/// decrypted here; `takes`: this process puts some there.
+pub(crate) async fn photos(
+    settings: &Settings,
+    opened: &Opened,
+    takes: bool,
+) -> Result<Photos, Failed> {
     let data = &opened.data;
     let store = match &settings.photos {
         Some(PhotosUrl::Bucket(url)) => {
@@ -137,21 +142,23 @@ pub(crate) async fn photos(settings: &Settings, opened: &Opened) -> Result<Photo
     };
     let photos = store.map_err(|why| wrong("--photos", why))?;
     let photos = photos.encrypted(opened.keyring.clone());
-    match photos.lacks().await {
-        Ok(None) => Ok(photos),
-        Ok(Some(key)) => Err(wrong(
-            "--key-file",
-            format!(
+    let known = match photos.lacks().await {
+        Ok(None) if takes => photos.note_key().await,
+        Ok(None) => Ok(()),
+        Ok(Some(key)) => {
+            let why = format!(
                 "ảnh mã hóa bằng khóa {key} không có trong tệp / \
-             pictures are encrypted under key {key}, which the file does not hold"
-            ),
-        )),
-        // Alerts wait for no store of pictures.
-        Err(why) => {
-            tracing::warn!(%why, "whether every picture can be decrypted is not known");
-            Ok(photos)
+                 pictures are encrypted under key {key}, which the file does not hold"
+            );
+            return Err(wrong("--key-file", why));
         }
+        Err(why) => Err(why),
+    };
+    // Alerts wait for no store of pictures.
+    if let Err(why) = known {
+        tracing::warn!(%why, "whether every picture can be decrypted is not known");
     }
+    Ok(photos)
 }
 
 /// Where accounts with providers remember what they must, as rotating tokens.

@@ -28,8 +28,8 @@ const FINDINGS_SHOWN_MAX: usize = 200;
 const DRILLS_SHOWN_MAX: usize = 50;
 
 /// No port of a broker tells (nats-server 2.15.1: neither `/varz`, nor `/jsz`, nor a stream's info).
-const BROKER_AT_REST: &str = " ! không rõ máy chủ NATS có mã hóa trên đĩa không: xem dòng Encryption \
-                              trong nhật ký của nó / whether the broker encrypts at rest is not \
+const BROKER_AT_REST: &str = " ! không rõ máy chủ NATS có mã hóa trên đĩa không, nhật ký của nó \
+                              có dòng Encryption / whether the broker encrypts at rest is not \
                               known: look for Encryption in its log";
 
 #[derive(Debug, Args)]

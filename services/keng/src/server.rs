@@ -196,7 +196,7 @@ async fn start(
     let runs = |one: Service| service == Service::Up || service == one;
     let of = |one: Service| host.of_service(one.as_str());
     let photos = match runs(Service::Intake) || runs(Service::FanOut) {
-        true => Some(open::photos(settings, opened).await?),
+        true => Some(open::photos(settings, opened, runs(Service::Intake)).await?),
         false => None,
     };
     let intake = runs(Service::Intake).then(|| {

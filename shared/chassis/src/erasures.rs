@@ -1,6 +1,6 @@
-//! What was erased, kept outside of the data directory: an older copy of the directory knows nothing
-//! of it, and would bring the words back. A line for each alert, on disk before anything of it is
-//! destroyed; written anew from the log where the file is lost.
+//! What was erased, kept outside of the data directory: an older copy of the directory knows
+//! nothing of it, and would bring the words back. A line for each alert, on disk before anything of
+//! it is destroyed; written anew from the log where the file is lost.
 //!
 //! No personal data: ids and hashes of records. Over a broker the log itself knows.
 

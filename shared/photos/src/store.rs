@@ -40,7 +40,8 @@ const BUCKET_RETRIES_MAX: usize = 2;
 #[error("nơi cất ảnh không dùng được / the store of pictures cannot be used: {0}")]
 pub struct NotOpened(String);
 
-/// The store did not answer, or refused, or holds what no key here opens. Ask again; the trace says why.
+/// The store did not answer, or refused, or holds what no key here opens. Ask again; the trace says
+/// why.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the store of pictures does not answer")]
 pub struct NotStored;
@@ -142,26 +143,32 @@ impl Photos {
         Self { keyring, ..self }
     }
 
-    /// A key that pictures here are encrypted under, and that is missing; and notes beside them
-    /// which one is used from now on.
+    /// A key that pictures here are encrypted under, and that is missing.
     ///
     /// # Errors
     /// [`NotStored`]: nobody knows.
     pub async fn lacks(&self) -> Result<Option<KeyId>, NotStored> {
         let used = self.last_parts(&Name::from(KEYS)).await?;
         let mut used = used.iter().filter_map(|id| id.parse::<KeyId>().ok());
-        if let Some(missing) = used.find(|id| !self.keyring.has(*id)) {
-            return Ok(Some(missing));
-        }
+        Ok(used.find(|id| !self.keyring.has(*id)))
+    }
+
+    /// Notes beside the pictures which key this process encrypts them under, so that whoever only
+    /// reads them knows which he needs.
+    ///
+    /// # Errors
+    /// [`NotStored`]: it is not known to be noted.
+    pub async fn note_key(&self) -> Result<(), NotStored> {
         if let Some(newest) = self.keyring.newest() {
             let name = Name::from_iter([KEYS, newest.to_string().as_str()]);
             let put = self.store.put(&name, PutPayload::new()).await;
             put.map_err(|why| not_stored(&why))?;
         }
-        Ok(None)
+        Ok(())
     }
 
-    /// Draws anew what was uploaded, and stores it; for a day, where no alert names it. The same picture again changes nothing.
+    /// Draws anew what was uploaded, and stores it; for a day, where no alert names it. The same
+    /// picture again changes nothing.
     ///
     /// # Errors
     /// [`NotTaken`]; it is not there then, or not promised.

@@ -67,6 +67,7 @@ async fn under_a_key_no_file_is_a_picture_and_another_key_opens_none() {
     let keys = Keyring::fresh().unwrap();
     let encrypted = photos().encrypted(keys.clone());
     assert_eq!(encrypted.lacks().await, Ok(None));
+    encrypted.note_key().await.unwrap();
     assert!(encrypted.read(&plain, Size::Full).await.unwrap().is_some());
     let id = is_taken_and_read(&encrypted).await;
     for size in Size::ALL {
