@@ -27,7 +27,7 @@ const FINDINGS_SHOWN_MAX: usize = 200;
 /// Communes whose last drill a terminal shows; the answer has all.
 const DRILLS_SHOWN_MAX: usize = 50;
 
-/// No port of a broker tells (nats-server 2.15.1: neither `/varz`, nor `/jsz`, nor a stream's info).
+/// No port of a broker tells (2.15.1: neither `/varz`, nor `/jsz`, nor the info of a stream).
 const BROKER_AT_REST: &str = " ! không rõ máy chủ NATS có mã hóa trên đĩa không, nhật ký của nó \
                               có dòng Encryption / whether the broker encrypts at rest is not \
                               known: look for Encryption in its log";

@@ -19,7 +19,7 @@ use crate::{
     args::UpArgs,
     demo, feeds,
     grpc::Served,
-    log::open_log,
+    log::{Log, open_log},
     open::{self, Opened},
     restored, serving,
 };
@@ -52,36 +52,13 @@ async fn run(service: Service, options: ServerOptions, kind: Kind) -> Result<u8,
     let metrics = telemetry::start()?;
     let opened = open::open(&settings)?;
     let health = Health::new(&["log"]);
-    if settings.key_file == KeyFile::None && kind == Kind::Real {
-        let why = "dữ liệu không được mã hóa trên đĩa / what is sealed is not encrypted at rest";
-        health.banner("key-file", Some(why.to_owned()));
-    }
+    say_unencrypted(&settings, &health);
     let drain = Drain::new(health.clone());
     metrics.keep_up(&drain);
     drain.listen().map_err(|error| Failed::Trouble(error.into()))?;
     let log = open_log(&settings, &opened, service.as_str(), &health, &drain).await?;
     health.set("log", Ok(()));
-    let reserve = settings.disk_reserve_bytes;
-    let disk = Disk::watch(opened.data.path().to_owned(), reserve, health.clone(), &drain).await;
-    if let Some(erasures) = &opened.erasures {
-        restored::order_anew(erasures, &log.log).await?;
-    }
-    let host = Host::start(HostParts {
-        log: Arc::clone(&log.log),
-        outgoing: log.outgoing.clone(),
-        lanes: log.lanes,
-        map: Arc::clone(&opened.map),
-        policies: Arc::clone(&opened.policies),
-        corridors: Arc::clone(&opened.corridors),
-        clock: Arc::new(SystemClock),
-        instance: Arc::clone(&opened.instance),
-        kind,
-        health: health.clone(),
-        drain: drain.clone(),
-        disk: Some(disk),
-        local: opened.local.clone(),
-        erasures: opened.erasures.clone(),
-    });
+    let host = host_of(&settings, &opened, &log, (&health, &drain)).await?;
     // Another map than the one in force is a wrong configuration: no port is bound then.
     let stop = drain.token();
     tokio::select! {
@@ -100,10 +77,7 @@ async fn run(service: Service, options: ServerOptions, kind: Kind) -> Result<u8,
     let bound = serving::bind(settings.http, settings.grpc).await?;
     let (http, grpc) = (bound.http_addr, bound.grpc_addr);
     let services = start(service, &settings, &host, &opened, http).await?;
-    // What was erased is gone before anybody is answered; alerts wait for no store of pictures.
-    if tokio::time::timeout(ERASED_WITHIN, host.erasing.settled()).await.is_err() {
-        tracing::error!("not everything that was erased is destroyed yet, it is tried again");
-    }
+    destroyed(&host).await;
     let everywhere = operators::router(health.clone(), metrics)
         .merge(feeds::open_api())
         .merge(admin::router().with_state(host.clone()));
@@ -130,6 +104,53 @@ async fn run(service: Service, options: ServerOptions, kind: Kind) -> Result<u8,
     drain.finished().await;
     log.close().await;
     Ok(drain.exit_code())
+}
+
+/// What the operator has chosen, and people must know.
+fn say_unencrypted(settings: &Settings, health: &Health) {
+    if settings.key_file == KeyFile::None && settings.kind == Kind::Real {
+        let why = "dữ liệu không được mã hóa trên đĩa / what is sealed is not encrypted at rest";
+        health.banner("key-file", Some(why.to_owned()));
+    }
+}
+
+/// The host of this process' services. What an older copy does not know to be erased is ordered
+/// anew first, so that everybody who reads the log destroys it.
+async fn host_of(
+    settings: &Settings,
+    opened: &Opened,
+    log: &Log,
+    (health, drain): (&Health, &Drain),
+) -> Result<Host, Failed> {
+    let data = opened.data.path().to_owned();
+    let disk = Disk::watch(data, settings.disk_reserve_bytes, health.clone(), drain).await;
+    if let Some(erasures) = &opened.erasures {
+        restored::order_anew(erasures, &log.log).await?;
+    }
+    Ok(Host::start(HostParts {
+        log: Arc::clone(&log.log),
+        outgoing: log.outgoing.clone(),
+        lanes: log.lanes,
+        map: Arc::clone(&opened.map),
+        policies: Arc::clone(&opened.policies),
+        corridors: Arc::clone(&opened.corridors),
+        clock: Arc::new(SystemClock),
+        instance: Arc::clone(&opened.instance),
+        kind: settings.kind,
+        health: health.clone(),
+        drain: drain.clone(),
+        disk: Some(disk),
+        local: opened.local.clone(),
+        erasures: opened.erasures.clone(),
+    }))
+}
+
+/// Waits until what was erased is gone: before anybody is answered. Alerts wait for no store of
+/// pictures.
+async fn destroyed(host: &Host) {
+    if tokio::time::timeout(ERASED_WITHIN, host.erasing.settled()).await.is_err() {
+        tracing::error!("not everything that was erased is destroyed yet, it is tried again");
+    }
 }
 
 /// Where people reach intake: as configured, or as this machine has it by default.
