@@ -79,7 +79,7 @@ const REQUEST: Basis = Basis::SubjectRequest;
 
 #[test]
 fn what_was_erased_before_is_erased_again_whatever_an_older_history_says() {
-    let restore = || by("service:keng", ErasureAsk::Restore);
+    let restore = || by("service:intake", ErasureAsk::Restore);
     let held = [hold("an"), hold("binh")];
     for before in [&[][..], &[ask("an", REQUEST)], &held] {
         check_at(before, &restore(), (0, false), Ok(1));
