@@ -151,6 +151,7 @@ impl Deciding {
             | Body::SetLegalHold(_)
             | Body::LiftLegalHold(_)
             | Body::RetireAlert(_)
+            | Body::RestoreErasure(_)
             | Body::FinishErasure(_) => self.decide_erasure(recorded, command, now).await,
             Body::RecordDrillResult(_) => self.decide_drill(recorded, command, now).await,
         }

@@ -7,7 +7,7 @@ use axum::http::StatusCode;
 use chassis::{Host, Problem, auth::forbidden, erasing::Copies, problem::HELD_HERE};
 use domain::{
     erasure::{Basis, Course, Hold},
-    ids::{AlertId, EntityName, Home, RecordId},
+    ids::{AlertId, EntityName, Home, OfficerId, RecordId},
     rights::Asker,
 };
 use event_log::{Class, Key, Recorded};
@@ -24,11 +24,13 @@ use wire::{
 use crate::{
     Intake,
     acts::Command,
-    application::{Request, Written, unsealed},
+    application::{READ, Request, Written, unsealed},
     row::{Refused, Row},
     view::time,
 };
 
+/// So often it is looked for pictures that nobody has named.
+const SWEPT_EVERY_MS: i64 = 10 * 60 * 1_000;
 /// A store of pictures that does not answer is asked again.
 const RETRY: Duration = Duration::from_secs(1);
 
@@ -184,8 +186,8 @@ pub(crate) fn erased() -> Problem {
 }
 
 impl ErasureSeen {
-    /// As JSON.
-    pub(crate) fn json(&self) -> Value {
+    /// As a message: empty is absent.
+    pub(crate) fn message(&self) -> v1::ErasureView {
         let erasure = &self.row.erasure;
         let (state, wish) = match &erasure.course {
             Course::Kept => ("kept", None),
@@ -197,15 +199,32 @@ impl ErasureSeen {
         let officers = order.and_then(|order| order.officers.as_ref());
         let basis = order.map(|order| order.basis).or(wish.map(|wish| wish.basis));
         let asked_by = officers.map(|(asked, _)| asked).or(wish.map(|wish| &wish.by));
+        v1::ErasureView {
+            alert: self.row.id.to_string(),
+            state: state.to_owned(),
+            basis: basis.map(Basis::as_str).unwrap_or_default().to_owned(),
+            asked_by: said(asked_by),
+            confirmed_by: said(officers.map(|(_, agreed)| agreed)),
+            until: wish.map(|wish| time(wish.until)).unwrap_or_default(),
+            note: self.notes.0.clone().unwrap_or_default(),
+            legal_hold: Some(hold_message(&erasure.hold, self.notes.1.as_deref())),
+            request: if self.held { HELD_HERE.to_owned() } else { String::new() },
+        }
+    }
+
+    /// As JSON: null is absent.
+    pub(crate) fn json(&self) -> Value {
+        let seen = self.message();
+        let given = |text: &str| Some(text.to_owned()).filter(|text| !text.is_empty());
         let mut json = json!({
-            "alert": self.row.id.to_string(),
-            "state": state,
-            "basis": basis.map(Basis::as_str),
-            "asked_by": asked_by.map(ToString::to_string),
-            "confirmed_by": officers.map(|(_, agreed)| agreed.to_string()),
-            "until": wish.map(|wish| time(wish.until)),
+            "alert": seen.alert,
+            "state": seen.state,
+            "basis": given(&seen.basis),
+            "asked_by": given(&seen.asked_by),
+            "confirmed_by": given(&seen.confirmed_by),
+            "until": given(&seen.until),
             "note": self.notes.0,
-            "legal_hold": hold_json(&erasure.hold, self.notes.1.as_deref()),
+            "legal_hold": hold_json(&self.row.erasure.hold, self.notes.1.as_deref()),
         });
         if let Some(json) = json.as_object_mut().filter(|_| self.held) {
             json.insert("request".into(), HELD_HERE.into());
@@ -214,16 +233,40 @@ impl ErasureSeen {
     }
 }
 
-fn hold_json(hold: &Hold, note: Option<&str>) -> Value {
+/// An officer; empty where there is none.
+fn said(officer: Option<&OfficerId>) -> String {
+    officer.map(ToString::to_string).unwrap_or_default()
+}
+
+fn hold_message(hold: &Hold, note: Option<&str>) -> v1::LegalHoldView {
+    let none = v1::LegalHoldView { state: "none".to_owned(), ..Default::default() };
+    let note = note.unwrap_or_default().to_owned();
     match hold {
-        Hold::Free => json!({ "state": "none" }),
+        Hold::Free => none,
         Hold::Asked { by, .. } => {
-            json!({ "state": "asked", "asked_by": by.to_string(), "note": note })
+            v1::LegalHoldView { state: "asked".to_owned(), asked_by: by.to_string(), note, ..none }
         }
-        Hold::InForce { by: (asked, agreed), lift_asked_by, .. } => json!({
-            "state": if lift_asked_by.is_some() { "lift-asked" } else { "in-force" },
-            "asked_by": asked.to_string(),
-            "confirmed_by": agreed.to_string(),
+        Hold::InForce { by: (asked, agreed), lift_asked_by, .. } => v1::LegalHoldView {
+            state: if lift_asked_by.is_some() { "lift-asked" } else { "in-force" }.to_owned(),
+            asked_by: asked.to_string(),
+            confirmed_by: agreed.to_string(),
+            lift_asked_by: said(lift_asked_by.as_ref()),
+            note,
+        },
+    }
+}
+
+fn hold_json(hold: &Hold, note: Option<&str>) -> Value {
+    let seen = hold_message(hold, note);
+    match hold {
+        Hold::Free => json!({ "state": seen.state }),
+        Hold::Asked { .. } => {
+            json!({ "state": seen.state, "asked_by": seen.asked_by, "note": note })
+        }
+        Hold::InForce { lift_asked_by, .. } => json!({
+            "state": seen.state,
+            "asked_by": seen.asked_by,
+            "confirmed_by": seen.confirmed_by,
             "lift_asked_by": lift_asked_by.as_ref().map(ToString::to_string),
             "note": note,
         }),
@@ -256,18 +299,38 @@ impl Copies for Kept {
 /// Pictures that an alert shows, as its commands come.
 pub(crate) type Claim = (AlertId, Vec<PhotoId>);
 
-/// Notes which alerts show which pictures, so that an erasure finds them.
+/// Notes which alerts show which pictures, so that an erasure finds them; and, when all is noted,
+/// has those removed that nobody has named in time.
 pub(crate) async fn keep_claims(host: Host, photos: Photos, mut claims: UnboundedReceiver<Claim>) {
     let stop = host.drain.token();
+    let mut look_at = host.clock.now().plus_ms(SWEPT_EVERY_MS);
     loop {
         let claim = tokio::select! {
-            claim = claims.recv() => claim,
+            biased;
             () = stop.cancelled() => return,
+            claim = claims.recv() => claim,
+            () = host.clock.sleep_until(look_at) => {
+                look_at = host.clock.now().plus_ms(SWEPT_EVERY_MS);
+                sweep(&host, &photos).await;
+                continue;
+            }
         };
         let Some((alert, shown)) = claim else { return };
         while !host.erasing.is_ordered(alert) && photos.claim(alert, &shown).await.is_err() {
             tokio::select! { () = sleep(RETRY) => {}, () = stop.cancelled() => return }
         }
+    }
+}
+
+/// What is not in the log yet may name a picture too: then nothing is removed.
+async fn sweep(host: &Host, photos: &Photos) {
+    if !host.is_caught_up(&READ) || !host.outgoing.now().is_empty() {
+        return;
+    }
+    match photos.sweep(host.clock.now()).await {
+        Ok(0) => {}
+        Ok(pictures) => tracing::info!(pictures, "pictures that no alert named were removed"),
+        Err(why) => tracing::warn!(%why, "pictures that no alert named were not removed yet"),
     }
 }
 

@@ -16,6 +16,7 @@ mod deliveries;
 mod drill_http;
 mod drill_view;
 mod drills;
+mod erase_grpc;
 mod erase_http;
 mod erasures;
 mod following;
@@ -75,6 +76,7 @@ use event_log::{Class, projection};
 use tokio::sync::mpsc;
 
 pub use application::Intake;
+pub use erase_grpc::ErasureGrpc;
 pub use freeze_grpc::FreezeGrpc;
 pub use grpc::Grpc;
 

@@ -47,7 +47,7 @@ impl Intake {
         pictures: &Pictures,
         uploaded: bytes::Bytes,
     ) -> Result<Taken, Problem> {
-        let taken = pictures.store.take(uploaded).await;
+        let taken = pictures.store.take(uploaded, self.host.clock.now()).await;
         metrics::counter!("keng_photos_total", "outcome" => outcome(&taken)).increment(1);
         taken.map_err(|why| match why {
             NotTaken::NotAPicture(why) => not_a_picture(why.to_string()),

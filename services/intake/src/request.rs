@@ -38,7 +38,7 @@ pub use self::{
     },
     drill::drill,
     envelope::Envelope,
-    erase::{erase, erase_basis},
+    erase::{erase, erase_basis, erase_basis_of, erase_fields},
     freeze::{About, about, freeze, recall, until, until_text},
     relay::{Onward, instruction, instruction_text, onward, onward_fields},
     shown::{alert_fields, fields_of, reach_fields, reach_json, seen_fields},

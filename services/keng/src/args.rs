@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use chassis::ServerOptions;
+use chassis::{KeyFile, ServerOptions};
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 use domain::ids::ProvinceCode;
 use registry::boundaries::{MIN_BORDER_M, SNAP_M};
@@ -14,6 +14,7 @@ use crate::{
     drill::DrillArgs,
     erase::{EraseArgs, LegalHoldArgs},
     freeze::{FreezeArgs, RecallArgs},
+    key_file::KeyFileArgs,
     keys::KeyArgs,
     matches::{MatchArgs, MatchesArgs},
     photo::PhotoArgs,
@@ -77,6 +78,8 @@ pub(crate) enum Command {
     Token(TokenArgs),
     /// Khóa để ký / Keys to sign by: make, register, confirm, revoke, list
     Key(KeyArgs),
+    /// Khóa mã hóa dữ liệu / The key file that encrypts what is sealed
+    KeyFile(KeyFileArgs),
     /// Bản đồ các xã / The map of communes
     Registry(RegistryArgs),
     /// Các nhóm / The groups
@@ -127,6 +130,7 @@ impl Command {
             | Self::Watch(_)
             | Self::Token(_)
             | Self::Key(_)
+            | Self::KeyFile(_)
             | Self::Registry(_)
             | Self::Groups(_)
             | Self::Officers(_)
@@ -163,6 +167,10 @@ pub(crate) struct ServerArgs {
     /// Thư mục dữ liệu của máy chủ trên máy này / Data directory of the server on this machine
     #[arg(long, env = "KENG_DATA", value_name = "DIR", default_value = "keng-data")]
     pub(crate) data: PathBuf,
+    /// Tệp khóa của dữ liệu ấy khi không có máy chủ chạy / The key file of those data, while no
+    /// server runs on them [default: the directory's name and .key]
+    #[arg(long, env = "KENG_KEY_FILE", value_name = "FILE")]
+    pub(crate) key_file: Option<KeyFile>,
 }
 
 #[derive(Debug, ClapArgs)]

@@ -26,6 +26,13 @@ pub(crate) struct BrokerArgs {
     nats_replicas: u8,
 }
 
+impl BrokerArgs {
+    /// Whether a broker is looked at.
+    pub(crate) fn is_named(&self) -> bool {
+        self.nats.is_some()
+    }
+}
+
 /// A folder of this process alone, which goes with it.
 struct Folder(PathBuf);
 

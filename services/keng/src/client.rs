@@ -24,7 +24,8 @@ impl Client {
         match &server.server {
             Some(base) => Ok((Self::over_http(base, server.bearer.clone())?, None)),
             None => {
-                let direct = Direct::hold(&server.data).await?;
+                let keys = server.key_file.clone().unwrap_or_default();
+                let direct = Direct::hold(&server.data, &keys).await?;
                 Ok((Self::local(&server.data)?, direct))
             }
         }
@@ -38,7 +39,8 @@ impl Client {
         if server.server.is_some() {
             return Self::new(server).await;
         }
-        let direct = Direct::hold_signed_log(&server.data).await?;
+        let keys = server.key_file.clone().unwrap_or_default();
+        let direct = Direct::hold_signed_log(&server.data, &keys).await?;
         Ok((Self::local(&server.data)?, direct))
     }
 

@@ -181,6 +181,7 @@ async fn client(
         server: Some(format!("http://{}", running.http)),
         bearer: Some(token),
         data: running.data.clone(),
+        key_file: None,
     })
 }
 

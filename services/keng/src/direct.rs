@@ -6,8 +6,8 @@ use std::{path::Path, sync::Arc};
 use anyhow::anyhow;
 use axum::Router;
 use chassis::{
-    ConfigError, DataDir, Drain, Health, Host, HostParts, SystemClock, admin, attesting::attesting,
-    instance::instance_of, socket,
+    ConfigError, DataDir, Drain, Health, Host, HostParts, KeyFile, SystemClock, admin,
+    attesting::attesting, instance::instance_of, key_file, socket,
 };
 use event_log::{EventLog, Outgoing, memory::MemoryLog};
 use event_log_embedded::{EmbeddedLog, EmbeddedOptions};
@@ -29,9 +29,9 @@ pub(crate) struct Direct {
 
 impl Direct {
     /// Holds the directory; `None` where a server does, and is asked instead.
-    pub(crate) async fn hold(data: &Path) -> Result<Option<Self>, Failed> {
+    pub(crate) async fn hold(data: &Path, keys: &KeyFile) -> Result<Option<Self>, Failed> {
         let Some(data) = held(data)? else { return Ok(None) };
-        let Some(log) = embedded(&data)? else {
+        let Some(log) = embedded(&data, keys)? else {
             let why = "dữ liệu nằm ở NATS: cần một máy chủ đang chạy / \
                        its data are at the broker: a running server is needed";
             return Err(Failed::Trouble(anyhow!(why)));
@@ -54,10 +54,13 @@ impl Direct {
     /// Holds the directory for who reads its signed log, and nothing else: nothing is signed, no
     /// record and no checkpoint, and no key is made. Where the log is at a broker, no words can be
     /// had.
-    pub(crate) async fn hold_signed_log(data: &Path) -> Result<Option<Self>, Failed> {
+    pub(crate) async fn hold_signed_log(
+        data: &Path,
+        keys: &KeyFile,
+    ) -> Result<Option<Self>, Failed> {
         let Some(data) = held(data)? else { return Ok(None) };
         let audit = audit::read_only(data.path()).map_err(|why| Failed::Trouble(why.into()))?;
-        let log = embedded(&data)?;
+        let log = embedded(&data, keys)?;
         let instance = instance_of(&data)?.to_string();
         let host = match &log {
             Some(log) => host(Arc::clone(log) as _, &data, instance)?,
@@ -104,11 +107,14 @@ fn held(data: &Path) -> Result<Option<DataDir>, Failed> {
     }
 }
 
-fn embedded(data: &DataDir) -> Result<Option<Arc<EmbeddedLog>>, Failed> {
+fn embedded(data: &DataDir, keys: &KeyFile) -> Result<Option<Arc<EmbeddedLog>>, Failed> {
     let events = data.path().join("events");
-    let open = || EmbeddedLog::open(&events, EmbeddedOptions::default());
-    let log = events.exists().then(open).transpose();
-    log.map_err(|why| Failed::Trouble(why.into()))
+    if !events.exists() {
+        return Ok(None);
+    }
+    let keyring = key_file::open(data, keys)?;
+    let log = EmbeddedLog::open(&events, EmbeddedOptions { keyring, ..Default::default() });
+    log.map(Some).map_err(|why| Failed::Trouble(why.into()))
 }
 
 fn host(log: Arc<dyn EventLog>, data: &DataDir, instance: String) -> Result<Host, Failed> {
@@ -128,5 +134,6 @@ fn host(log: Arc<dyn EventLog>, data: &DataDir, instance: String) -> Result<Host
         health,
         disk: None,
         local: None,
+        erasures: None,
     }))
 }

@@ -16,7 +16,8 @@ use tonic_health::{ServingStatus, server::HealthReporter};
 use tonic_reflection::server::{Builder, Error as NotReflected};
 use wire::v1::{
     alert_service_server::AlertServiceServer, command_service_server::CommandServiceServer,
-    correction_service_server::CorrectionServiceServer, freeze_service_server::FreezeServiceServer,
+    correction_service_server::CorrectionServiceServer,
+    erasure_service_server::ErasureServiceServer, freeze_service_server::FreezeServiceServer,
     intake_service_server::IntakeServiceServer, matching_service_server::MatchingServiceServer,
     preflight_service_server::PreflightServiceServer, relay_service_server::RelayServiceServer,
     staff_service_server::StaffServiceServer,
@@ -62,6 +63,7 @@ impl Served {
 
     /// All of intake's.
     pub(crate) fn add_intake(&mut self, intake: Arc<Intake>) {
+        self.add(ErasureServiceServer::new(intake::ErasureGrpc::new(Arc::clone(&intake))));
         self.add(FreezeServiceServer::new(intake::FreezeGrpc::new(Arc::clone(&intake))));
         let people = intake::Grpc::new(intake);
         self.add(IntakeServiceServer::new(people.clone()));

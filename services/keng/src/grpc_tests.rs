@@ -38,6 +38,9 @@ mod correction;
 #[path = "freeze_grpc_tests.rs"]
 mod freeze;
 
+#[path = "erase_grpc_tests.rs"]
+mod erasures;
+
 #[path = "grpc_match_tests.rs"]
 mod matching;
 
@@ -84,6 +87,7 @@ impl Server {
             health,
             disk: None,
             local: None,
+            erasures: None,
         });
         let intake = intake::start(&host.of_service("intake"));
         alerting::start(&host.of_service("alerting"));

@@ -59,6 +59,7 @@ pub(crate) async fn open_log(
             options.accept_unverified_broker = settings.accept_unverified_broker;
             options.replicas = settings.nats_replicas.into();
             options.reserve.clone_from(&opened.reserve);
+            options.keyring = opened.keyring.clone();
             let log = NatsLog::open(options).await.map_err(|why| match why {
                 event_log_nats::OpenError::Address(_) => wrong("--nats", why),
                 other => Failed::Trouble(other.into()),
@@ -80,7 +81,8 @@ pub(crate) async fn open_log(
 }
 
 fn embedded(opened: &Opened) -> Result<Log, Failed> {
-    let options = EmbeddedOptions { reserve: opened.reserve.clone(), ..EmbeddedOptions::default() };
+    let (reserve, keyring) = (opened.reserve.clone(), opened.keyring.clone());
+    let options = EmbeddedOptions { reserve, keyring, ..EmbeddedOptions::default() };
     let log = EmbeddedLog::open(&subdirectory(&opened.data, "events"), options)
         .map_err(|why| Failed::Trouble(why.into()))?;
     let closing = Arc::clone(&log);

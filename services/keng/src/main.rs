@@ -16,6 +16,7 @@ mod erase;
 mod feeds;
 mod freeze;
 mod grpc;
+mod key_file;
 mod keys;
 mod known;
 mod local_time;
@@ -28,6 +29,7 @@ mod proof;
 mod proofs;
 mod read;
 mod records;
+mod restored;
 mod server;
 mod serving;
 mod signing;
@@ -137,6 +139,7 @@ async fn run(command: Command) -> Result<u8, Failed> {
         Command::Watch(watch) => read::watch(watch).await,
         Command::Token(token) => write::token(token).await,
         Command::Key(args) => keys::key(args).await,
+        Command::KeyFile(args) => key_file::key_file(&args),
         Command::Registry(registry) => records::registry(&registry),
         Command::Groups(groups) => write::groups(groups).await,
         Command::Officers(officers) => preflight::officers(officers).await,

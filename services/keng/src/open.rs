@@ -7,10 +7,11 @@ use anyhow::Context;
 use audit::{Anchors, BadAnchors};
 use chassis::{
     Clock, ConfigError, DataDir, PhotosUrl, Settings, SystemClock, data_dir::make_folder,
-    instance::instance_of,
+    erasures::Erasures, instance::instance_of, key_file,
 };
 use domain::{maps::NotInForce, reach::corridors::Corridors};
 use journal::Reserve;
+use keyring::Keyring;
 use local_state::LocalState;
 use photos::Photos;
 use registry::{
@@ -32,6 +33,9 @@ pub(crate) struct Opened {
     pub(crate) data: DataDir,
     pub(crate) instance: Arc<str>,
     pub(crate) reserve: Option<Arc<Reserve>>,
+    pub(crate) keyring: Keyring,
+    /// `None` where the log is a broker's, which knows what was erased.
+    pub(crate) erasures: Option<Arc<Erasures>>,
     pub(crate) local: Option<LocalState>,
 }
 
@@ -62,6 +66,11 @@ pub(crate) fn open(settings: &Settings) -> Result<Opened, Failed> {
     let tsa = settings.tsa.as_ref().map(|url| url.as_str());
     let anchors = Anchors::read(settings.witnesses.as_deref(), tsa).map_err(anchors)?;
     let data = DataDir::open(&settings.data, settings.kind)?;
+    let keyring = key_file::open(&data, &settings.key_file)?;
+    let erasures = match settings.nats {
+        Some(_) => None,
+        None => Some(erasures(settings, &data)?),
+    };
     let instance = instance_of(&data)?.to_string().into();
     let reserve = reserve(data.path()).context("the reserve cannot be made")?;
     // A cache: where it cannot be had, everything is read from the log.
@@ -71,7 +80,26 @@ pub(crate) fn open(settings: &Settings) -> Result<Opened, Failed> {
         .map(|(local, _)| local);
     let (map, policies) = (Arc::new(map), Arc::new(policies));
     let reserve = Some(Arc::new(reserve));
-    Ok(Opened { map, policies, corridors, groups, anchors, data, instance, reserve, local })
+    Ok(Opened {
+        map,
+        policies,
+        corridors,
+        groups,
+        anchors,
+        data,
+        instance,
+        reserve,
+        keyring,
+        erasures,
+        local,
+    })
+}
+
+/// What was erased, beside the data: as configured, or under the directory's own name.
+fn erasures(settings: &Settings, data: &DataDir) -> Result<Arc<Erasures>, ConfigError> {
+    let beside = || key_file::beside(data.path(), "erasures");
+    let file = settings.erasures.clone().unwrap_or_else(beside);
+    Erasures::open(&file).map(Arc::new)
 }
 
 fn anchors(why: BadAnchors) -> Failed {
@@ -86,9 +114,15 @@ fn reserve(data: &Path) -> Result<Reserve, std::io::Error> {
     Reserve::create(&data.join("reserve"), RESERVE_BYTES)
 }
 
-/// Where pictures lie: as configured, or in the data directory.
-pub(crate) fn photos(settings: &Settings, data: &DataDir) -> Result<Photos, Failed> {
-    let opened = match &settings.photos {
+/// Where pictures lie: as configured, or in the data directory. All that were encrypted can be
+/// decrypted here; `takes`: this process puts some there.
+pub(crate) async fn photos(
+    settings: &Settings,
+    opened: &Opened,
+    takes: bool,
+) -> Result<Photos, Failed> {
+    let data = &opened.data;
+    let store = match &settings.photos {
         Some(PhotosUrl::Bucket(url)) => {
             let text = |text: std::ffi::OsString| text.into_string().ok();
             let all = std::env::vars_os();
@@ -106,7 +140,25 @@ pub(crate) fn photos(settings: &Settings, data: &DataDir) -> Result<Photos, Fail
             Photos::in_folder(&folder)
         }
     };
-    opened.map_err(|why| wrong("--photos", why))
+    let photos = store.map_err(|why| wrong("--photos", why))?;
+    let photos = photos.encrypted(opened.keyring.clone());
+    let known = match photos.lacks().await {
+        Ok(None) if takes => photos.note_key().await,
+        Ok(None) => Ok(()),
+        Ok(Some(key)) => {
+            let why = format!(
+                "ảnh mã hóa bằng khóa {key} không có trong tệp / \
+                 pictures are encrypted under key {key}, which the file does not hold"
+            );
+            return Err(wrong("--key-file", why));
+        }
+        Err(why) => Err(why),
+    };
+    // Alerts wait for no store of pictures.
+    if let Err(why) = known {
+        tracing::warn!(%why, "whether every picture can be decrypted is not known");
+    }
+    Ok(photos)
 }
 
 /// Where accounts with providers remember what they must, as rotating tokens.

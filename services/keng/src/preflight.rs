@@ -27,6 +27,11 @@ const FINDINGS_SHOWN_MAX: usize = 200;
 /// Communes whose last drill a terminal shows; the answer has all.
 const DRILLS_SHOWN_MAX: usize = 50;
 
+/// No port of a broker tells (2.15.1: neither `/varz`, nor `/jsz`, nor the info of a stream).
+const BROKER_AT_REST: &str = " ! không rõ máy chủ NATS có mã hóa trên đĩa không, nhật ký của nó \
+                              có dòng Encryption / whether the broker encrypts at rest is not \
+                              known: look for Encryption in its log";
+
 #[derive(Debug, Args)]
 pub(crate) struct PreflightArgs {
     #[command(flatten)]
@@ -72,6 +77,9 @@ pub(crate) async fn installation(args: PreflightArgs) -> Result<u8, Failed> {
     let unfit = unfit(&args.broker).await?;
     if let Some(why) = &unfit {
         line(&format!("KHÔNG SẴN SÀNG / NOT FIT: {why}"));
+    }
+    if args.broker.is_named() {
+        line(BROKER_AT_REST);
     }
     let (client, direct) = Client::new(&args.server).await?;
     if direct.is_some() {

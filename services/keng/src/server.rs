@@ -5,8 +5,8 @@ use std::{sync::Arc, time::Duration};
 use audit::{Audit, Replayer};
 use axum::{Router, extract::FromRef};
 use chassis::{
-    Drain, Health, Host, HostParts, Kind, ServerOptions, Service, Settings, SystemClock, admin,
-    disk::Disk, operators, telemetry,
+    Drain, Health, Host, HostParts, KeyFile, Kind, ServerOptions, Service, Settings, SystemClock,
+    admin, disk::Disk, operators, telemetry,
 };
 use fan_out::{FanOut, FanOutOptions};
 use intake::{Intake, IntakeOptions};
@@ -19,12 +19,14 @@ use crate::{
     args::UpArgs,
     demo, feeds,
     grpc::Served,
-    log::open_log,
+    log::{Log, open_log},
     open::{self, Opened},
-    proofs, serving,
+    proofs, restored, serving,
 };
 
 const RETRY: Duration = Duration::from_secs(1);
+/// So long a store of pictures that does not answer keeps a server from serving.
+const ERASED_WITHIN: Duration = Duration::from_secs(5);
 
 /// A server, running.
 pub(crate) struct Running {
@@ -50,28 +52,13 @@ async fn run(service: Service, options: ServerOptions, kind: Kind) -> Result<u8,
     let metrics = telemetry::start()?;
     let opened = open::open(&settings)?;
     let health = Health::new(&["log"]);
+    say_unencrypted(&settings, &health);
     let drain = Drain::new(health.clone());
     metrics.keep_up(&drain);
     drain.listen().map_err(|error| Failed::Trouble(error.into()))?;
     let log = open_log(&settings, &opened, service.as_str(), &health, &drain).await?;
     health.set("log", Ok(()));
-    let reserve = settings.disk_reserve_bytes;
-    let disk = Disk::watch(opened.data.path().to_owned(), reserve, health.clone(), &drain).await;
-    let host = Host::start(HostParts {
-        log: Arc::clone(&log.log),
-        outgoing: log.outgoing.clone(),
-        lanes: log.lanes,
-        map: Arc::clone(&opened.map),
-        policies: Arc::clone(&opened.policies),
-        corridors: Arc::clone(&opened.corridors),
-        clock: Arc::new(SystemClock),
-        instance: Arc::clone(&opened.instance),
-        kind,
-        health: health.clone(),
-        drain: drain.clone(),
-        disk: Some(disk),
-        local: opened.local.clone(),
-    });
+    let host = host_of(&settings, &opened, &log, (&health, &drain)).await?;
     // Another map than the one in force is a wrong configuration: no port is bound then.
     let stop = drain.token();
     tokio::select! {
@@ -89,8 +76,9 @@ async fn run(service: Service, options: ServerOptions, kind: Kind) -> Result<u8,
     }
     let bound = serving::bind(settings.http, settings.grpc).await?;
     let (http, grpc) = (bound.http_addr, bound.grpc_addr);
-    let services = start(service, &settings, &host, &opened, http)?;
+    let services = start(service, &settings, &host, &opened, http).await?;
     proofs::attend(log.nats.as_ref(), &host, services.audit.as_ref());
+    destroyed(&host).await;
     let everywhere = operators::router(health.clone(), metrics)
         .merge(feeds::open_api())
         .merge(admin::router().with_state(host.clone()));
@@ -117,6 +105,53 @@ async fn run(service: Service, options: ServerOptions, kind: Kind) -> Result<u8,
     drain.finished().await;
     log.close().await;
     Ok(drain.exit_code())
+}
+
+/// What the operator has chosen, and people must know.
+fn say_unencrypted(settings: &Settings, health: &Health) {
+    if settings.key_file == KeyFile::None && settings.kind == Kind::Real {
+        let why = "dữ liệu không được mã hóa trên đĩa / what is sealed is not encrypted at rest";
+        health.banner("key-file", Some(why.to_owned()));
+    }
+}
+
+/// The host of this process' services. What an older copy does not know to be erased is ordered
+/// anew first, so that everybody who reads the log destroys it.
+async fn host_of(
+    settings: &Settings,
+    opened: &Opened,
+    log: &Log,
+    (health, drain): (&Health, &Drain),
+) -> Result<Host, Failed> {
+    let data = opened.data.path().to_owned();
+    let disk = Disk::watch(data, settings.disk_reserve_bytes, health.clone(), drain).await;
+    if let Some(erasures) = &opened.erasures {
+        restored::order_anew(erasures, &log.log).await?;
+    }
+    Ok(Host::start(HostParts {
+        log: Arc::clone(&log.log),
+        outgoing: log.outgoing.clone(),
+        lanes: log.lanes,
+        map: Arc::clone(&opened.map),
+        policies: Arc::clone(&opened.policies),
+        corridors: Arc::clone(&opened.corridors),
+        clock: Arc::new(SystemClock),
+        instance: Arc::clone(&opened.instance),
+        kind: settings.kind,
+        health: health.clone(),
+        drain: drain.clone(),
+        disk: Some(disk),
+        local: opened.local.clone(),
+        erasures: opened.erasures.clone(),
+    }))
+}
+
+/// Waits until what was erased is gone: before anybody is answered. Alerts wait for no store of
+/// pictures.
+async fn destroyed(host: &Host) {
+    if tokio::time::timeout(ERASED_WITHIN, host.erasing.settled()).await.is_err() {
+        tracing::error!("not everything that was erased is destroyed yet, it is tried again");
+    }
 }
 
 /// Where people reach intake: as configured, or as this machine has it by default.
@@ -178,7 +213,7 @@ impl FromRef<Records> for Replayer {
     }
 }
 
-fn start(
+async fn start(
     service: Service,
     settings: &Settings,
     host: &Host,
@@ -188,7 +223,7 @@ fn start(
     let runs = |one: Service| service == Service::Up || service == one;
     let of = |one: Service| host.of_service(one.as_str());
     let photos = match runs(Service::Intake) || runs(Service::FanOut) {
-        true => Some(open::photos(settings, &opened.data)?),
+        true => Some(open::photos(settings, opened, runs(Service::Intake)).await?),
         false => None,
     };
     let intake = runs(Service::Intake).then(|| {

@@ -15,10 +15,10 @@ use domain::{
     erasure::{Course, Erasure},
     ids::{AlertId, EntityName, Home, RecordId},
 };
-use event_log::{At, Class, Durable, EventLog, Key, Recorded, command::Draft};
+use event_log::{At, Class, Durable, EventLog, Key, Recorded, command::Draft, follower::hash_of};
 use futures::future::BoxFuture;
 use prost::Message;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 use wire::{
     Spoken,
     commit::events_of,
@@ -26,12 +26,17 @@ use wire::{
     v1::{self, command::Body},
 };
 
-use crate::{Clock, host::ReadModel, sheets::alert_events};
+use crate::{
+    Clock,
+    erasures::{Erasures, Noted},
+    host::ReadModel,
+    sheets::alert_events,
+};
 
 /// After trouble it is tried again.
 const RETRY: Duration = Duration::from_secs(1);
 /// So long the order's record is waited for.
-const DURABLE_MAX: Duration = Duration::from_secs(10);
+pub(crate) const DURABLE_MAX: Duration = Duration::from_secs(10);
 
 /// What a service keeps of alerts beside the log.
 pub trait Copies: Send + Sync {
@@ -52,6 +57,8 @@ struct Ordered {
     home: Home,
     /// The record that says so: nothing is destroyed before it is durable.
     at: At,
+    /// The first record that said so: its id, and SHA-256 of its open part.
+    order: (RecordId, [u8; 32]),
     /// The stores that are shared are known to be clean.
     finished: bool,
 }
@@ -64,6 +71,8 @@ pub struct Erasing(Arc<Shared>);
 struct Shared {
     state: Mutex<State>,
     changed: Notify,
+    /// How often it was looked at what is to be destroyed.
+    rounds: watch::Sender<u64>,
 }
 
 #[derive(Default)]
@@ -96,6 +105,18 @@ impl Erasing {
         self.lock().ordered.contains_key(&alert)
     }
 
+    /// Waits until everything that was ordered so far is destroyed, in every store of the services
+    /// that were added; for as long as that takes. Where the log could not be read yet: at once.
+    pub async fn settled(&self) {
+        let mut rounds = self.0.rounds.subscribe();
+        let done = |_: &u64| {
+            let state = self.lock();
+            !state.live || (state.fresh.is_empty() && state.waiting.is_empty())
+        };
+        // The sender lives as long as `self`, so that the wait cannot end early.
+        let _ = rounds.wait_for(done).await;
+    }
+
     /// Takes in a record of class `Alert`.
     pub(crate) fn saw(&self, recorded: &Recorded) {
         let entity = &recorded.key.entity;
@@ -114,7 +135,9 @@ impl Erasing {
             let finished = matches!(erasure.course, Course::Erased(_)) && !state.live;
             let key = &recorded.key;
             let at = At { class: key.class, position: recorded.position, id: recorded.id };
-            state.ordered.insert(alert, Ordered { home: key.home, at, finished });
+            let first = state.ordered.get(&alert).map(|ordered| ordered.order);
+            let order = first.unwrap_or_else(|| (recorded.id, hash_of(&recorded.open)));
+            state.ordered.insert(alert, Ordered { home: key.home, at, order, finished });
             state.waiting.insert(alert);
         }
         state.erasures.insert(alert, erasure);
@@ -147,6 +170,7 @@ impl Erasing {
             if is_done && self.lock().live {
                 read.caught_up();
             }
+            self.0.rounds.send_modify(|rounds| *rounds += 1);
             if is_done {
                 self.0.changed.notified().await;
             } else {
@@ -184,6 +208,12 @@ impl Erasing {
     async fn destroy(&self, host: &Hosted, alert: AlertId, ordered: Ordered) -> Result<(), String> {
         if host.log.durable(ordered.at, DURABLE_MAX).await != Durable::Stored {
             return Err("its order is not on disk yet".to_owned());
+        }
+        if let Some(erasures) = &host.erasures {
+            let noted = Noted { alert, home: ordered.home, order: ordered.order };
+            // Before anything is gone, and before anybody is told that it is.
+            let noting = Arc::clone(erasures).note(noted).await;
+            noting.map_err(|why| format!("{}: {why}", erasures.path().display()))?;
         }
         let own = match ordered.finished {
             true => host.log.erase(alert, &[]).await.map_err(|why| why.to_string())?,
@@ -272,4 +302,5 @@ impl Erasing {
 pub(crate) struct Hosted {
     pub(crate) log: Arc<dyn EventLog>,
     pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) erasures: Option<Arc<Erasures>>,
 }

@@ -43,6 +43,7 @@ impl Process {
             health,
             disk: None,
             local: None,
+            erasures: None,
         });
         host.caught_up().await;
         host.watch_followers();

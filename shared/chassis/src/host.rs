@@ -23,6 +23,7 @@ use crate::{
     Clock, Drain, Health, Kind,
     disk::Disk,
     erasing::{Erasing, Hosted},
+    erasures::Erasures,
     followers::Followers,
     holdings::Holdings,
     kept::Kept,
@@ -79,6 +80,8 @@ pub struct HostParts {
     pub disk: Option<Disk>,
     /// Where read models keep what they need at the next start.
     pub local: Option<LocalState>,
+    /// Where erasures are kept beside the data; `None` where the log is a broker's.
+    pub erasures: Option<Arc<Erasures>>,
 }
 
 impl Deref for Host {
@@ -127,7 +130,8 @@ impl Host {
         host.revoke_held();
         let following =
             Following { host: host.clone(), position, cursor: None, is_anew: false, kept, read };
-        let hosted = Hosted { log: Arc::clone(&host.log), clock: Arc::clone(&host.clock) };
+        let (log, clock) = (Arc::clone(&host.log), Arc::clone(&host.clock));
+        let hosted = Hosted { log, clock, erasures: host.erasures.clone() };
         let (erasing, stop) = (host.erasing.clone(), host.drain.token());
         let erasing = erasing.run(hosted, host.read_model("erasing"));
         host.drain.spawn("erasing", async move {

@@ -40,6 +40,7 @@ fn host_with(map: &str, log: &Arc<MemoryLog>, outgoing: &Outgoing) -> Host {
         health,
         disk: None,
         local: None,
+        erasures: None,
     })
 }
 

@@ -18,7 +18,7 @@ use clap::{
 };
 use serde::{Deserialize, Deserializer, de::Error};
 
-use crate::{data_dir::Kind, exit::ConfigError};
+use crate::{data_dir::Kind, exit::ConfigError, key_file::KeyFile};
 
 const DISK_RESERVE_BYTES: u64 = 1024 * 1024 * 1024;
 
@@ -67,6 +67,14 @@ pub struct ServerOptions {
     /// variables; the same for every process [default: photos in the data directory]
     #[arg(long, env = "KENG_PHOTOS", value_name = "URL")]
     pub photos: Option<PhotosUrl>,
+    /// Tệp khóa mã hóa dữ liệu / File of the keys under which what is sealed is encrypted; `none`
+    /// encrypts nothing [default: the data directory's name and .key, made where it is missing]
+    #[arg(long, env = "KENG_KEY_FILE", value_name = "FILE")]
+    pub key_file: Option<KeyFile>,
+    /// Tệp ghi những gì đã xoá, để ngoài thư mục dữ liệu / Where it is kept, outside of the data,
+    /// what was erased; up without a broker only [default: the data directory's name and .erasures]
+    #[arg(long, env = "KENG_ERASURES", value_name = "FILE")]
+    pub erasures: Option<PathBuf>,
     /// Nhân chứng của nhật ký kiểm toán / Witnesses of the audit log, and how many are enough
     /// (C2SP tlog-policy) [default: none]
     #[arg(long, env = "KENG_WITNESSES", value_name = "FILE")]
@@ -113,6 +121,8 @@ struct ConfigFile {
     corridors: Option<PathBuf>,
     channels: Option<PathBuf>,
     photos: Option<PhotosUrl>,
+    key_file: Option<KeyFile>,
+    erasures: Option<PathBuf>,
     witnesses: Option<PathBuf>,
     tsa: Option<WebUrl>,
     allow_private_targets: Option<bool>,
@@ -188,6 +198,10 @@ pub struct Settings {
     pub channels: Option<PathBuf>,
     /// Where pictures lie; `None` means a folder of the data directory.
     pub photos: Option<PhotosUrl>,
+    /// Under which keys what is sealed is encrypted.
+    pub key_file: KeyFile,
+    /// Where erasures are kept; `None` means beside the data directory.
+    pub erasures: Option<PathBuf>,
     /// Who witnesses the audit log; `None` means nobody.
     pub witnesses: Option<PathBuf>,
     /// Who stamps it with the time; `None` means nobody.
@@ -249,6 +263,8 @@ impl ServerOptions {
             corridors: self.corridors.or(file.corridors),
             channels: self.channels.or(file.channels),
             photos: self.photos.or(file.photos),
+            key_file: self.key_file.or(file.key_file).unwrap_or_default(),
+            erasures: self.erasures.or(file.erasures),
             witnesses: self.witnesses.or(file.witnesses),
             tsa: self.tsa.or(file.tsa),
             allow_private_targets: self

@@ -11,8 +11,9 @@ use crate::telemetry::{LOG, LOG_FORMAT};
 
 const PREFIX: &str = "KENG_";
 /// Of the tree beside the program: its tests name the program and the broker by these, and
-/// `deploy/` hands the broker its store, its routes and the passwords of its clients.
-const BESIDE: [&str; 4] = ["KENG_BIN", "KENG_NATS_SERVER", "KENG_NATS_STORE", "KENG_NATS_ROUTES"];
+/// `deploy/` hands the broker its store, its key, its routes and the passwords of its clients.
+const BESIDE: [&str; 5] =
+    ["KENG_BIN", "KENG_NATS_SERVER", "KENG_NATS_STORE", "KENG_NATS_ROUTES", "KENG_NATS_KEY"];
 const BESIDE_PREFIX: &str = "KENG_NATS_PASSWORD_";
 
 /// A variable that nothing reads.

@@ -8,7 +8,7 @@
 
 use std::{env, fs, path::Path, process::Command};
 
-use chassis::{ConfigError, ExitCode, Kind, PhotosUrl, ServerOptions, Service, Settings};
+use chassis::{ConfigError, ExitCode, KeyFile, Kind, PhotosUrl, ServerOptions, Service, Settings};
 use clap::Parser;
 
 #[derive(Debug, Parser)]
@@ -57,6 +57,9 @@ fn defaults() {
     let settings = resolve(&[], Service::Up).unwrap();
     assert_eq!(settings.data, Path::new("keng-data"));
     assert_eq!(settings.disk_reserve_bytes, 1 << 30);
+    assert_eq!((settings.key_file, settings.erasures), (KeyFile::Beside, None));
+    let none = resolve(&["--key-file", "none"], Service::Up).unwrap();
+    assert_eq!(none.key_file, KeyFile::None);
     assert!(!settings.allow_private_targets && !settings.accept_unverified_broker);
     let demo = parse(&[]).unwrap().resolve(Service::Up, Kind::Demo).unwrap();
     assert_eq!(demo.data, Path::new("keng-demo"));
@@ -68,7 +71,7 @@ fn a_flag_wins_over_the_file() {
         "data = 'from-file'\nhttp = '127.0.0.1:7000'\nnats = 'nats://u:secret@b:4222'\n\
          nats-monitor = 'http://b:8222/'\naccept-unverified-broker = true\n\
          registry = 'map'\ngroups = 'groups'\npolicy = 'p.toml'\nallow-private-targets = true\ndisk-reserve = 5\n\
-         witnesses = 'w'\ntsa = 'https://tsa.vn/'\n",
+         key-file = 'k'\nerasures = 'e'\nwitnesses = 'w'\ntsa = 'https://tsa.vn/'\n",
     );
     let args = ["--config", &file, "--data", "flag", "--allow-private-targets=false"];
     let settings = resolve(&args, Service::Up).unwrap();
@@ -77,6 +80,8 @@ fn a_flag_wins_over_the_file() {
     assert!(settings.accept_unverified_broker && !settings.allow_private_targets);
     assert_eq!(settings.disk_reserve_bytes, 5);
     assert_eq!(settings.policy.as_deref(), Some(Path::new("p.toml")));
+    assert_eq!(settings.key_file, KeyFile::At("k".into()));
+    assert_eq!(settings.erasures.as_deref(), Some(Path::new("e")));
     assert_eq!(settings.witnesses.as_deref(), Some(Path::new("w")));
     assert_eq!(settings.tsa.as_ref().unwrap().as_str(), "https://tsa.vn");
     assert_eq!(settings.nats_monitor.as_ref().unwrap().as_str(), "http://b:8222");

@@ -27,6 +27,9 @@ pub enum Basis {
     OtherLaw,
     /// The policy's term is over; no person gives this.
     Retention,
+    /// It was erased before, in a history that a log restored from an older copy does not have; no
+    /// person gives this.
+    Restored,
 }
 
 impl Basis {
@@ -43,6 +46,7 @@ impl Basis {
             Self::Authority => "authority",
             Self::OtherLaw => "other-law",
             Self::Retention => "retention",
+            Self::Restored => "restored",
         }
     }
 
@@ -88,6 +92,8 @@ pub enum ErasureAsk {
     Lift,
     /// The policy's term is over. Given by the service.
     Retire,
+    /// It was erased before. Given by the service that finds it in an older copy.
+    Restore,
     /// It is destroyed. Given by the service that did so.
     Finish {
         /// How many sealed parts were found.
@@ -102,7 +108,7 @@ pub enum ErasureAsk {
 pub struct Order {
     /// Why.
     pub basis: Basis,
-    /// The two officers; `None` where the policy's term was over.
+    /// The two officers; `None` where the policy's term was over, or it was restored.
     pub officers: Option<(OfficerId, OfficerId)>,
 }
 
@@ -350,6 +356,10 @@ impl Erasure {
             {
                 vec![ErasureEvent::Ordered(Order { basis: Basis::Retention, officers: None })]
             }
+            // What was ordered is never taken back, whatever the older history says.
+            (ErasureAsk::Restore, Course::Kept | Course::Asked(_)) => {
+                vec![ErasureEvent::Ordered(Order { basis: Basis::Restored, officers: None })]
+            }
             (ErasureAsk::Finish { parts, pictures }, Course::Ordered(order)) => {
                 vec![ErasureEvent::Erased { order: order.clone(), parts, pictures }]
             }
@@ -381,10 +391,12 @@ impl Decider for Erasure {
     ) -> Result<Vec<ErasureEvent>, NotErased> {
         let decides = decides(command.role);
         let may = match command.ask {
-            ErasureAsk::Retire | ErasureAsk::Finish { .. } if command.role.is_none() => {
-                return Ok(self.by_itself(command.ask, known));
+            ErasureAsk::Retire | ErasureAsk::Restore | ErasureAsk::Finish { .. } => {
+                return match command.role {
+                    None => Ok(self.by_itself(command.ask, known)),
+                    Some(_) => Err(NotErased::RoleMissing),
+                };
             }
-            ErasureAsk::Retire | ErasureAsk::Finish { .. } => false,
             ErasureAsk::Ask { .. } | ErasureAsk::Hold { .. } => asks(command.role),
             ErasureAsk::Confirm { .. } | ErasureAsk::Lift => decides,
         };
@@ -399,7 +411,7 @@ impl Decider for Erasure {
             ErasureAsk::Confirm { basis } => self.confirm(by, basis, known),
             ErasureAsk::Hold { note } => self.hold(by, note, decides),
             ErasureAsk::Lift => self.lift(by),
-            ErasureAsk::Retire | ErasureAsk::Finish { .. } => Ok(vec![]),
+            ErasureAsk::Retire | ErasureAsk::Restore | ErasureAsk::Finish { .. } => Ok(vec![]),
         }
     }
 

@@ -78,6 +78,21 @@ fn check(commands: &[ErasureCommand], when: &ErasureCommand, then: Result<usize,
 const REQUEST: Basis = Basis::SubjectRequest;
 
 #[test]
+fn what_was_erased_before_is_erased_again_whatever_an_older_history_says() {
+    let restore = || by("service:intake", ErasureAsk::Restore);
+    let held = [hold("an"), hold("binh")];
+    for before in [&[][..], &[ask("an", REQUEST)], &held] {
+        check_at(before, &restore(), (0, false), Ok(1));
+    }
+    let order = Order { basis: Basis::Restored, officers: None };
+    assert_eq!(given(&[restore()]).order(), Some(&order));
+    check(&[restore()], &restore(), Ok(0));
+    check(&[restore()], &finish(), Ok(1));
+    check(&[], &by("an", ErasureAsk::Restore), Err(NotErased::RoleMissing));
+    assert_eq!(Basis::given("restored"), None);
+}
+
+#[test]
 fn one_asks_and_another_orders() {
     let asked = [ask("officer", REQUEST)];
     check(&[], &asked[0], Ok(1));

@@ -7,6 +7,7 @@ use event_log::{
     erasing::{destroyed, is_destroyed},
     stored::{self, NotARecord},
 };
+use keyring::{Keyring, NotLocked, NotOpened};
 use prost::Message;
 use wire::v1::{StoredRecord, StoredSealed};
 
@@ -19,6 +20,9 @@ pub enum NotAnEntry {
     /// A field of it is no value of ours.
     #[error(transparent)]
     Record(#[from] NotARecord),
+    /// It cannot be decrypted.
+    #[error(transparent)]
+    Locked(#[from] NotOpened),
 }
 
 /// A record on its way into both journals.
@@ -29,22 +33,24 @@ pub(crate) struct Entries {
     pub(crate) sealed: Option<Bytes>,
 }
 
-/// A batch as entries.
-pub(crate) fn encode(records: &[Record]) -> Vec<Entries> {
-    records.iter().map(encode_one).collect()
+/// A batch as entries; the sealed parts are encrypted.
+pub(crate) fn encode(records: &[Record], keyring: &Keyring) -> Result<Vec<Entries>, NotLocked> {
+    records.iter().map(|record| encode_one(record, keyring)).collect()
 }
 
-fn encode_one(record: &Record) -> Entries {
+fn encode_one(record: &Record, keyring: &Keyring) -> Result<Entries, NotLocked> {
     let stored = stored::said(record);
-    let sealed = record.sealed.as_ref().map(|sealed| StoredSealed {
+    let lock = |sealed| keyring.lock(record.id.0.as_bytes(), sealed);
+    let locked = record.sealed.as_ref().map(lock).transpose()?;
+    let sealed = locked.map(|sealed| StoredSealed {
         record: stored.id.clone(),
         entity: stored.entity.clone(),
-        sealed: sealed.clone(),
+        sealed,
     });
-    Entries {
+    Ok(Entries {
         record: stored.encode_to_vec().into(),
         sealed: sealed.map(|sealed| sealed.encode_to_vec().into()),
-    }
+    })
 }
 
 /// An entry of the journal of records; what it holds points into `bytes`. Its sealed part, where it
@@ -59,8 +65,16 @@ pub(crate) struct Part {
     pub(crate) id: RecordId,
     /// What that belongs to.
     pub(crate) entity: EntityName,
-    /// The part; `None` where it was destroyed.
-    pub(crate) sealed: Option<Bytes>,
+    /// The part, as it lies there; `None` where it was destroyed.
+    pub(crate) locked: Option<Bytes>,
+}
+
+impl Part {
+    /// The part, decrypted.
+    pub(crate) fn open(self, keyring: &Keyring) -> Result<Option<Bytes>, NotOpened> {
+        let id = self.id.0;
+        self.locked.map(|locked| keyring.open(id.as_bytes(), locked)).transpose()
+    }
 }
 
 /// An entry of the journal of sealed parts.
@@ -68,8 +82,8 @@ pub(crate) fn decode_sealed(bytes: Bytes) -> Result<Part, NotAnEntry> {
     let stored = StoredSealed::decode(bytes)?;
     let id = RecordId::from_slice(&stored.record).ok_or(NotARecord("record"))?;
     let entity = stored.entity.parse().map_err(|_| NotARecord("entity"))?;
-    let sealed = Some(stored.sealed).filter(|sealed| !is_destroyed(sealed));
-    Ok(Part { id, entity, sealed })
+    let locked = Some(stored.sealed).filter(|sealed| !is_destroyed(sealed));
+    Ok(Part { id, entity, locked })
 }
 
 /// The same entry, as long as it was, without its part.
@@ -97,20 +111,22 @@ mod tests {
             sealed: Some(Bytes::from_static(b"sealed")),
             signature: None,
         };
-        let batch = encode(&[record.clone(), record.clone()]);
-        for entries in batch {
+        let keys = [Keyring::default(), Keyring::fresh().unwrap()];
+        for keys in keys {
+            let entries = encode(std::slice::from_ref(&record), &keys).unwrap().pop().unwrap();
             let recorded = decode(entries.record, 7).unwrap();
             assert_eq!((recorded.position, recorded.seal), (7, Seal::Missing));
             assert_eq!((recorded.id, recorded.kind), (record.id, record.kind));
             assert_eq!((&recorded.key, &recorded.open), (&record.key, &record.open));
             let entry = entries.sealed.unwrap();
-            let part = decode_sealed(entry.clone()).unwrap();
-            assert_eq!((part.id, &part.entity), (record.id, &record.key.entity));
-            assert_eq!(part.sealed, record.sealed);
+            let part = || decode_sealed(entry.clone()).unwrap();
+            assert_eq!((part().id, part().entity), (record.id, record.key.entity.clone()));
+            assert_eq!(part().open(&keys), Ok(record.sealed.clone()));
             let without = without_part(entry.clone()).unwrap();
             assert_eq!(without.len(), entry.len());
             let gone = decode_sealed(without).unwrap();
-            assert_eq!((gone.id, gone.entity, gone.sealed), (part.id, part.entity, None));
+            assert_eq!((gone.id, &gone.entity), (record.id, &record.key.entity));
+            assert_eq!(gone.open(&Keyring::default()), Ok(None), "no key is needed to destroy");
         }
     }
 

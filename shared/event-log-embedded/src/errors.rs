@@ -3,6 +3,7 @@
 use std::{io, path::PathBuf};
 
 use event_log::Position;
+use keyring::KeyId;
 
 use crate::entry::NotAnEntry;
 
@@ -33,6 +34,14 @@ pub enum OpenError {
         position: Position,
         /// Why.
         source: NotAnEntry,
+    },
+    /// Its sealed parts are encrypted, and the key is not here.
+    #[error("{dir} is encrypted under key {key}, which the key file does not hold")]
+    NoKey {
+        /// The directory.
+        dir: PathBuf,
+        /// The key.
+        key: KeyId,
     },
     /// There are records and no sealed parts: restore the directory of the sealed parts.
     #[error("the sealed parts of {records} records are gone, {dir}; restore that directory")]

@@ -58,11 +58,12 @@ impl EmbeddedLog {
             return Err(OpenError::SealedGone { dir: sealed_dir, records: log.end() });
         }
         let sealed = open_journal(&sealed_dir, options.of_sealed_journal())?;
-        let found = recover(&log, &sealed, dir)?;
+        let found = recover(&log, &sealed, dir, &options.keyring)?;
         let (sender, moved) = mpsc::sync_channel(1);
         let journals = (log, sealed);
-        let store =
-            Arc::new(Store::new(dir.to_owned(), journals, found, options.given_back, sender));
+        let EmbeddedOptions { given_back, keyring, .. } = options;
+        let store = Store::new(dir.to_owned(), journals, keyring, found, given_back, sender);
+        let store = Arc::new(store);
         store.restore_places();
         keeper(Arc::downgrade(&store), moved).map_err(io)?;
         Ok(Arc::new(Self(store)))

@@ -4,6 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use event_log::local::GIVEN_BACK_MS;
 use journal::{Options, Reserve};
+use keyring::Keyring;
 
 /// What an embedded log is opened with.
 #[derive(Debug, Clone)]
@@ -17,6 +18,8 @@ pub struct EmbeddedOptions {
     pub segment_bytes: u64,
     /// Freed when the disk is full, so that corrections can still be written.
     pub reserve: Option<Arc<Reserve>>,
+    /// What sealed parts are encrypted under, and were.
+    pub keyring: Keyring,
     /// After this long a record that a reactor gave back comes again.
     pub given_back: Duration,
     /// Each sync takes so much longer. See [`EmbeddedOptions::with_sync_delay`].
@@ -31,6 +34,7 @@ impl Default for EmbeddedOptions {
             hold_max: Duration::from_millis(3),
             segment_bytes: 16 << 20,
             reserve: None,
+            keyring: Keyring::default(),
             given_back: Duration::from_millis(GIVEN_BACK_MS),
             sync_delay: Duration::ZERO,
         }

@@ -11,6 +11,8 @@ use event_log::{
     AppendError, Appended, At, Class, Key, Kind, Position, Record, Recorded, Seal, batch,
 };
 
+use keyring::NotLocked;
+
 use crate::{
     entry::{self, Entries},
     store::{State, Store, Unreadable},
@@ -21,7 +23,7 @@ impl Store {
     pub(crate) fn append(&self, mut records: Vec<Record>) -> Result<Appended, AppendError> {
         let class = batch::class_of(&records)?;
         self.lock().parts.strip(&mut records);
-        let entries = entry::encode(&records);
+        let entries = entry::encode(&records, &self.keyring).map_err(not_locked)?;
         let (appended, repeats) = if class == Class::Command {
             self.append_commands(records, entries)?
         } else {
@@ -162,6 +164,10 @@ impl Store {
         state.undurable.push_back((state.index.head(), part));
         Ok(last)
     }
+}
+
+fn not_locked(why: NotLocked) -> AppendError {
+    AppendError::Unavailable(why.to_string())
 }
 
 fn not_ordered(error: journal::AppendError) -> AppendError {

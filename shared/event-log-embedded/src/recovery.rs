@@ -8,6 +8,7 @@ use std::{collections::HashMap, path::Path};
 
 use event_log::{Position, Seal, erasing::Parts};
 use journal::Journal;
+use keyring::Keyring;
 
 use crate::{
     entry::{self, decode_sealed},
@@ -28,8 +29,9 @@ pub(crate) fn recover(
     log: &Journal,
     sealed: &Journal,
     dir: &Path,
+    keyring: &Keyring,
 ) -> Result<(Index, Parts), OpenError> {
-    let (parts, of_entities) = parts(sealed)?;
+    let (parts, of_entities) = parts(sealed, dir, keyring)?;
     let scan = scan(log, &parts)?;
     if scan.missing > 0 {
         let missing = scan.missing;
@@ -51,8 +53,13 @@ pub(crate) fn recover(
 }
 
 /// The entry of each record's sealed part, and those of each entity that are not destroyed. Where
-/// a record's append failed and was repeated, there are two; the later one is the record's.
-fn parts(sealed: &Journal) -> Result<(HashMap<[u8; 16], u64>, Parts), OpenError> {
+/// a record's append failed and was repeated, there are two; the later one is the record's. Nothing
+/// is decrypted, but that each could be.
+fn parts(
+    sealed: &Journal,
+    dir: &Path,
+    keyring: &Keyring,
+) -> Result<(HashMap<[u8; 16], u64>, Parts), OpenError> {
     let mut parts = HashMap::new();
     let mut of_entities = Parts::default();
     let mut entry = 0;
@@ -64,7 +71,10 @@ fn parts(sealed: &Journal) -> Result<(HashMap<[u8; 16], u64>, Parts), OpenError>
                 source,
             })?;
             parts.insert(part.id.0.into_bytes(), entry);
-            if part.sealed.is_some() {
+            if let Some(locked) = &part.locked {
+                if let Some(key) = keyring.lacks(locked) {
+                    return Err(OpenError::NoKey { dir: dir.join("sealed"), key });
+                }
                 of_entities.lies_at(&part.entity, entry);
             }
             entry += 1;

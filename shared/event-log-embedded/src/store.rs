@@ -13,6 +13,7 @@ use event_log::{
     Class, Durable, Key, Position, Recorded, Seal, erasing::Parts, follower::hash_of, local::Places,
 };
 use journal::{Journal, ReadError};
+use keyring::Keyring;
 use tokio::time::timeout;
 
 use crate::{
@@ -44,6 +45,7 @@ pub(crate) struct Store {
     pub(crate) dir: PathBuf,
     pub(crate) log: Journal,
     pub(crate) sealed: Journal,
+    pub(crate) keyring: Keyring,
     /// Held while a batch is compared and ordered, so that both journals have one order.
     state: Mutex<State>,
     pub(crate) places: Places,
@@ -66,6 +68,7 @@ impl Store {
     pub(crate) fn new(
         dir: PathBuf,
         (log, sealed): (Journal, Journal),
+        keyring: Keyring,
         (index, parts): (Index, Parts),
         given_back: Duration,
         moved: mpsc::SyncSender<()>,
@@ -74,7 +77,7 @@ impl Store {
         let (tail, undurable) = (Tail::default(), VecDeque::new());
         let state = State { index, tail, parts, undurable };
         let moved = Mutex::new(Some(moved));
-        Self { dir, log, sealed, state: Mutex::new(state), places, moved }
+        Self { dir, log, sealed, keyring, state: Mutex::new(state), places, moved }
     }
 
     pub(crate) fn lock(&self) -> MutexGuard<'_, State> {
@@ -171,9 +174,10 @@ impl Store {
         for (mut recorded, part) in records {
             if has_part(&recorded, part) {
                 let part = parts.next().map(decode_sealed).transpose()?;
-                let sealed = part.filter(|part| part.id == recorded.id);
-                recorded.seal =
-                    sealed.and_then(|part| part.sealed).map_or(Seal::Missing, Seal::Here);
+                let part = part.filter(|part| part.id == recorded.id);
+                let opened = part.map(|part| part.open(&self.keyring)).transpose();
+                let sealed = opened.map_err(NotAnEntry::Locked)?.flatten();
+                recorded.seal = sealed.map_or(Seal::Missing, Seal::Here);
             }
             run.push_back(Arc::new(recorded));
         }

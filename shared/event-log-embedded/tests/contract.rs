@@ -12,6 +12,7 @@ use event_log::{
 };
 use event_log_embedded::{EmbeddedLog, EmbeddedOptions};
 use futures::future::BoxFuture;
+use keyring::Keyring;
 use tempfile::TempDir;
 
 /// Small, so that cases pass from one to the next.
@@ -21,13 +22,16 @@ struct Embedded {
     /// Before its directory: a journal that loses it under its hands ends the process.
     log: Option<Arc<EmbeddedLog>>,
     dir: TempDir,
+    keyring: Keyring,
     /// Directories of those who were killed: they may write on until the case lets go of them.
     left: Vec<TempDir>,
 }
 
 impl Subject for Embedded {
     fn open(&mut self) -> BoxFuture<'_, Arc<dyn EventLog>> {
-        let options = EmbeddedOptions { segment_bytes: SEGMENT_BYTES, ..Default::default() };
+        let keyring = self.keyring.clone();
+        let options =
+            EmbeddedOptions { segment_bytes: SEGMENT_BYTES, keyring, ..Default::default() };
         let log = self.log.get_or_insert_with(|| {
             EmbeddedLog::open(self.dir.path(), options).expect("the log opens")
         });
@@ -77,7 +81,8 @@ fn copy(from: &Path, to: &Path) -> io::Result<()> {
 }
 
 async fn embedded() -> Embedded {
-    Embedded { dir: tempfile::tempdir().expect("a directory"), log: None, left: Vec::new() }
+    let dir = tempfile::tempdir().expect("a directory");
+    Embedded { dir, keyring: Keyring::fresh().expect("a key"), log: None, left: Vec::new() }
 }
 
 event_log::contract_tests!(embedded);

@@ -112,6 +112,8 @@ impl NatsLog {
         inner.spawn(follow::sealed_parts(Arc::clone(&inner)));
         inner.spawn(alarm::watch(Arc::clone(&inner)));
         inner.spawn(proving::prove(Arc::clone(&inner)));
+        // Nothing that a server tells over its ports says it: neither `/varz`, nor a stream's info.
+        tracing::info!("whether the broker encrypts at rest is not known: its own log says it");
         let mut trust = inner.trust.subscribe();
         let known = trust.wait_for(|trust| *trust != Trust::Away);
         if tokio::time::timeout(OPENING_WAIT, known).await.is_err() {

@@ -3,6 +3,7 @@
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use journal::Reserve;
+use keyring::{KeyId, Keyring};
 
 /// How to reach the broker, and how far to trust it.
 #[derive(Debug, Clone)]
@@ -22,6 +23,8 @@ pub struct NatsOptions {
     pub replicas: usize,
     /// Freed for the outbox when the disk is full.
     pub reserve: Option<Arc<Reserve>>,
+    /// What the sealed parts in the outbox are encrypted under, and were.
+    pub keyring: Keyring,
     /// How often the outbox is compared with the streams while connected.
     pub compare_every: Duration,
     /// How soon a broker that was not fit is looked at again.
@@ -52,6 +55,7 @@ impl NatsOptions {
             service,
             replicas: 1,
             reserve: None,
+            keyring: Keyring::default(),
             compare_every: Duration::from_secs(60),
             retry_every: Duration::from_secs(3),
             gap_patience: Duration::from_secs(30),
@@ -72,6 +76,14 @@ pub enum OpenError {
     /// The outbox cannot be used.
     #[error("the outbox: {0}")]
     Outbox(#[from] journal::OpenError),
+    /// The outbox is encrypted, and the key is not here.
+    #[error("{dir} is encrypted under key {key}, which the key file does not hold")]
+    NoKey {
+        /// The directory.
+        dir: PathBuf,
+        /// The key.
+        key: KeyId,
+    },
     /// An entry of the outbox cannot be read.
     #[error("the outbox cannot be read: {0}")]
     Unreadable(String),

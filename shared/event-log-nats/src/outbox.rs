@@ -20,6 +20,7 @@ use event_log::{
     stored,
 };
 use journal::{Journal, Options};
+use keyring::{Keyring, NotOpened};
 use prost::Message;
 use tokio::task::spawn_blocking;
 use wire::v1::StoredRecord;
@@ -70,6 +71,7 @@ struct Entry {
 struct Said {
     #[prost(message, optional, tag = "1")]
     record: Option<StoredRecord>,
+    /// Encrypted, where there is a key.
     #[prost(bytes = "bytes", optional, tag = "2")]
     sealed: Option<Bytes>,
     /// When: a command that is held waits since then.
@@ -170,6 +172,7 @@ impl OutboxTrouble {
 #[derive(Debug)]
 pub(crate) struct Outbox {
     journal: Journal,
+    keyring: Keyring,
     /// The last acknowledged place of each stream.
     anchors: Mutex<BTreeMap<Stream, Anchor>>,
     /// Entries said and not known to be on disk, by record.
@@ -211,11 +214,12 @@ pub(crate) struct Unsettled {
 impl Outbox {
     /// Opens the journal and reads it once.
     pub(crate) fn open(dir: &Path, options: &NatsOptions) -> Result<(Self, Left), OpenError> {
-        let reserve = options.reserve.clone();
+        let (reserve, keyring) = (options.reserve.clone(), options.keyring.clone());
         let options = Options { reserve, ..Options::default() }.with_sync_delay(options.sync_delay);
         let (journal, _recovery) = Journal::open(dir, options)?;
         let outbox = Self {
             journal,
+            keyring,
             anchors: Mutex::default(),
             wet: Mutex::default(),
             owed: Mutex::default(),
@@ -232,6 +236,10 @@ impl Outbox {
                 break;
             }
             for (index, entry) in &entries {
+                let sealed = entry.said.as_ref().and_then(|said| said.sealed.as_ref());
+                if let Some(key) = sealed.and_then(|sealed| outbox.keyring.lacks(sealed)) {
+                    return Err(OpenError::NoKey { dir: dir.to_owned(), key });
+                }
                 outbox.replay(*index, entry, &mut replayed);
                 from = index + 1;
             }
@@ -306,9 +314,11 @@ impl Outbox {
     pub(crate) fn say(&self, records: &[Record], now: Millis) -> Result<Vec<u64>, OutboxTrouble> {
         let mut indices = Vec::with_capacity(records.len());
         for record in records {
+            let encrypt = |sealed| self.keyring.lock(record.id.0.as_bytes(), sealed);
+            let sealed = record.sealed.as_ref().map(encrypt).transpose();
             let said = Said {
                 record: Some(stored::said(record)),
-                sealed: record.sealed.clone(),
+                sealed: sealed.map_err(OutboxTrouble::because)?,
                 at_ms: now.0,
             };
             let mut parts = lock(&self.parts);
@@ -390,9 +400,21 @@ impl Outbox {
         let said =
             entry.said.ok_or_else(|| OutboxTrouble(format!("entry {index} says nothing")))?;
         let since = Millis(said.at_ms);
-        let record =
-            record_of(said).ok_or_else(|| OutboxTrouble(format!("entry {index} is no record")))?;
+        let record = self.record_of(said).map_err(OutboxTrouble::because)?;
+        let record = record.ok_or_else(|| OutboxTrouble(format!("entry {index} is no record")))?;
         Ok(Unsettled { said: index, since, record })
+    }
+
+    /// `None` where it is none.
+    fn record_of(&self, said: Said) -> Result<Option<Record>, NotOpened> {
+        let recorded = said.record.and_then(|stored| stored::recorded(stored, 0).ok());
+        let Some(Recorded { id, key, kind, open, signature, .. }) = recorded else {
+            return Ok(None);
+        };
+        let locked = said.sealed.filter(|sealed| !is_destroyed(sealed));
+        let unlock = |locked| self.keyring.open(id.0.as_bytes(), locked);
+        let sealed = locked.map(unlock).transpose()?;
+        Ok(Some(Record { id, key, kind, open, sealed, signature }))
     }
 
     /// What was settled, from an index on, in parts: `None` past the end.
@@ -478,12 +500,6 @@ impl Outbox {
     pub(crate) async fn close(&self) {
         self.journal.clone().close().await;
     }
-}
-
-fn record_of(said: Said) -> Option<Record> {
-    let Recorded { id, key, kind, open, signature, .. } = stored::recorded(said.record?, 0).ok()?;
-    let sealed = said.sealed.filter(|sealed| !is_destroyed(sealed));
-    Some(Record { id, key, kind, open, sealed, signature })
 }
 
 #[cfg(test)]

@@ -61,6 +61,7 @@ pub struct NatsServer {
     binary: PathBuf,
     child: Option<Child>,
     sync_always: bool,
+    encrypts: bool,
     /// 0 before the first start.
     port: u16,
     monitor_port: u16,
@@ -81,12 +82,21 @@ impl NatsServer {
         Ok(server)
     }
 
+    /// Starts a server that syncs, and encrypts what it keeps.
+    pub async fn start_encrypted() -> Result<Self, ServerError> {
+        let mut server = Self::stopped(true, None)?;
+        server.encrypts = true;
+        server.restart().await?;
+        Ok(server)
+    }
+
     fn stopped(sync_always: bool, place: Option<Place>) -> Result<Self, ServerError> {
         Ok(Self {
             dir: tempfile::Builder::new().prefix("keng-nats-").tempdir()?,
             binary: find_server()?,
             child: None,
             sync_always,
+            encrypts: false,
             port: 0,
             monitor_port: 0,
             place,
@@ -207,8 +217,9 @@ impl NatsServer {
         // -1 asks the system for a free port.
         let port = |port: u16| if port == 0 { "-1".to_owned() } else { port.to_string() };
         let sync = if self.sync_always { "sync_interval: always" } else { "" };
+        let cipher = if self.encrypts { "cipher: chachapoly\n key: the-key-of-a-test" } else { "" };
         format!(
-            "host: 127.0.0.1\nport: {}\nhttp: \"127.0.0.1:{}\"\njetstream {{\n store_dir: {:?}\n {sync}\n}}\n{}",
+            "host: 127.0.0.1\nport: {}\nhttp: \"127.0.0.1:{}\"\njetstream {{\n store_dir: {:?}\n {sync}\n {cipher}\n}}\n{}",
             port(self.port),
             port(self.monitor_port),
             self.store_dir(),

@@ -104,6 +104,7 @@ const WORDS: &[(&str, &str)] = &[
     ("SetLegalHold", "xin giữ lại theo pháp luật / asks for a legal hold"),
     ("LiftLegalHold", "xin thôi giữ lại / asks to lift a legal hold"),
     ("RetireAlert", "hết thời hạn lưu trữ / the term of retention is over"),
+    ("RestoreErasure", "bản sao cũ: đã xoá từ trước / an older copy: erased before"),
     ("FinishErasure", "đã huỷ dữ liệu / the data were destroyed"),
     ("EraseAsked", "chờ người thứ hai để xoá / an erasure waits for a second person"),
     ("EraseOrdered", "đang xoá dữ liệu cá nhân / personal data is being erased"),

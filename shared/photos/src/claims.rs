@@ -67,8 +67,7 @@ impl Photos {
     /// Whether the picture was removed: no other alert shows it.
     async fn let_go(&self, alert: AlertId, photo: &PhotoId) -> Result<bool, NotStored> {
         self.remove(&of_photo(photo, alert)).await?;
-        let prefix = Name::from_iter([OF_PHOTOS, photo.as_str()]);
-        let is_last = self.last_parts(&prefix).await?.is_empty();
+        let is_last = !self.is_shown(photo).await?;
         let mut was_there = false;
         if is_last {
             was_there = self.has(photo).await?;
@@ -81,13 +80,24 @@ impl Photos {
         Ok(is_last && was_there)
     }
 
-    async fn last_parts(&self, prefix: &Name) -> Result<Vec<String>, NotStored> {
-        let found: Result<Vec<_>, Error> = self.store.list(Some(prefix)).try_collect().await;
-        let found = found.map_err(|why| not_stored(&why))?;
-        Ok(found.iter().filter_map(|object| object.location.filename().map(String::from)).collect())
+    /// Whether an alert shows the picture.
+    pub(crate) async fn is_shown(&self, photo: &PhotoId) -> Result<bool, NotStored> {
+        let prefix = Name::from_iter([OF_PHOTOS, photo.as_str()]);
+        Ok(!self.names_below(&prefix).await?.is_empty())
     }
 
-    async fn remove(&self, name: &Name) -> Result<(), NotStored> {
+    pub(crate) async fn last_parts(&self, prefix: &Name) -> Result<Vec<String>, NotStored> {
+        let found = self.names_below(prefix).await?;
+        Ok(found.iter().filter_map(|name| name.filename().map(String::from)).collect())
+    }
+
+    pub(crate) async fn names_below(&self, prefix: &Name) -> Result<Vec<Name>, NotStored> {
+        let found: Result<Vec<_>, Error> = self.store.list(Some(prefix)).try_collect().await;
+        let found = found.map_err(|why| not_stored(&why))?;
+        Ok(found.into_iter().map(|object| object.location).collect())
+    }
+
+    pub(crate) async fn remove(&self, name: &Name) -> Result<(), NotStored> {
         match self.store.delete(name).await {
             Ok(()) | Err(Error::NotFound { .. }) => Ok(()),
             Err(why) => Err(not_stored(&why)),
@@ -106,10 +116,12 @@ fn of_photo(photo: &PhotoId, alert: AlertId) -> Name {
 #[cfg(test)]
 mod tests {
     use bytes::Bytes;
-    use domain::ids::RecordId;
+    use domain::ids::{Millis, RecordId};
     use image::{DynamicImage, ImageFormat};
 
     use super::*;
+
+    const NOW: Millis = Millis(0);
 
     fn alert(name: &str) -> AlertId {
         AlertId::raised_by(RecordId::of_purpose(name))
@@ -130,9 +142,9 @@ mod tests {
     async fn a_picture_goes_with_the_last_alert_that_shows_it() {
         let folder = tempfile::tempdir().unwrap();
         let photos = Photos::in_folder(folder.path()).unwrap();
-        let own = photos.take(uploaded(400)).await.unwrap().id;
-        let shared = photos.take(uploaded(300)).await.unwrap().id;
-        let free = photos.take(uploaded(200)).await.unwrap().id;
+        let own = photos.take(uploaded(400), NOW).await.unwrap().id;
+        let shared = photos.take(uploaded(300), NOW).await.unwrap().id;
+        let free = photos.take(uploaded(200), NOW).await.unwrap().id;
         let (one, other) = (alert("one"), alert("other"));
         for _again in 0..2 {
             photos.claim(one, &[own.clone(), shared.clone()]).await.unwrap();
@@ -150,6 +162,8 @@ mod tests {
         all.push(other);
         assert_eq!(photos.forget(&all).await, Ok(1));
         assert!(!photos.has(&shared).await.unwrap() && photos.has(&free).await.unwrap());
-        assert_eq!(files(folder.path()), Size::ALL.len(), "only what nobody erased is left");
+        let notes = files(&folder.path().join("uploads"));
+        let left = files(folder.path()) - notes;
+        assert_eq!(left, Size::ALL.len(), "only what nobody erased is left");
     }
 }

@@ -8,6 +8,7 @@ pub mod claims;
 pub mod id;
 pub mod picture;
 pub mod store;
+mod unnamed;
 
 pub use id::{NotAPhotoId, PhotoId};
 pub use picture::{NotAPicture, Picture, Size, UPLOAD_BYTES_MAX};

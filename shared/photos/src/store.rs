@@ -1,14 +1,16 @@
 //! Where pictures lie: a folder of this machine, or a bucket that speaks S3.
 //!
 //! A picture is there once its full size is, which is written last; it is durable before anybody
-//! is told its id. Nothing here changes one: the same id is the same bytes. See `claims` for what
-//! removes one.
+//! is told its id. Where there is a key, each size is encrypted. Nothing here changes a picture:
+//! the same id is the same pixels. See `claims` for what removes one.
 
-use std::{path::Path, sync::Arc, time::Duration};
+use std::{fmt::Display, path::Path, sync::Arc, time::Duration};
 
 use bytes::Bytes;
+use domain::ids::Millis;
+use keyring::{KeyId, Keyring};
 use object_store::{
-    ClientOptions, Error, ObjectStore, ObjectStoreExt, RetryConfig,
+    ClientOptions, Error, ObjectStore, ObjectStoreExt, PutPayload, RetryConfig,
     aws::{AmazonS3Builder, AmazonS3ConfigKey},
     local::LocalFileSystem,
     memory::InMemory,
@@ -22,6 +24,8 @@ use crate::{
     picture::{NotAPicture, Picture, Size},
 };
 
+/// Empty objects below this say under which keys pictures are encrypted.
+const KEYS: &str = "keys";
 /// So many pictures are drawn at once: each takes a processor and some hundred megabytes.
 const DRAWN_AT_ONCE_MAX: usize = 2;
 /// So long a place among them is waited for, with the upload in hand.
@@ -36,7 +40,8 @@ const BUCKET_RETRIES_MAX: usize = 2;
 #[error("nơi cất ảnh không dùng được / the store of pictures cannot be used: {0}")]
 pub struct NotOpened(String);
 
-/// The store did not answer, or refused. Ask again; the trace says why.
+/// The store did not answer, or refused, or holds what no key here opens. Ask again; the trace says
+/// why.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the store of pictures does not answer")]
 pub struct NotStored;
@@ -73,6 +78,7 @@ pub struct Taken {
 pub struct Photos {
     pub(crate) store: Arc<dyn ObjectStore>,
     drawing: Arc<Semaphore>,
+    keyring: Keyring,
 }
 
 impl Photos {
@@ -127,14 +133,46 @@ impl Photos {
     }
 
     fn over(store: Arc<dyn ObjectStore>) -> Self {
-        Self { store, drawing: Arc::new(Semaphore::new(DRAWN_AT_ONCE_MAX)) }
+        let drawing = Arc::new(Semaphore::new(DRAWN_AT_ONCE_MAX));
+        Self { store, drawing, keyring: Keyring::default() }
     }
 
-    /// Draws anew what was uploaded, and stores it. The same picture again changes nothing.
+    /// The same store: what is put there from now on is encrypted, and what was is read.
+    #[must_use]
+    pub fn encrypted(self, keyring: Keyring) -> Self {
+        Self { keyring, ..self }
+    }
+
+    /// A key that pictures here are encrypted under, and that is missing.
+    ///
+    /// # Errors
+    /// [`NotStored`]: nobody knows.
+    pub async fn lacks(&self) -> Result<Option<KeyId>, NotStored> {
+        let used = self.last_parts(&Name::from(KEYS)).await?;
+        let mut used = used.iter().filter_map(|id| id.parse::<KeyId>().ok());
+        Ok(used.find(|id| !self.keyring.has(*id)))
+    }
+
+    /// Notes beside the pictures which key this process encrypts them under, so that whoever only
+    /// reads them knows which he needs.
+    ///
+    /// # Errors
+    /// [`NotStored`]: it is not known to be noted.
+    pub async fn note_key(&self) -> Result<(), NotStored> {
+        if let Some(newest) = self.keyring.newest() {
+            let name = Name::from_iter([KEYS, newest.to_string().as_str()]);
+            let put = self.store.put(&name, PutPayload::new()).await;
+            put.map_err(|why| not_stored(&why))?;
+        }
+        Ok(())
+    }
+
+    /// Draws anew what was uploaded, and stores it; for a day, where no alert names it. The same
+    /// picture again changes nothing.
     ///
     /// # Errors
     /// [`NotTaken`]; it is not there then, or not promised.
-    pub async fn take(&self, uploaded: Bytes) -> Result<Taken, NotTaken> {
+    pub async fn take(&self, uploaded: Bytes, now: Millis) -> Result<Taken, NotTaken> {
         let picture = {
             let place = Arc::clone(&self.drawing).acquire_owned();
             let place = timeout(DRAWING_PATIENCE, place).await.map_err(|_| NotTaken::Busy)?;
@@ -147,10 +185,13 @@ impl Photos {
             // A decoder that panics has met bytes that it cannot read.
             drawing.await.unwrap_or(Err(NotAPicture::Broken))?
         };
+        self.note_upload(&picture.id, now).await?;
         // Who finds the full size finds all of them.
         for size in [Size::Thumb, Size::Medium, Size::Full] {
-            let jpeg = picture.jpeg(size).clone();
-            let put = self.store.put(&name(&picture.id, size), jpeg.into()).await;
+            let name = name(&picture.id, size);
+            let locked = self.keyring.lock(name.as_ref().as_bytes(), picture.jpeg(size));
+            let locked = locked.map_err(|why| not_stored(&why))?;
+            let put = self.store.put(&name, locked.into()).await;
             put.map_err(|why| not_stored(&why))?;
         }
         let Picture { width, height, .. } = picture;
@@ -175,12 +216,16 @@ impl Photos {
     /// # Errors
     /// [`NotStored`]: nobody knows.
     pub async fn read(&self, id: &PhotoId, size: Size) -> Result<Option<Bytes>, NotStored> {
-        let found = match self.store.get(&name(id, size)).await {
+        let name = name(id, size);
+        let found = match self.store.get(&name).await {
             Ok(found) => found.bytes().await,
             Err(why) => Err(why),
         };
         match found {
-            Ok(bytes) => Ok(Some(bytes)),
+            Ok(bytes) => {
+                let opened = self.keyring.open(name.as_ref().as_bytes(), bytes);
+                opened.map(Some).map_err(|why| not_stored(&why))
+            }
             Err(Error::NotFound { .. }) => Ok(None),
             Err(why) => Err(not_stored(&why)),
         }
@@ -197,7 +242,7 @@ fn not_opened(why: &Error) -> NotOpened {
     NotOpened(why.to_string())
 }
 
-pub(crate) fn not_stored(why: &Error) -> NotStored {
+pub(crate) fn not_stored(why: &impl Display) -> NotStored {
     tracing::warn!(%why, "the store of pictures does not answer");
     NotStored
 }

@@ -14,6 +14,8 @@ use tokio::net::TcpListener;
 
 use super::*;
 
+const NOW: Millis = Millis(0);
+
 fn uploaded() -> Bytes {
     let mut bytes = std::io::Cursor::new(Vec::new());
     DynamicImage::new_rgb8(400, 100).write_to(&mut bytes, ImageFormat::Png).unwrap();
@@ -21,7 +23,7 @@ fn uploaded() -> Bytes {
 }
 
 async fn is_taken_and_read(photos: &Photos) -> PhotoId {
-    let taken = photos.take(uploaded()).await.unwrap();
+    let taken = photos.take(uploaded(), NOW).await.unwrap();
     assert_eq!((taken.width, taken.height), (400, 100));
     assert!(photos.has(&taken.id).await.unwrap());
     let full = photos.read(&taken.id, Size::Full).await.unwrap().unwrap();
@@ -30,7 +32,7 @@ async fn is_taken_and_read(photos: &Photos) -> PhotoId {
         let jpeg = photos.read(&taken.id, size).await.unwrap().unwrap();
         assert!(jpeg.starts_with(&[0xff, 0xd8]), "{size:?}");
     }
-    assert_eq!(photos.take(uploaded()).await.unwrap(), taken);
+    assert_eq!(photos.take(uploaded(), NOW).await.unwrap(), taken);
     let other = PhotoId::of(b"another");
     assert!(!photos.has(&other).await.unwrap());
     assert_eq!(photos.read(&other, Size::Thumb).await.unwrap(), None);
@@ -57,10 +59,35 @@ async fn in_a_folder_it_is_there_after_a_restart() {
 }
 
 #[tokio::test]
+async fn under_a_key_no_file_is_a_picture_and_another_key_opens_none() {
+    let folder = tempfile::tempdir().unwrap();
+    let photos = || Photos::in_folder(folder.path()).unwrap();
+    // What an earlier release has left.
+    let plain = is_taken_and_read(&photos()).await;
+    let keys = Keyring::fresh().unwrap();
+    let encrypted = photos().encrypted(keys.clone());
+    assert_eq!(encrypted.lacks().await, Ok(None));
+    encrypted.note_key().await.unwrap();
+    assert!(encrypted.read(&plain, Size::Full).await.unwrap().is_some());
+    let id = is_taken_and_read(&encrypted).await;
+    for size in Size::ALL {
+        let file = folder.path().join(name(&id, size).as_ref());
+        let bytes = std::fs::read(file).unwrap();
+        let jpeg = encrypted.read(&id, size).await.unwrap().unwrap();
+        assert!(!bytes.windows(16).any(|part| jpeg.starts_with(part)), "{size:?}");
+    }
+    for other in [photos(), photos().encrypted(Keyring::fresh().unwrap())] {
+        assert_eq!(other.lacks().await, Ok(keys.newest()));
+        assert_eq!(other.read(&id, Size::Full).await, Err(NotStored));
+    }
+    assert_eq!(photos().encrypted(keys).lacks().await, Ok(None));
+}
+
+#[tokio::test]
 async fn what_is_no_picture_is_not_stored() {
     let photos = Photos::in_memory();
     is_taken_and_read(&photos).await;
-    let not = photos.take(Bytes::from_static(b"<svg/>")).await;
+    let not = photos.take(Bytes::from_static(b"<svg/>"), NOW).await;
     assert_eq!(not, Err(NotTaken::NotAPicture(NotAPicture::OtherFormat)));
 }
 
@@ -69,9 +96,9 @@ async fn while_others_are_drawn_nobody_waits_for_long() {
     let photos = Photos::in_memory();
     let all = u32::try_from(DRAWN_AT_ONCE_MAX).unwrap();
     let drawn = photos.drawing.acquire_many(all).await.unwrap();
-    assert_eq!(photos.take(uploaded()).await, Err(NotTaken::Busy));
+    assert_eq!(photos.take(uploaded(), NOW).await, Err(NotTaken::Busy));
     drop(drawn);
-    assert!(photos.take(uploaded()).await.is_ok());
+    assert!(photos.take(uploaded(), NOW).await.is_ok());
 }
 
 /// As much of S3 as is asked of it: PUT, GET and HEAD of an object, each signed.
@@ -123,12 +150,15 @@ async fn in_a_bucket_it_lies_under_the_prefix() {
     let variables = variables.map(|(name, value)| (name.to_owned(), value.to_owned()));
     let photos = Photos::in_bucket("s3://keng/photos/of-the-demo/", variables).unwrap();
     let id = is_taken_and_read(&photos).await;
-    let names: Vec<String> = bucket.objects.lock().unwrap().keys().cloned().collect();
+    let names = bucket.objects.lock().unwrap().keys().cloned().collect::<Vec<String>>();
+    let (notes, names): (Vec<_>, Vec<_>) =
+        names.into_iter().partition(|name| name.contains("/uploads/"));
+    assert_eq!(notes, [format!("/keng/photos/of-the-demo/uploads/{id}/0")]);
     let folder = format!("/keng/photos/of-the-demo/{}", &id.as_str()[..2]);
     assert_eq!(names, ["full", "medium", "thumb"].map(|size| format!("{folder}/{id}-{size}.jpg")));
     *bucket.is_away.lock().unwrap() = true;
     assert_eq!(photos.has(&id).await, Err(NotStored));
     assert_eq!(photos.read(&id, Size::Full).await, Err(NotStored));
-    assert_eq!(photos.take(uploaded()).await, Err(NotTaken::NotStored(NotStored)));
+    assert_eq!(photos.take(uploaded(), NOW).await, Err(NotTaken::NotStored(NotStored)));
     server.abort();
 }

@@ -21,6 +21,7 @@ pub fn basis_said(basis: Basis) -> i32 {
         Basis::Authority => EraseBasis::Authority,
         Basis::OtherLaw => EraseBasis::OtherLaw,
         Basis::Retention => EraseBasis::Retention,
+        Basis::Restored => EraseBasis::Restored,
     })
 }
 
@@ -31,6 +32,7 @@ fn basis(said: i32) -> Result<Basis, NotDecodable> {
         Ok(EraseBasis::Authority) => Ok(Basis::Authority),
         Ok(EraseBasis::OtherLaw) => Ok(Basis::OtherLaw),
         Ok(EraseBasis::Retention) => Ok(Basis::Retention),
+        Ok(EraseBasis::Restored) => Ok(Basis::Restored),
         Ok(EraseBasis::Unspecified) | Err(_) => Err(NotDecodable("the basis of an erasure")),
     }
 }
@@ -63,6 +65,7 @@ impl Spoken for Erasure {
             Some(Body::SetLegalHold(_)) => ErasureAsk::Hold { note },
             Some(Body::LiftLegalHold(_)) => ErasureAsk::Lift,
             Some(Body::RetireAlert(_)) => ErasureAsk::Retire,
+            Some(Body::RestoreErasure(_)) => ErasureAsk::Restore,
             Some(Body::FinishErasure(done)) => {
                 ErasureAsk::Finish { parts: done.parts, pictures: done.pictures }
             }
@@ -151,6 +154,7 @@ mod tests {
         let mut events = vec![
             ErasureEvent::Ordered(order(two.clone())),
             ErasureEvent::Ordered(retired.clone()),
+            ErasureEvent::Ordered(Order { basis: Basis::Restored, officers: None }),
             ErasureEvent::Erased { order: order(two), parts: 3, pictures: 1 },
             ErasureEvent::Erased { order: retired, parts: 0, pictures: 0 },
             ErasureEvent::HoldAsked { by: by(), note },

@@ -440,6 +440,7 @@ pub(crate) fn host(
         health,
         disk: None,
         local: None,
+        erasures: None,
     })
 }
 

@@ -25,6 +25,7 @@ use domain::{
 use event_log::Outgoing;
 use event_log_embedded::{EmbeddedLog, EmbeddedOptions};
 use fan_out::FanOutOptions;
+use keyring::Keyring;
 use local_state::LocalState;
 use registry::{Map, groups::read_groups, policies::Policies};
 use serde_json::json;
@@ -70,7 +71,8 @@ pub async fn serve(serving: &Serving<'_>) -> Result<()> {
     let health = Health::new(&["log"]);
     let drain = Drain::new(health.clone());
     metrics.keep_up(&drain);
-    let options = EmbeddedOptions::default().with_sync_delay(serving.sync_delay);
+    let options = EmbeddedOptions { keyring: Keyring::fresh()?, ..EmbeddedOptions::default() };
+    let options = options.with_sync_delay(serving.sync_delay);
     let log = EmbeddedLog::open(&data.path().join("events"), options)?;
     health.set("log", Ok(()));
     let disk = data.path().to_owned();
@@ -95,6 +97,7 @@ pub async fn serve(serving: &Serving<'_>) -> Result<()> {
         drain: drain.clone(),
         disk: Some(disk),
         local: Some(local),
+        erasures: None,
     });
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let http = format!("http://{}", listener.local_addr()?);

@@ -262,6 +262,7 @@ impl Town {
             health,
             disk: None,
             local: None,
+            erasures: None,
         });
         (host, log)
     }

@@ -59,6 +59,21 @@ pub fn salt_beside(word: &str, folder: &Path) -> io::Result<Option<Vec<u8>>> {
     Ok(None)
 }
 
+/// Copies everything below a folder, as a backup does.
+///
+/// # Errors
+/// Something cannot be read or written.
+pub fn copy(from: &Path, to: &Path) -> io::Result<()> {
+    for path in files(from)? {
+        let there = to.join(path.strip_prefix(from).map_err(io::Error::other)?);
+        if let Some(folder) = there.parent() {
+            fs::create_dir_all(folder)?;
+        }
+        fs::copy(path, there)?;
+    }
+    Ok(())
+}
+
 /// Every file below a folder.
 ///
 /// # Errors

@@ -11,7 +11,7 @@ use crate::tree::Tree;
 /// A new crate gets its place here, and an entry under Decisions in ARCHITECTURE.md.
 const ORDER: [&[&str]; 11] = [
     &["domain", "merkle", "journal", "stand-ins"],
-    &["wire", "tlog"],
+    &["wire", "tlog", "keyring"],
     &["event-log"],
     &["registry", "history", "rendering", "photos"],
     &["event-log-embedded", "event-log-nats", "local-state"],

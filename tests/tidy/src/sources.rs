@@ -29,10 +29,11 @@ const IMPURE: [&str; 16] = [
 const SYNCS: [&str; 5] = ["sync_data", "sync_all", "fdatasync", "fsync", "syncfs"];
 
 /// Who else may sync a file, and why that file is no log.
-const SYNCS_ITS_OWN: [(&str, &str); 3] = [
+const SYNCS_ITS_OWN: [(&str, &str); 4] = [
     ("shared/journal/", "the only crate that syncs a log"),
     ("shared/local-state/", "sled's flush is durable only with a sync of its file"),
-    ("shared/chassis/", "the data directory's own small files: the reserve, the instance's id"),
+    ("shared/keyring/", "a key file, made once: what is encrypted under it must not outlive it"),
+    ("shared/chassis/", "small files of the data directory and beside it: ids, what was erased"),
 ];
 
 /// `domain` and `merkle` have no async, no clock, no chance, no input and output.

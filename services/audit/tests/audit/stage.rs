@@ -55,6 +55,7 @@ impl Stage {
             instance: "one".into(),
             kind: Kind::Real,
             local: None,
+            erasures: None,
             drain: Drain::new(health.clone()),
             health,
             disk: None,

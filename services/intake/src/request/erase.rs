@@ -27,9 +27,20 @@ struct RawBasis {
 /// [`BadRequest`]: not UTF-8, not JSON, or fields at fault.
 pub fn erase(body: &[u8]) -> Result<(Basis, Option<String>), BadRequest> {
     let raw: RawErase = json::parse(body)?;
+    erase_fields(raw.basis, raw.note)
+}
+
+/// The same fields as they stand in a gRPC request: empty is absent.
+///
+/// # Errors
+/// [`BadRequest::InvalidFields`], with all fields at fault.
+pub fn erase_fields(
+    basis: Option<String>,
+    note: Option<String>,
+) -> Result<(Basis, Option<String>), BadRequest> {
     let mut faults = Faults::default();
-    let basis = basis(&mut faults, raw.basis);
-    let given = raw.note.filter(|note| !note.is_empty());
+    let basis = self::basis(&mut faults, basis);
+    let given = note.filter(|note| !note.is_empty());
     let note = faults.text("note", given.as_deref(), Shape::Lines, NOTE_CHARS_MAX);
     match basis.filter(|_| faults.is_empty()) {
         Some(basis) => Ok((basis, given.map(|_| note))),
@@ -43,8 +54,16 @@ pub fn erase(body: &[u8]) -> Result<(Basis, Option<String>), BadRequest> {
 /// As [`erase`].
 pub fn erase_basis(body: &[u8]) -> Result<Basis, BadRequest> {
     let raw: RawBasis = json::parse(body)?;
+    erase_basis_of(raw.basis)
+}
+
+/// The same field as it stands in a gRPC request.
+///
+/// # Errors
+/// [`BadRequest::InvalidFields`].
+pub fn erase_basis_of(basis: Option<String>) -> Result<Basis, BadRequest> {
     let mut faults = Faults::default();
-    basis(&mut faults, raw.basis).ok_or_else(|| faults.refused())
+    self::basis(&mut faults, basis).ok_or_else(|| faults.refused())
 }
 
 fn basis(faults: &mut Faults, given: Option<String>) -> Option<Basis> {

@@ -45,6 +45,7 @@ pub(crate) async fn verify(args: VerifyArgs) -> Result<u8, Failed> {
             server: Some(args.log.clone()),
             bearer: args.bearer.clone(),
             data: PathBuf::new(),
+            key_file: None,
         };
         let copy = Copy::make()?;
         let (client, _) = Client::new(&server).await?;

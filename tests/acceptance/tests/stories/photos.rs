@@ -20,12 +20,17 @@ use serde_json::{Value, json};
 use support::Answer;
 use tower::ServiceExt;
 
+/// Longer than a sweep takes.
+const WITHIN: std::time::Duration = std::time::Duration::from_secs(10);
 const HERE: &str = "15958";
 /// Borders on the former at no place, and is told of nothing.
 const FAR_AWAY: &str = "15946";
 const BASE: &str = "https://keng.example.vn";
 /// A PNG of one pixel.
 const PIXEL: &str = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==";
+
+/// Another, of two.
+const TWO_PIXELS: &str = "iVBORw0KGgoAAAANSUhEUgAAAAIAAAABCAIAAAB7QOjdAAAAD0lEQVR4nGM4wcXFdYILAAbJAbkUv7uOAAAAAElFTkSuQmCC";
 
 /// A process that has a store of pictures, beside the one that has none.
 struct Stage {
@@ -296,4 +301,31 @@ async fn of_two_processes_that_make_a_key_of_links_one_wins() -> Result<()> {
     one.ends().await?;
     other.ends().await?;
     day.ends().await
+}
+
+#[tokio::test]
+async fn a_picture_that_no_alert_names_is_gone_the_day_after() -> Result<()> {
+    let day = Timeline::on("2025-04-12", HOANG_THINH).await?;
+    let (with_store, photos) = (day.instance("photos"), Photos::in_memory());
+    let routes = with_store.intake_with_photos(photos.clone());
+    with_store.has_read(&[]).await?;
+    let stage = Stage { day, with_store, routes };
+    stage.day.at("10:00").await?;
+    let officer = stage.day.officer("an", HERE).await?;
+    let named = stage.upload(&officer, &pixel()?).await?.expect(201)?;
+    let left = stage.upload(&officer, &BASE64_STANDARD.decode(TWO_PIXELS)?).await?.expect(201)?;
+    let (named, left) = (named.text_at("/id").to_owned(), left.text_at("/id").to_owned());
+    let shown = json!([{"id": named, "legal_basis": "art-19-1"}]);
+    stage.raise(&officer, &alert(&shown), "raise").await?.expect(201)?;
+    stage.day.at("2025-04-13 09:55").await?;
+    let (named, left) = (named.parse()?, left.parse()?);
+    ensure!(photos.has(&left).await?, "it may still be named");
+    stage.day.at("2025-04-13 10:20").await?;
+    support::eventually(WITHIN, async || {
+        ensure!(!photos.has(&left).await?, "nobody has named it for a day");
+        Ok(())
+    })
+    .await?;
+    ensure!(photos.has(&named).await?, "an alert shows it");
+    stage.ends().await
 }

@@ -40,7 +40,7 @@ fn size_in(data: &Path) -> Option<u64> {
     text.lines().nth(1)?.parse().ok()
 }
 
-/// Copies a data directory, without what was signed but for the key.
+/// Copies a data directory and its key at rest, without what was signed but for the signing key.
 fn unsigned(from: &Path, to: &Path) -> Result<()> {
     fs::create_dir(to)?;
     let mode = fs::metadata(from)?.permissions();
@@ -60,6 +60,8 @@ fn unsigned(from: &Path, to: &Path) -> Result<()> {
             _ => {}
         }
     }
+    let key = |data: &Path| format!("{}.key", data.display());
+    fs::copy(key(from), key(to))?;
     Ok(())
 }
 

@@ -16,6 +16,7 @@ mod embedded_drill;
 mod embedded_erase;
 mod embedded_full;
 mod embedded_hanging;
+mod embedded_key_file;
 mod embedded_known;
 mod embedded_path;
 mod embedded_people;

@@ -32,6 +32,8 @@ async fn a_broker_that_does_not_sync_makes_an_installation_unfit() -> Result<()>
             let wanted = if syncs { Some(0) } else { Some(1) };
             ensure!(output.status.code() == wanted, "{syncs} {arguments:?}: {lines}");
             ensure!(lines.contains("before it syncs") != syncs, "{arguments:?}: {lines}");
+            let is_unknown = lines.contains("encrypts at rest is not known");
+            ensure!(is_unknown == arguments.contains(&"--nats"), "{arguments:?}: {lines}");
         }
     }
     Ok(())
