@@ -40,7 +40,11 @@ pub async fn run(
                     () = stop.cancelled() => return,
                 };
                 match step {
-                    Ok(Step::Record(recorded)) => projection.apply(&recorded),
+                    Ok(Step::Record(recorded)) => {
+                        projection.apply(&recorded);
+                        // What is at hand is read without waiting: others have work to do, too.
+                        tokio::task::coop::consume_budget().await;
+                    }
                     Ok(Step::CaughtUp) => projection.caught_up(),
                     // Not only where following begins: until then what was lost may stand at the
                     // same place again, and the cursor would fit although what is before it does

@@ -39,9 +39,6 @@ const FILLING: usize = 8;
 const PULLED: usize = 500;
 const STREAMS: [&str; 6] = ["CMD", "ALERT", "DELIVERY", "RECEIPT", "NEWS", "SEALED"];
 
-/// After so many records another class has its turn.
-const TURN: u64 = 256;
-
 /// Bytes that no other record has.
 fn part(seed: u64) -> Bytes {
     let mut part = vec![0; PART_BYTES];
@@ -123,9 +120,7 @@ async fn follow(log: &Arc<dyn EventLog>) -> Result<(u64, u64)> {
                 parts += u64::from(recorded.seal.bytes().is_some());
                 black_box(&recorded.open);
                 // As a projection does, so that the classes share the processors.
-                if records % TURN == 0 {
-                    tokio::task::yield_now().await;
-                }
+                tokio::task::coop::consume_budget().await;
             }
             Ok::<_, anyhow::Error>((records, parts))
         })
