@@ -8,7 +8,8 @@ use std::{
 use bytes::Bytes;
 use chassis::Host;
 use domain::{
-    alert::{Alert, AlertKnown, Closing, NotDone},
+    alert::{Alert, AlertKnown, Closing},
+    decider::Refusal,
     delivery::{Delivery, DeliveryKnown},
     drill::Drill,
     erasure::{Erasure, ErasureKnown},
@@ -182,7 +183,7 @@ impl Deciding {
         let since_written = now.since_ms(Millis(command.written_at_ms));
         metrics::histogram!("keng_stage_seconds", "stage" => "decided")
             .record(std::time::Duration::from_millis(since_written));
-        if decided.refusal == Some(NotDone::Stale.into()) {
+        if decided.refusal.is_some_and(|refusal| refusal.code == Refusal::STALE.code) {
             tracing::warn!(entity = %recorded.key.entity, "a command was held too long: stale");
         }
         Ok(decided.at)

@@ -101,7 +101,7 @@ async fn act(
     Ok(answer(&seen))
 }
 
-fn answer(seen: &ErasureSeen) -> Response {
+pub(crate) fn answer(seen: &ErasureSeen) -> Response {
     let status = if seen.pending { StatusCode::ACCEPTED } else { StatusCode::OK };
     (status, Json(seen.json())).into_response()
 }

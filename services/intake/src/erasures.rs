@@ -27,6 +27,7 @@ use crate::{
     application::{Request, Written, unsealed},
     row::{Refused, Row},
     view::time,
+    writing::By,
 };
 
 /// A store of pictures that does not answer is asked again.
@@ -55,18 +56,20 @@ impl Intake {
     /// Asks for an erasure or a legal hold, or agrees to one.
     pub(crate) async fn ask_erasure(
         &self,
-        asker: &Asker,
+        by: impl Into<By<'_>>,
         request: Request,
         alert: AlertId,
         wanted: Wanted,
     ) -> Result<ErasureSeen, Problem> {
+        let by = by.into();
+        let asker = by.asker;
         let row = self.readable(asker, alert)?;
         if !asker.standing.acts_for(row.home) {
             return Err(forbidden());
         }
-        let command = command(request, &row, wanted);
+        let command = erasure_command(request, (alert, row.home), wanted);
         let now = self.host.clock.now();
-        match self.write(asker, command, now).await? {
+        match self.write(by, command, now).await? {
             Written::Decided(Some(refusal)) => Err(not_erased(&refusal)),
             written => {
                 let seen = self.erasure(asker, alert).await?;
@@ -118,8 +121,13 @@ impl Intake {
     }
 }
 
-fn command(request: Request, row: &Row, wanted: Wanted) -> Command {
-    let alert = id_bytes(row.id.0);
+/// The command that it is.
+pub(crate) fn erasure_command(
+    request: Request,
+    (of, home): (AlertId, Home),
+    wanted: Wanted,
+) -> Command {
+    let alert = id_bytes(of.0);
     let (body, note): (Body, Option<String>) = match wanted {
         Wanted::Ask { basis, note } => {
             let basis = basis_said(basis);
@@ -134,9 +142,9 @@ fn command(request: Request, row: &Row, wanted: Wanted) -> Command {
     };
     Command {
         request,
-        entity: EntityName::erasure(row.id),
-        home: row.home,
-        alert: row.id,
+        entity: EntityName::erasure(of),
+        home,
+        correlation: id_bytes(of.0),
         valid_until: None,
         sealed_fields: note.iter().map(|_| "note".to_owned()).collect(),
         content: note.map(|note| Content::Note(v1::NoteText { note })),
@@ -184,6 +192,18 @@ pub(crate) fn erased() -> Problem {
 }
 
 impl ErasureSeen {
+    /// Over gRPC.
+    pub(crate) fn message(&self) -> v1::ErasureView {
+        let shown = self.json();
+        let text =
+            |at: &str| shown.pointer(at).and_then(Value::as_str).unwrap_or_default().to_owned();
+        v1::ErasureView {
+            alert: text("/alert"),
+            state: text("/state"),
+            legal_hold: text("/legal_hold/state"),
+        }
+    }
+
     /// As JSON.
     pub(crate) fn json(&self) -> Value {
         let erasure = &self.row.erasure;

@@ -54,6 +54,7 @@ mod relay_grpc;
 mod relay_http;
 mod relay_story;
 mod row;
+mod signable;
 mod signed;
 mod signed_api;
 mod stream;

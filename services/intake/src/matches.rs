@@ -16,6 +16,7 @@ use domain::{
 use event_log::{Class, Key};
 use wire::{
     matching::answer_said,
+    spoken::id_bytes,
     v1::{self, AlertText, sealed_content::Content},
 };
 
@@ -27,6 +28,7 @@ use crate::{
     refused::{disk_low, not_found, refused, starting},
     row::{Refused, Row},
     stream::Scope,
+    writing::By,
 };
 
 /// Proposals in one page of a list.
@@ -125,6 +127,16 @@ impl Intake {
         (found, None)
     }
 
+    /// One proposal, for whoever may read it.
+    pub(crate) async fn one_match(
+        &self,
+        asker: &Asker,
+        id: &EntityName,
+    ) -> Result<MatchShown, Problem> {
+        let row = self.readable_match(asker, id)?;
+        self.match_shown(asker, row).await
+    }
+
     /// One proposal with both alerts, once all that is shown of them is durable.
     pub(crate) async fn match_shown(
         &self,
@@ -169,28 +181,19 @@ impl Intake {
     /// An officer answers for the own side.
     pub(crate) async fn answer_match(
         &self,
-        asker: &Asker,
+        by: impl Into<By<'_>>,
         request: Request,
         id: &EntityName,
         answer: MatchAnswer,
     ) -> Result<Answered, Problem> {
+        let by = by.into();
+        let asker = by.asker;
         let row = self.readable_match(asker, id)?;
-        let side = answering_side(asker, &row.proposed, answer.commune)?;
+        let command = match_command(asker, request, (id, &row.proposed), answer)?;
         if !self.host.raising_allowed() {
             return Err(disk_low());
         }
-        let [alert, _] = row.proposed.pair.alerts();
-        let command = Command {
-            request,
-            entity: row.id.clone(),
-            home: row.home,
-            alert,
-            valid_until: None,
-            sealed_fields: answer.note.iter().map(|_| "note".to_owned()).collect(),
-            content: answer.note.map(|note| Content::Note(v1::NoteText { note })),
-            body: answer_said(&row.proposed, side, answer.verdict),
-        };
-        let written = self.write(asker, command, self.host.clock.now()).await?;
+        let written = self.write(by, command, self.host.clock.now()).await?;
         if let Written::Decided(Some(refusal)) = &written {
             return Err(not_matched(refusal));
         }
@@ -212,6 +215,28 @@ impl Intake {
             false => starting(),
         })
     }
+}
+
+/// The command that answers a proposal; checks the asker's right to it.
+pub(crate) fn match_command(
+    asker: &Asker,
+    request: Request,
+    (id, proposed): (&EntityName, &Proposed),
+    MatchAnswer { verdict, commune, note }: MatchAnswer,
+) -> Result<Command, Problem> {
+    let side = answering_side(asker, proposed, commune)?;
+    let [alert, _] = proposed.pair.alerts();
+    let [home, _] = proposed.homes;
+    Ok(Command {
+        request,
+        entity: id.clone(),
+        home,
+        correlation: id_bytes(alert.0),
+        valid_until: None,
+        sealed_fields: note.iter().map(|_| "note".to_owned()).collect(),
+        content: note.map(|note| Content::Note(v1::NoteText { note })),
+        body: answer_said(proposed, side, verdict),
+    })
 }
 
 /// The side that the asker answers for: the own one, or that of the commune named. Where both

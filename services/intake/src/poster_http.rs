@@ -4,7 +4,7 @@
 
 use axum::{
     Json, Router,
-    body::Body,
+    body::{Body, Bytes as Raw},
     extract::{Path, State, rejection::PathRejection},
     http::{HeaderMap, StatusCode, header},
     response::{IntoResponse, Response},
@@ -22,19 +22,18 @@ use domain::{
 use serde::Deserialize;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
-use wire::{
-    actor::{link, person},
-    v1,
-};
+use wire::{actor::link, seal::salt, v1};
 
 use crate::{
     Intake,
-    application::READ,
+    acts::Made,
+    application::{READ, Request},
     http::{App, invalid, read, request_of},
     poster_page::{self, Notice},
     posters::{Attested, NotOpened, Task, TaskLink, no_such_delivery},
-    refused::starting,
+    refused::{not_stored, starting},
     view::time,
+    writing::By,
 };
 
 const TASK: &str = "/p/{code}/{commune}/{revision}/{token}";
@@ -102,7 +101,13 @@ fn not_opened(not: &NotOpened) -> Response {
 /// Whoever has the link attests; pressed twice it is one command.
 async fn by_link(intake: &Intake, task: &Task, token: &str) -> Result<Attested, Problem> {
     let (actor, command) = link_command(token, task.home, &task.delivery);
-    intake.attest_posted(task, actor, command).await
+    // Nobody can send other bytes under the key of a link.
+    let request = Request { command, sha256: [0; 32] };
+    let salt = salt().map_err(|_| not_stored())?;
+    let at = intake.host.clock.now();
+    let made = Made { actor, at, salt, request_sha256: Raw::new() };
+    let record = task.command(request).draft(made).record();
+    Ok(intake.attest_posted(task, record).await?.0)
 }
 
 fn link_command(token: &str, home: Home, delivery: &str) -> (v1::Actor, RecordId) {
@@ -174,7 +179,7 @@ async fn posted_by_officer(
     let own = |home| asker.standing.acts_for(home);
     let task = row.and_then(|row| intake.task_of_delivery(&row, id, own));
     let task = task.ok_or_else(|| not_found(intake))?;
-    intake.attest_posted(&task, person(&asker), request.command).await
+    intake.posted_by(By::from(&asker), &task, request).await
 }
 
 fn alert_of(delivery: &str) -> Option<AlertId> {
@@ -187,7 +192,7 @@ fn not_found(intake: &Intake) -> Problem {
     if is_read { no_such_delivery() } else { starting() }
 }
 
-fn answer(id: &str, attested: Attested) -> Response {
+pub(crate) fn answer(id: &str, attested: Attested) -> Response {
     let (status, told): (_, Value) = match attested {
         Attested::Posted(at) => {
             let at: Option<String> = at.map(|at: Millis| time(at));

@@ -18,7 +18,7 @@ use crate::{
     client::{Client, send},
     deliveries::deliveries,
     feeds::line,
-    signing::{self, SignArgs, SignedAct},
+    signing::{self, Say, SignArgs},
     uncorrected::uncorrected,
     write::{aside, point, reach, some, text},
 };
@@ -248,18 +248,9 @@ async fn post(
     let key = act.key.clone().unwrap_or_else(|| Uuid::now_v7().to_string());
     // If the answer is lost, the same command with this key has the effect of one.
     aside(&format!("--key {key}"));
-    let (server, alert) = (&act.one.server, act.one.id.as_str());
-    if let Some(file) = &act.sign.sign_with {
-        let body = if body.is_empty() { "{}" } else { &body };
-        let signed = SignedAct { alert, action, body, commune };
-        return print(signing::act(server, file, signed, &key).await?).await;
-    }
-    let client = Client::of_person(server)?;
-    let mut request = client.post(&format!("/v1/alerts/{}/{action}", act.one.id), &key);
-    if let Some(commune) = commune {
-        request = request.query(&[("commune", commune)]);
-    }
-    print(request.header("content-type", "application/json").body(body)).await
+    let path = format!("/v1/alerts/{}/{action}", act.one.id);
+    let say = Say { path: &path, commune, body: &body };
+    print(signing::request(&act.one.server, &act.sign, say, &key).await?).await
 }
 
 async fn print(request: RequestBuilder) -> Result<u8, Failed> {
@@ -359,6 +350,7 @@ mod tests {
             "k cancel x --note a",
             "k resolve x",
             "k resolve x --sign-with an.key",
+            "k attest x --group g --note a --sign-with an.key",
         ] {
             assert!(parse(good).is_ok(), "{good}");
         }

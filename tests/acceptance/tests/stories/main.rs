@@ -30,6 +30,7 @@ mod replay;
 mod retries;
 mod rights;
 mod signed;
+mod signed_all;
 mod silent_neighbour;
 mod stale;
 mod stream;
