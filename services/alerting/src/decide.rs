@@ -15,6 +15,7 @@ use domain::{
     erasure::{Erasure, ErasureKnown},
     freeze::{Freeze, FreezeKnown},
     ids::{EntityName, Millis, RecordId},
+    looks::Looks,
     matching::decision::{Match, MatchKnown},
     reach::Borders,
     relay::protocol::RelayProtocol,
@@ -45,6 +46,7 @@ pub(crate) struct Deciding {
     matches: Shell<Match>,
     deliveries: Shell<Delivery>,
     drills: Shell<Drill>,
+    looks: Shell<Looks>,
     /// Commands that this program cannot read, each reported once.
     set_aside: Mutex<BTreeSet<RecordId>>,
 }
@@ -59,6 +61,7 @@ impl Deciding {
             matches: Shell::new(Arc::clone(&host.log)),
             deliveries: Shell::new(Arc::clone(&host.log)),
             drills: Shell::new(Arc::clone(&host.log)),
+            looks: Shell::new(Arc::clone(&host.log)),
             set_aside: Mutex::default(),
             host,
         }
@@ -154,6 +157,7 @@ impl Deciding {
             | Body::RetireAlert(_)
             | Body::FinishErasure(_) => self.decide_erasure(recorded, command, now).await,
             Body::RecordDrillResult(_) => self.decide_drill(recorded, command, now).await,
+            Body::RecordLook(_) => self.decide_look(recorded, command, now).await,
         }
     }
 
@@ -221,6 +225,18 @@ impl Deciding {
         let ask = self.ask::<Erasure>(recorded, command, now, false)?;
         let decided = self.erasures.execute(ask, |_, _| ErasureKnown { now, over }).await?;
         count("erasure", &decided);
+        Ok(decided.at)
+    }
+
+    async fn decide_look(
+        &self,
+        recorded: &Recorded,
+        command: &v1::Command,
+        now: Millis,
+    ) -> Result<Option<At>, ExecuteError> {
+        let ask = self.ask::<Looks>(recorded, command, now, false)?;
+        let decided = self.looks.execute(ask, |_, _| ()).await?;
+        count("look", &decided);
         Ok(decided.at)
     }
 

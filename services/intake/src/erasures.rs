@@ -8,7 +8,7 @@ use chassis::{Host, Problem, auth::forbidden, erasing::Copies, problem::HELD_HER
 use domain::{
     erasure::{Basis, Course, Hold},
     ids::{AlertId, EntityName, Home, RecordId},
-    rights::Asker,
+    looks::What,
 };
 use event_log::{Class, Key, Recorded};
 use futures::future::BoxFuture;
@@ -25,6 +25,7 @@ use crate::{
     Intake,
     acts::Command,
     application::{Request, Written, unsealed},
+    looks::Reader,
     row::{Refused, Row},
     view::time,
     writing::By,
@@ -83,9 +84,11 @@ impl Intake {
     /// How it stands, for whoever acts for the issuing commune.
     pub(crate) async fn erasure(
         &self,
-        asker: &Asker,
+        reader: impl Into<Reader<'_>>,
         alert: AlertId,
     ) -> Result<ErasureSeen, Problem> {
+        let reader = reader.into();
+        let asker = reader.asker;
         let row = self.readable(asker, alert)?;
         if !asker.standing.acts_for(row.home) {
             return Err(forbidden());
@@ -103,6 +106,9 @@ impl Intake {
             self.erasure_note(alert, row.home, asked).await,
             self.erasure_note(alert, row.home, held).await,
         );
+        if notes.0.is_some() || notes.1.is_some() {
+            self.look(reader, &[(&row, What::Notes)]).await?;
+        }
         Ok(ErasureSeen { row, notes, pending: false, held: false })
     }
 

@@ -31,6 +31,8 @@ mod http;
 mod installation;
 mod instructions;
 mod life_view;
+mod look_http;
+mod looks;
 mod match_board;
 mod match_grpc;
 mod match_http;
@@ -61,6 +63,7 @@ mod stream;
 mod uncorrected;
 mod uploads;
 mod view;
+mod words;
 mod writing;
 
 pub mod idempotency;

@@ -23,6 +23,7 @@ use crate::{
     http::{
         App, CommuneQuery, commune_in, commune_of, invalid, read, request_of, scope_of, wrong_query,
     },
+    look_http::Reading,
     match_view::{STATES, json_of},
     matches::{Answered, MatchAnswer, no_such_match},
     refused::bad_request,
@@ -50,15 +51,15 @@ struct ListQuery {
 
 async fn list(
     State(App(intake)): State<App>,
-    Caller(asker): Caller,
+    reading: Reading,
     query: Result<Query<ListQuery>, QueryRejection>,
 ) -> Result<Response, Problem> {
     let Query(query) = query.map_err(wrong_query)?;
     let commune = query.commune.as_deref().map(commune_of).transpose()?;
     let state = query.state.as_deref().map(state_of).transpose()?;
     let after = query.after.as_deref().map(after_of).transpose()?;
-    let scope = scope_of(&intake, &asker, commune)?;
-    let (shown, next) = intake.matches(&asker, scope, state, after.as_ref()).await?;
+    let scope = scope_of(&intake, &reading.asker, commune)?;
+    let (shown, next) = intake.matches(&reading, scope, state, after.as_ref()).await?;
     let matches: Vec<Value> = shown.iter().map(json_of).collect();
     let next = next.map(|next| next.to_string());
     Ok(Json(json!({ "matches": matches, "next": next })).into_response())
@@ -66,12 +67,12 @@ async fn list(
 
 async fn one(
     State(App(intake)): State<App>,
-    Caller(asker): Caller,
+    reading: Reading,
     id: Result<Path<String>, PathRejection>,
 ) -> Result<Response, Problem> {
     let Path(id) = id.map_err(|_| no_such_match())?;
     let id = match_id(&id).ok_or_else(no_such_match)?;
-    Ok(Json(json_of(&intake.one_match(&asker, &id).await?)).into_response())
+    Ok(Json(json_of(&intake.one_match(&reading, &id).await?)).into_response())
 }
 
 /// The state that a filter names: an empty list would hide a slip.

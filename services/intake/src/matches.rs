@@ -10,6 +10,7 @@ use chassis::{Problem, auth::forbidden};
 use domain::{
     alert::{Alert, Closing},
     ids::{AlertId, CommuneCode, EntityName, Home},
+    looks::What,
     matching::decision::{Outcome, Proposed, Verdict},
     rights::Asker,
 };
@@ -24,6 +25,7 @@ use crate::{
     Intake,
     acts::Command,
     application::{Request, Written, unsealed},
+    looks::Reader,
     match_board::MatchRow,
     refused::{disk_low, not_found, refused, starting},
     row::{Refused, Row},
@@ -78,15 +80,16 @@ impl Intake {
     /// people: open or disputed, of alerts of which one at least is not over and none was wrong.
     pub(crate) async fn matches(
         &self,
-        asker: &Asker,
+        reader: impl Into<Reader<'_>>,
         scope: Scope,
         state: Option<Outcome>,
         after: Option<&EntityName>,
     ) -> Result<MatchPage, Problem> {
+        let reader = reader.into();
         let (rows, next) = self.matches_of(scope, state, after);
         let mut shown = Vec::with_capacity(rows.len());
         for row in rows {
-            shown.push(self.match_shown(asker, row).await?);
+            shown.push(self.match_shown(reader, row).await?);
         }
         Ok((shown, next))
     }
@@ -130,40 +133,45 @@ impl Intake {
     /// One proposal, for whoever may read it.
     pub(crate) async fn one_match(
         &self,
-        asker: &Asker,
+        reader: impl Into<Reader<'_>>,
         id: &EntityName,
     ) -> Result<MatchShown, Problem> {
-        let row = self.readable_match(asker, id)?;
-        self.match_shown(asker, row).await
+        let reader = reader.into();
+        let row = self.readable_match(reader.asker, id)?;
+        self.match_shown(reader, row).await
     }
 
     /// One proposal with both alerts, once all that is shown of them is durable.
     pub(crate) async fn match_shown(
         &self,
-        asker: &Asker,
+        reader: impl Into<Reader<'_>>,
         row: MatchRow,
     ) -> Result<MatchShown, Problem> {
+        let reader = reader.into();
         self.stored([&row.at].into_iter()).await?;
         let [one, other] = row.proposed.pair.alerts();
         let [here, there] = row.proposed.homes;
         let sides = [
-            self.side_shown(asker, &row, (one, here)).await?,
-            self.side_shown(asker, &row, (other, there)).await?,
+            self.side_shown(reader, &row, (one, here)).await?,
+            self.side_shown(reader, &row, (other, there)).await?,
         ];
         Ok(MatchShown { row, sides })
     }
 
     async fn side_shown(
         &self,
-        asker: &Asker,
+        reader: Reader<'_>,
         of: &MatchRow,
         (alert, home): (AlertId, Home),
     ) -> Result<SideShown, Problem> {
         let row = self.board.row(alert).unwrap_or_else(|| Row::new(alert, home));
         self.door(&row).await?;
-        let text = self.text(&row).await;
-        let is_full = row.communes().any(|home| asker.standing.acts_for(home));
+        let text = self.read_words(reader, &row).await?;
+        let is_full = row.communes().any(|home| reader.asker.standing.acts_for(home));
         let note = self.note_of(of, alert).await;
+        if note.is_some() {
+            self.look(reader, &[(&row, What::Notes)]).await?;
+        }
         Ok(SideShown { row, text, is_full, note })
     }
 

@@ -51,9 +51,9 @@ pub(crate) fn routes() -> Router<App> {
 
 /// The task, or what has become of it. Changes nothing.
 async fn page(State(App(intake)): State<App>, path: LinkPath) -> Response {
-    let opened = link_in(path).and_then(|link| intake.task_of_link(&link));
+    let opened = link_in(path).and_then(|link| Ok((intake.task_of_link(&link)?, link.token)));
     match opened {
-        Ok(task) => match intake.standing(&task).await {
+        Ok((task, token)) => match intake.standing_for(&task, &link_hash(&token)).await {
             Ok(standing) => poster_page::standing(&task, &standing),
             Err(problem) => poster_page::notice(&Notice::Trouble(&problem)),
         },
@@ -110,10 +110,14 @@ async fn by_link(intake: &Intake, task: &Task, token: &str) -> Result<Attested, 
     Ok(intake.attest_posted(task, record).await?.0)
 }
 
-fn link_command(token: &str, home: Home, delivery: &str) -> (v1::Actor, RecordId) {
+/// What whoever has this link is called by.
+pub(crate) fn link_hash(token: &str) -> String {
     let digest: [u8; 32] = Sha256::digest(token.as_bytes()).into();
-    let hash: String = hex(&digest).chars().take(HASH_CHARS).collect();
-    let actor = link(&hash, home);
+    hex(&digest).chars().take(HASH_CHARS).collect()
+}
+
+fn link_command(token: &str, home: Home, delivery: &str) -> (v1::Actor, RecordId) {
+    let actor = link(&link_hash(token), home);
     let command = RecordId::of_command(&actor.officer, &posted_path(delivery), "posted");
     (actor, command)
 }

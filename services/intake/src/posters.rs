@@ -18,6 +18,7 @@ use domain::{
     follow_up::keeps_instructions,
     ids::{AlertId, EntityName, Home, Millis},
     lane::Progress,
+    looks::{ONE_LOOK_MS, What, hour_of},
     values::AlertStatus,
 };
 use event_log::{
@@ -231,8 +232,21 @@ impl Intake {
         if is_read { NotOpened::NotGood } else { NotOpened::NotNow(starting()) }
     }
 
+    /// How a task stands, for whoever has the link; that its words were read is on disk then.
+    pub(crate) async fn standing_for(
+        &self,
+        task: &Task,
+        link_hash: &str,
+    ) -> Result<Standing, Problem> {
+        let standing = self.standing(task).await?;
+        if matches!(standing, Standing::Open(_)) {
+            self.look_by_link(link_hash, (task.alert, task.alert_home), What::Poster).await?;
+        }
+        Ok(standing)
+    }
+
     /// How a task stands, as far as it is durable.
-    pub(crate) async fn standing(&self, task: &Task) -> Result<Standing, Problem> {
+    async fn standing(&self, task: &Task) -> Result<Standing, Problem> {
         let read = Deliveries::load(&self.host, task.alert, task.home).await.map_err(unread)?;
         self.stored(read.newest.values()).await?;
         // A link is made from a plan: one that is not here yet, or was lost, is on its way.
@@ -276,7 +290,10 @@ impl Intake {
         let named = ready.sheet.text.photos.first();
         let named = named.filter(|_| self.pictures.is_some() && keeps_instructions(ready.news))?;
         let id: PhotoId = named.id.parse().ok()?;
-        let until = self.host.clock.now().plus_ms(PICTURE_MS);
+        // One link for all who load the page within the hour: each link that is looked through
+        // leaves a record.
+        let hour = hour_of(self.host.clock.now());
+        let until = Millis((hour + 1) * ONE_LOOK_MS).plus_ms(PICTURE_MS);
         let which = (id.as_str(), Size::Medium.as_str());
         Some(photo_url(&self.link_key()?, ROOT, which, until))
     }

@@ -68,7 +68,8 @@ impl Door {
             | Body::FinishErasure(_)
             | Body::AdoptMap(_)
             | Body::AdoptDirectory(_)
-            | Body::MakeLinkKey(_) => return None,
+            | Body::MakeLinkKey(_)
+            | Body::RecordLook(_) => return None,
             // The directory, which its keeper writes at any process, and what fan-out repairs.
             Body::RecordOfficer(_)
             | Body::RecordGroup(_)

@@ -20,6 +20,7 @@ mod hung;
 mod idempotency;
 mod known;
 mod leases;
+mod looks;
 mod matches;
 mod photos;
 mod policies;

@@ -28,7 +28,7 @@ const OF_SERVICES: &str = "no person says it";
 const OF_KEEPERS: &str = "said by who keeps the directory or the channels, at any process";
 const OF_KEYS: &str = "a key that was stolen must neither bring in nor end another";
 /// Kinds that nobody signs, each with the reason.
-const NOT_SIGNED: [(&str, &str); 27] = [
+const NOT_SIGNED: [(&str, &str); 28] = [
     ("ExpireAlert", OF_SERVICES),
     ("RelayAlertFurther", OF_SERVICES),
     ("GrowAlert", OF_SERVICES),
@@ -45,6 +45,7 @@ const NOT_SIGNED: [(&str, &str); 27] = [
     ("AdoptMap", OF_SERVICES),
     ("AdoptDirectory", OF_SERVICES),
     ("MakeLinkKey", OF_SERVICES),
+    ("RecordLook", OF_SERVICES),
     ("RecordOfficer", OF_KEEPERS),
     ("RecordGroup", OF_KEEPERS),
     ("RecordContact", OF_KEEPERS),
