@@ -76,6 +76,7 @@ impl Deciding {
             self.matches.held(),
             self.deliveries.held(),
             self.drills.held(),
+            self.looks.held(),
         ];
         shells.into_iter().flatten().collect()
     }

@@ -6,6 +6,7 @@
 use std::{
     collections::HashSet,
     sync::{Arc, Mutex, PoisonError},
+    time::Duration,
 };
 
 use bytes::Bytes;
@@ -40,6 +41,9 @@ use crate::{
 const APPENDED_MAX: usize = 100;
 /// Looks of this hour that are known to be on disk; of more, the log is asked again.
 const KNOWN_MAX: usize = 65_536;
+/// So many commands wait in the outbox at most for looks to be added: the rest of its room is for
+/// what alerts and corrects, however long the broker is away.
+const HELD_MAX: usize = 5_000;
 /// Looks that are shown, the newest.
 const SHOWN_MAX: usize = 1_000;
 
@@ -186,6 +190,10 @@ impl Intake {
                 fresh.push((same, look.draft(same, now)?));
             }
         }
+        if !fresh.is_empty() && self.host.outgoing.now().len() >= HELD_MAX {
+            tracing::warn!("the outbox has no room for looks: who has not looked yet sees nothing");
+            return Err(not_stored());
+        }
         while !fresh.is_empty() {
             let some: Vec<_> = fresh.drain(..fresh.len().min(APPENDED_MAX)).collect();
             let same: Vec<RecordId> = some.iter().map(|(same, _)| *same).collect();
@@ -198,7 +206,12 @@ impl Intake {
                 }
                 Err(_) => return Err(not_stored()),
             };
-            match self.host.log.durable(appended.at, STORE_PATIENCE).await {
+            // What has no place yet lies in the outbox: nobody who reads waits for the broker.
+            let patience = match appended.at.position {
+                At::UNPLACED => Duration::ZERO,
+                _ => STORE_PATIENCE,
+            };
+            match self.host.log.durable(appended.at, patience).await {
                 Durable::Stored | Durable::HeldHere => {}
                 Durable::Unknown => return Err(not_stored()),
             }

@@ -41,6 +41,9 @@ mod freeze;
 #[path = "grpc_match_tests.rs"]
 mod matching;
 
+#[path = "look_grpc_tests.rs"]
+mod look;
+
 #[path = "preflight_grpc_tests.rs"]
 mod preflight;
 

@@ -10,6 +10,7 @@ use domain::{
     freeze::Freeze,
     ids::{EntityName, Millis},
     lane::Lanes,
+    looks::Looks,
     matching::decision::Match,
     receipts::Receipts,
     relay::protocol::RelayProtocol,
@@ -31,6 +32,7 @@ enum Kind {
     Match(Box<Match>),
     Drill(Box<Drill>),
     Erasure(Box<Erasure>),
+    Looks(Box<Looks>),
     Versions(Box<Versions>),
     /// Of the directory.
     Entry(Box<Entry>),
@@ -55,6 +57,7 @@ impl Folded {
             "match" => Kind::Match(Box::default()),
             "drill" => Kind::Drill(Box::default()),
             "erasure" => Kind::Erasure(Box::default()),
+            "looks" => Kind::Looks(Box::default()),
             "directory" => Kind::Versions(Box::default()),
             _ => Kind::Entry(Box::default()),
         };
@@ -88,6 +91,7 @@ impl Folded {
                 Kind::Match(state) => fold(state.as_mut(), event)?,
                 Kind::Drill(state) => fold(state.as_mut(), event)?,
                 Kind::Erasure(state) => fold(state.as_mut(), event)?,
+                Kind::Looks(state) => fold(state.as_mut(), event)?,
                 Kind::Versions(state) => fold(state.as_mut(), event)?,
                 Kind::Entry(state) => fold(state.as_mut(), event)?,
                 Kind::Receipts(so_far) => {
@@ -112,6 +116,7 @@ impl Folded {
             Kind::Match(state) => StateHash::of(state),
             Kind::Drill(state) => StateHash::of(state),
             Kind::Erasure(state) => StateHash::of(state),
+            Kind::Looks(state) => StateHash::of(state),
             Kind::Versions(state) => StateHash::of(state),
             Kind::Entry(state) => StateHash::of(state),
             Kind::Receipts(state) => *state,

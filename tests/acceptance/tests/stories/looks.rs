@@ -275,51 +275,36 @@ async fn look(
             }
         };
     }
+    let plain = match (path, method) {
+        ("/v1/alerts" | "/v1/matches", "get") => Some(path.to_owned()),
+        ("/v1/alerts/{id}", "get") => Some(format!("/v1/alerts/{lost}")),
+        ("/v1/matches/{id}", "get") => Some(format!("/v1/matches/{}", known.proposal)),
+        _ => None,
+    };
+    if let Some(plain) = plain {
+        stage.get(&here, &plain).await?.expect(200)?;
+        return words(name);
+    }
     match (path, method) {
-        ("/v1/alerts", "get") => stage.get(&here, "/v1/alerts").await?.expect(200)?,
-        ("/v1/alerts/{id}", "get") => {
-            stage.get(&here, &format!("/v1/alerts/{lost}")).await?.expect(200)?
-        }
         ("/v1/alerts/{id}/instructions", "get") => {
             let said = stage.get(&beside, &format!("/v1/alerts/{lost}/instructions")).await?;
             ensure!(!said.expect(200)?.at("/instructions/0").is_null());
-            return words(neighbour);
-        }
-        ("/v1/alerts/{id}/erasure", "get") => {
-            stage.get(&here, &format!("/v1/alerts/{}/erasure", known.asked)).await?.expect(200)?;
-            return Ok(Some((name, Looked::Notes)));
-        }
-        ("/v1/alerts/{id}/looks", "get") => {
-            let why = request(&stage.chief, Method::GET, &format!("/v1/alerts/{lost}"));
-            let why = why.header("keng-reason", "Hỏi lại.").body(Body::empty())?;
-            ask(&stage.routes, why).await?.expect(200)?;
-            stage.day.settle().await?;
-            stage.get(&here, &format!("/v1/alerts/{lost}/looks")).await?.expect(200)?;
-            return Ok(Some((name, Looked::Notes)));
-        }
-        ("/v1/matches", "get") => stage.get(&here, "/v1/matches").await?.expect(200)?,
-        ("/v1/matches/{id}", "get") => {
-            stage.get(&here, &format!("/v1/matches/{}", known.proposal)).await?.expect(200)?
+            words(neighbour)
         }
         ("/v1/matches/{id}/confirm" | "/v1/matches/{id}/dismiss", "post") => {
             let path = path.replace("{id}", &known.proposal);
-            stage.post(&here, &path, json!({})).await?.expect(200)?
+            stage.post(&here, &path, json!({})).await?.expect(200)?;
+            words(name)
         }
         ("/v1/recalls", "post") => {
             let since = json!({ "officer": "an", "since": stage.day.rfc3339("09:00")? });
-            stage.post(&here, "/v1/recalls", since).await?.expect(200)?
-        }
-        ("/v1/photos/{id}", "get") => {
-            let path = format!("/v1/photos/{}?alert={}", known.photo, known.pictured);
-            stage.sees(request(&here, Method::GET, &path)).await?;
-            stage.sees(Request::builder().uri(&known.photo_link)).await?;
-            ensure!(stage.looks_of("link:").contains(&Looked::Photo), "by a link too");
-            return Ok(Some((name, Looked::Photo)));
+            stage.post(&here, "/v1/recalls", since).await?.expect(200)?;
+            words(name)
         }
         ("/v1/stream", "get") => {
             let mut stream = open_stream(&stage.routes, &beside, BESIDE, Some("0-0-0")).await?;
             stream.wait_for(WITHIN, |event| event.kind == "alert").await?;
-            return words(neighbour);
+            words(neighbour)
         }
         ("/v1/commands", "post") => {
             let phone = stage.day.phone(&name, stage.standing_here()?, 77).await?;
@@ -327,18 +312,50 @@ async fn look(
             stage.day.confirms_key(&stage.chief, &phone).await?.expect(200)?;
             let alert = stage.lost().await?;
             let cancel = phone.acts(&stage.day, (&alert, "cancel"), &json!({}), "k").await?;
-            stage.day.gives(&cancel).await?.expect(200)?
+            stage.day.gives(&cancel).await?.expect(200)?;
+            words(name)
+        }
+        _ => look_otherwise(stage, known, (path, method), (name, here)).await.map(Some),
+    }
+}
+
+/// The same of what shows something else than an alert's words.
+async fn look_otherwise(
+    stage: &Stage,
+    known: &Known,
+    (path, method): (&str, &str),
+    (name, here): (String, Person),
+) -> Result<(String, Looked)> {
+    let lost = known.lost.as_str();
+    match (path, method) {
+        ("/v1/alerts/{id}/erasure", "get") => {
+            stage.get(&here, &format!("/v1/alerts/{}/erasure", known.asked)).await?.expect(200)?;
+            Ok((name, Looked::Notes))
+        }
+        ("/v1/alerts/{id}/looks", "get") => {
+            let why = request(&stage.chief, Method::GET, &format!("/v1/alerts/{lost}"));
+            let why = why.header("keng-reason", "Hỏi lại.").body(Body::empty())?;
+            ask(&stage.routes, why).await?.expect(200)?;
+            stage.day.settle().await?;
+            stage.get(&here, &format!("/v1/alerts/{lost}/looks")).await?.expect(200)?;
+            Ok((name, Looked::Notes))
+        }
+        ("/v1/photos/{id}", "get") => {
+            let path = format!("/v1/photos/{}?alert={}", known.photo, known.pictured);
+            stage.sees(request(&here, Method::GET, &path)).await?;
+            stage.sees(Request::builder().uri(&known.photo_link)).await?;
+            ensure!(stage.looks_of("link:").contains(&Looked::Photo), "by a link too");
+            Ok((name, Looked::Photo))
         }
         ("/p/{code}/{commune}/{revision}/{token}", "get") => {
             let text = stage.provider.posted().pop().context("a task")?.text;
             let link = text.split_whitespace().next_back().context("a link")?.to_owned();
             let path = link.find("/p/").and_then(|at| link.get(at..)).context("a path")?;
             stage.browse(path).await?.expect(200)?;
-            return Ok(Some(("link:".to_owned(), Looked::Poster)));
+            Ok(("link:".to_owned(), Looked::Poster))
         }
         _ => bail!("{path} {method}: does it show personal data? Classify it."),
-    };
-    words(name)
+    }
 }
 
 enum By {
@@ -513,6 +530,13 @@ async fn a_head_request_a_repeat_and_a_forged_link_hide_nobody() -> Result<()> {
     let (far, person) = stage.somebody("14797").await?;
     stage.get(&person, &format!("/v1/alerts/{lost}")).await?.expect(404)?;
     assert_eq!(stage.looks_of(&far), []);
+    // Where nothing can be written down nothing is shown, not even what is at hand.
+    let (cut, person) = stage.somebody(BESIDE).await?;
+    stage.with_store.link().cut();
+    stage.get(&person, &format!("/v1/alerts/{lost}")).await?.expect(503)?;
+    stage.with_store.link().mend();
+    stage.get(&person, &format!("/v1/alerts/{lost}")).await?.expect(200)?;
+    assert_eq!(stage.looks_of(&cut), [Looked::Words]);
     let long = "x".repeat(1_001);
     let (_, person) = stage.somebody(BESIDE).await?;
     let asked = request(&person, Method::GET, &format!("/v1/alerts/{lost}"));
