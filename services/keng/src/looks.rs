@@ -85,6 +85,7 @@ mod tests {
 
     #[test]
     fn a_reason_is_one_line_in_any_script() {
+        let _ = rustls::crypto::ring::default_provider().install_default();
         let request = || reqwest::Client::new().get("http://127.0.0.1");
         let said = |reason: &str| ReasonArgs { reason: Some(reason.to_owned()) }.said(request());
         let built = said("Tìm người nhà").unwrap().build().unwrap();

@@ -23,7 +23,7 @@ async fn what_somebody_else_has_refused_first_is_a_refusal_here_too() {
     let log = Arc::new(MemoryLog::new());
     let asker = Asker { officer: "an".parse().unwrap(), standing: Standing::Admin };
     let (command, key) = (RecordId::of_purpose("revoke"), KeyId::of(&[7; 32]));
-    let refused = ClerkError::Refused { code: "not-found".to_owned(), field: String::new() };
+    let refused = ClerkError::Refused { code: "not-found".to_owned(), field: "id".to_owned() };
     // The first as alerting decides it; the others find it decided: a process that has it folded,
     // and one that reads it from the log.
     let first = clerk(&log);

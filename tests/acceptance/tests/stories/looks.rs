@@ -1,8 +1,6 @@
 //! Who looked: the neighbour reads, the auditor sees it; and nobody reads without a trace, by
 //! whichever route.
 
-use std::time::Duration;
-
 use acceptance::{
     Instance, Person, Timeline,
     asked::{NAME, with},
@@ -472,7 +470,7 @@ impl Stage {
         let proposal = loop {
             let page = self.get(&binh, "/v1/matches").await?.expect(200)?;
             match page.text_at("/matches/0/id") {
-                "" => tokio::time::sleep(Duration::from_millis(10)).await,
+                "" => tokio::task::yield_now().await,
                 id => break id.to_owned(),
             }
         };

@@ -14,7 +14,7 @@ use prost::Message as _;
 use serde_json::{Value, json};
 use stand_ins::telegram::{Chat, Telegram};
 use support::{Answer, Reply};
-use tokio::time::{Instant, sleep};
+use tokio::time::Instant;
 use wire::v1::Command;
 
 const HERE: &str = "15958";
@@ -204,7 +204,7 @@ async fn shown(day: &Timeline, by: &Person, path: &str, at: &str) -> Result<Valu
             return Ok(answer.at(at).clone());
         }
         ensure!(Instant::now() < until, "no {at}: {}", answer.text);
-        sleep(std::time::Duration::from_millis(10)).await;
+        tokio::task::yield_now().await;
     }
 }
 
