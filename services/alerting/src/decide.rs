@@ -8,12 +8,14 @@ use std::{
 use bytes::Bytes;
 use chassis::Host;
 use domain::{
-    alert::{Alert, AlertKnown, Closing, NotDone},
+    alert::{Alert, AlertKnown, Closing},
+    decider::Refusal,
     delivery::{Delivery, DeliveryKnown},
     drill::Drill,
     erasure::{Erasure, ErasureKnown},
     freeze::{Freeze, FreezeKnown},
     ids::{EntityName, Millis, RecordId},
+    looks::Looks,
     matching::decision::{Match, MatchKnown},
     reach::Borders,
     relay::protocol::RelayProtocol,
@@ -44,6 +46,7 @@ pub(crate) struct Deciding {
     matches: Shell<Match>,
     deliveries: Shell<Delivery>,
     drills: Shell<Drill>,
+    looks: Shell<Looks>,
     /// Commands that this program cannot read, each reported once.
     set_aside: Mutex<BTreeSet<RecordId>>,
 }
@@ -58,6 +61,7 @@ impl Deciding {
             matches: Shell::new(Arc::clone(&host.log)),
             deliveries: Shell::new(Arc::clone(&host.log)),
             drills: Shell::new(Arc::clone(&host.log)),
+            looks: Shell::new(Arc::clone(&host.log)),
             set_aside: Mutex::default(),
             host,
         }
@@ -72,6 +76,7 @@ impl Deciding {
             self.matches.held(),
             self.deliveries.held(),
             self.drills.held(),
+            self.looks.held(),
         ];
         shells.into_iter().flatten().collect()
     }
@@ -154,6 +159,7 @@ impl Deciding {
             | Body::RestoreErasure(_)
             | Body::FinishErasure(_) => self.decide_erasure(recorded, command, now).await,
             Body::RecordDrillResult(_) => self.decide_drill(recorded, command, now).await,
+            Body::RecordLook(_) => self.decide_look(recorded, command, now).await,
         }
     }
 
@@ -183,7 +189,7 @@ impl Deciding {
         let since_written = now.since_ms(Millis(command.written_at_ms));
         metrics::histogram!("keng_stage_seconds", "stage" => "decided")
             .record(std::time::Duration::from_millis(since_written));
-        if decided.refusal == Some(NotDone::Stale.into()) {
+        if decided.refusal.is_some_and(|refusal| refusal.code == Refusal::STALE.code) {
             tracing::warn!(entity = %recorded.key.entity, "a command was held too long: stale");
         }
         Ok(decided.at)
@@ -221,6 +227,18 @@ impl Deciding {
         let ask = self.ask::<Erasure>(recorded, command, now, false)?;
         let decided = self.erasures.execute(ask, |_, _| ErasureKnown { now, over }).await?;
         count("erasure", &decided);
+        Ok(decided.at)
+    }
+
+    async fn decide_look(
+        &self,
+        recorded: &Recorded,
+        command: &v1::Command,
+        now: Millis,
+    ) -> Result<Option<At>, ExecuteError> {
+        let ask = self.ask::<Looks>(recorded, command, now, false)?;
+        let decided = self.looks.execute(ask, |_, _| ()).await?;
+        count("look", &decided);
         Ok(decided.at)
     }
 

@@ -25,7 +25,7 @@ mod writing;
 use std::{path::Path, sync::Arc};
 
 use bytes::Bytes;
-use chassis::Host;
+use chassis::{Host, looks::Looking};
 use domain::ids::RecordId;
 use merkle::{SignedCheckpoint, VerifierKey};
 use tokio::sync::watch;
@@ -48,6 +48,8 @@ const SIGNING_BANNER: &str = "audit-signing";
 pub struct Audit {
     shared: Arc<Shared>,
     tree: Option<Tree>,
+    /// Writes down who reads words; `None` where nothing is written.
+    looking: Option<Arc<Looking>>,
 }
 
 /// Starts the audit on the journal in `dir/audit`, which it checks from end to end first: that
@@ -82,7 +84,8 @@ pub fn start_with(
     if let Ok(tree) = &tree {
         timestamps::start(host, &shared, tree, dir, anchors);
     }
-    let audit = Audit { shared, tree: tree.ok() };
+    let looking = Some(Arc::new(Looking::new(host)));
+    let audit = Audit { shared, tree: tree.ok(), looking };
     let writing = Writing::new(host, &audit, tip);
     host.drain.spawn("audit", writing.run());
     Ok(audit)
@@ -96,7 +99,7 @@ pub fn start_with(
 pub fn read_only(dir: &Path) -> Result<Audit, OpenError> {
     let (shared, _) = book::open(&dir.join("audit"))?;
     let tree = tree::read_only(&shared, dir).map_err(|why| OpenError::Unsigned(why.to_string()))?;
-    Ok(Audit { shared: Arc::new(shared), tree: Some(tree) })
+    Ok(Audit { shared: Arc::new(shared), tree: Some(tree), looking: None })
 }
 
 /// Says in `/readyz` and in the trace that the audit has stopped, while all else goes on.

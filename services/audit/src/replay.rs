@@ -265,7 +265,7 @@ impl Replayer {
                     let Placed { number, recorded, .. } = placed?;
                     let entity = &recorded.key.entity;
                     let is_of = |alerts: &BTreeSet<AlertId>| {
-                        entity.alert_id().is_some_and(|alert| alerts.contains(&alert))
+                        alerts.iter().any(|alert| entity.is_of(*alert))
                     };
                     if alerts.as_ref().is_none_or(is_of) {
                         look(&mut into, number, &recorded);

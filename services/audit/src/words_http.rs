@@ -1,5 +1,6 @@
 //! `GET /v1/audit/words/{record}`: what a record of an alert keeps beside the log, for an auditor
-//! who says why. The audit itself knows open parts only, and asks the log.
+//! who says why: that is on disk before they leave. The audit knows open parts only, and asks the
+//! log.
 //!
 //! Salt and content come as they were committed to: SHA-256 over "keng.v1.sealed", a zero byte and
 //! these bytes is what stands in the record.
@@ -14,14 +15,19 @@ use axum::{
 use chassis::{
     Host, Problem,
     auth::{Caller, forbidden},
+    looks::NewLook,
 };
-use domain::ids::RecordId;
+use domain::{
+    ids::{AlertId, RecordId},
+    looks::{Duty, What},
+    rights::Asker,
+};
 use event_log::{Recorded, Seal, erasing::alerts_of};
 use prost::Message;
 use wire::{seal::SALT_BYTES, v1::Sealed};
 
 use crate::{
-    Replayer,
+    Audit, Replayer,
     http::{invalid, unreadable},
     known_http::Parameters,
     tree_http::{no_log, not_found},
@@ -50,13 +56,11 @@ async fn words(
     if !asker.standing.reads_audit() {
         return Err(forbidden());
     }
-    has_reason(parameters)?;
+    let reason = reason(parameters)?;
     let record: RecordId = record.parse().map_err(|_| not_found())?;
     let Replayer::Audit(audit) = replayer else { return Err(no_log()) };
     let position = audit.position_of(record).ok_or_else(not_found)?;
-    let read = tokio::task::spawn_blocking(move || audit.record(position));
-    let recorded = read.await.map_err(|_| missing())?.map_err(unreadable)?;
-    let recorded = recorded.ok_or_else(not_found)?;
+    let recorded = at(&audit, position).await?;
     let alerts = alerts_of(&recorded.key.entity);
     // What is sealed of groups, contacts and keys is nobody's words.
     if alerts.is_empty() || recorded.seal == Seal::None {
@@ -68,6 +72,7 @@ async fn words(
         _ if is_erased => return Err(erased()),
         _ => return Err(missing()),
     };
+    look(&audit, &asker, &alerts, &reason).await?;
     let headers = [
         (header::CONTENT_TYPE, "application/octet-stream"),
         (header::CACHE_CONTROL, "private, no-store"),
@@ -75,8 +80,34 @@ async fn words(
     Ok((headers, bytes).into_response())
 }
 
+/// The record at a position of the audit's journal.
+async fn at(audit: &Audit, position: u64) -> Result<Recorded, Problem> {
+    let audit = audit.clone();
+    let read = tokio::task::spawn_blocking(move || audit.record(position));
+    read.await.map_err(|_| missing())?.map_err(unreadable)?.ok_or_else(not_found)
+}
+
+/// It is on disk when this returns that these alerts are looked at, and why.
+async fn look(
+    audit: &Audit,
+    asker: &Asker,
+    alerts: &[AlertId],
+    reason: &str,
+) -> Result<(), Problem> {
+    let Some(looking) = &audit.looking else { return Err(not_recorded()) };
+    let mut looks = Vec::with_capacity(alerts.len());
+    for alert in alerts {
+        let first = audit.shared.book().of_alert(*alert).first().copied();
+        let home = at(audit, first.ok_or_else(not_found)?).await?.key.home;
+        let actor = wire::actor::person(asker);
+        let (what, duty) = (What::Words, Duty::Audit);
+        looks.push(NewLook { actor, of: (*alert, home), what, duty, reason: Some(reason) });
+    }
+    looking.record(looks).await.map_err(|_| missing())
+}
+
 /// The reason, which whoever reads personal data gives.
-fn has_reason(parameters: Parameters) -> Result<(), Problem> {
+fn reason(parameters: Parameters) -> Result<String, Problem> {
     let parameters = parameters.map_err(|_| invalid())?;
     let mut reason = None;
     for (name, value) in parameters.iter() {
@@ -86,8 +117,9 @@ fn has_reason(parameters: Parameters) -> Result<(), Problem> {
         }
         reason = Some(value.trim());
     }
-    match reason.map_or(0, |reason| reason.chars().count()) {
-        1..=REASON_CHARS_MAX => Ok(()),
+    let reason = reason.unwrap_or_default();
+    match reason.chars().count() {
+        1..=REASON_CHARS_MAX => Ok(reason.to_owned()),
         0 => Err(invalid().with_field("reason", "cần lý do / a reason is needed")),
         _ => Err(invalid().with_field("reason", "dài quá 500 ký tự / more than 500 characters")),
     }
@@ -110,6 +142,16 @@ fn erased() -> Problem {
         StatusCode::GONE,
         "erased",
         "Phần này đã bị xóa theo lệnh. / This part was erased by order.",
+    )
+}
+
+/// Whoever reads words is written down, which a directory that is only read has no place for.
+fn not_recorded() -> Problem {
+    Problem::new(
+        StatusCode::SERVICE_UNAVAILABLE,
+        "needs-server",
+        "Đọc dữ liệu cá nhân phải được ghi lại: cần một máy chủ đang chạy. / \
+         Reading personal data is recorded: a running server is needed.",
     )
 }
 

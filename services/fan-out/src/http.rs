@@ -292,7 +292,8 @@ async fn requeue(
     };
     let (log, shell) = (&fan_out.host.log, &fan_out.desk.deliveries);
     let known = |_: &Delivery, _: &_| DeliveryKnown::at(now);
-    match carry_out((log, shell), (Class::Delivery, false), vec![draft], now, known).await {
+    match carry_out((log, shell), (Class::Delivery, false), vec![draft.record()], now, known).await
+    {
         Ok(_) => Ok(Json(json!({ "id": id, "requeued": true })).into_response()),
         Err(why) => Err(not_carried_out(&why)),
     }
@@ -303,7 +304,8 @@ fn not_carried_out(why: &NotCarriedOut) -> Problem {
         |status, code: &'static str, detail: &'static str| Problem::new(status, code, detail);
     match why {
         NotCarriedOut::Refused(refusal) => {
-            code(StatusCode::CONFLICT, refusal.code, "Không làm được. / It was refused.")
+            let detail = "Không làm được. / It was refused.";
+            Problem::new(StatusCode::CONFLICT, refusal.code.clone(), detail)
         }
         NotCarriedOut::Held => code(StatusCode::SERVICE_UNAVAILABLE, "held", HELD_HERE),
         NotCarriedOut::Unavailable(cause) => {

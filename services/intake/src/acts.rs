@@ -12,7 +12,7 @@ use event_log::command::Draft;
 use wire::{
     alert::facts_said,
     seal::{SALT_BYTES, seal},
-    spoken::home_said,
+    spoken::{home_said, id_bytes},
     v1::{self, command::Body, sealed_content::Content},
 };
 
@@ -90,7 +90,8 @@ pub(crate) struct Command {
     pub(crate) request: Request,
     pub(crate) entity: EntityName,
     pub(crate) home: Home,
-    pub(crate) alert: AlertId,
+    /// What everything that follows belongs to: the alert's id, or the command's own.
+    pub(crate) correlation: Bytes,
     pub(crate) valid_until: Option<Millis>,
     pub(crate) content: Option<Content>,
     pub(crate) sealed_fields: Vec<String>,
@@ -117,7 +118,7 @@ impl Command {
             home: self.home,
             actor,
             at,
-            correlation: Bytes::copy_from_slice(self.alert.0.as_bytes()),
+            correlation: self.correlation,
             causation: Bytes::new(),
             valid_until: self.valid_until,
             sealing: Some(seal(&content, salt)),
@@ -135,7 +136,7 @@ pub(crate) fn raising(request: Request, draft: request::Draft, made_at: Millis) 
         request,
         entity: EntityName::alert(alert),
         home: draft.facts.home,
-        alert,
+        correlation: id_bytes(alert.0),
         valid_until: Some(made_at.plus_ms(VALIDITY_MS)),
         content: Some(Content::Alert(draft.text)),
         sealed_fields: draft.sealed_fields,
@@ -162,7 +163,7 @@ pub(crate) fn command_of(
         let home = answering_commune(asker, row, commune)?;
         Ok((EntityName::relay(alert, home.commune), home))
     };
-    let alert_bytes = Bytes::copy_from_slice(alert.0.as_bytes());
+    let alert_bytes = id_bytes(alert.0);
     let alert_home = Some(home_said(row.home));
     let ((entity, home), note, body) = match act {
         Act::Approve { revision } => {
@@ -190,7 +191,7 @@ pub(crate) fn command_of(
         request,
         entity,
         home,
-        alert,
+        correlation: id_bytes(alert.0),
         valid_until: approves.then(|| now.plus_ms(VALIDITY_MS)),
         sealed_fields: note.iter().map(|_| "note".to_owned()).collect(),
         content: note.map(|note| Content::Note(v1::NoteText { note })),

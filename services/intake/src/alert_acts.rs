@@ -136,7 +136,7 @@ pub(crate) fn alert_command(
         request,
         entity: EntityName::alert(row.id),
         home: row.home,
-        alert: row.id,
+        correlation: id_bytes(row.id.0),
         valid_until,
         content,
         sealed_fields,

@@ -2,15 +2,10 @@
 //!
 //! Every answer is a door: it waits until what it shows is durable.
 
-use std::{
-    collections::HashMap,
-    sync::{Arc, Mutex, PoisonError},
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
-use chassis::{Host, Kind, Problem, auth::forbidden};
+use chassis::{Host, Kind, Problem, auth::forbidden, looks::Looking};
 use domain::{
-    alert::{AlertFacts, Pending},
     drill::Drill,
     ids::{AlertId, CommuneCode, EntityName, Home, RecordId},
     rights::Asker,
@@ -22,7 +17,7 @@ use prost::Message;
 use tokio::sync::mpsc::UnboundedSender;
 use wire::{
     seal::open,
-    v1::{self, AlertText, sealed_content::Content},
+    v1::{self, AlertText},
 };
 
 use crate::{
@@ -33,12 +28,14 @@ use crate::{
     following::asked,
     gone::Gone,
     guard::Guard,
+    looks::Reader,
     notices::{Notices, Seen},
     photos::Pictures,
     posters::Tasks,
     refused::{disk_low, not_found, not_stored, only_exercises, refused, starting},
     request,
     row::{Refused, Row},
+    words::Words,
     writing::By,
 };
 
@@ -55,8 +52,6 @@ const STREAMED: [&str; 4] =
 /// had been elsewhere. An id of another log never comes; then things are shown as they stand.
 const NOTICES_LOOKS_MAX: u32 = 100;
 const NOTICES_PATIENCE: Duration = Duration::from_millis(20);
-/// Words kept of alerts that somebody looked at.
-const TEXTS_MAX: usize = 1_000;
 /// Communes whose deliveries are read from the log at once.
 const COMMUNES_AT_ONCE: usize = 16;
 /// Alerts in one page of a list.
@@ -69,7 +64,9 @@ pub struct Intake {
     pub(crate) notices: Notices,
     /// The deliveries that live streams show.
     pub(crate) streamed: Remembered,
-    texts: Mutex<HashMap<RecordId, Arc<AlertText>>>,
+    pub(crate) words: Words,
+    /// Who has looked at what within this hour.
+    pub(crate) looking: Looking,
     /// Limits and freezes.
     pub(crate) guard: Guard,
     /// Channels whose targets are gone.
@@ -146,7 +143,8 @@ impl Intake {
             board: Board::default(),
             notices: Notices::default(),
             streamed: Remembered::default(),
-            texts: Mutex::default(),
+            words: Words::default(),
+            looking: Looking::new(host),
             guard: Guard::new(host),
             gone: Gone::default(),
             pictures: None,
@@ -192,7 +190,7 @@ impl Intake {
         if let Written::Decided(_) = written {
             metrics::counter!("keng_accepted_total", "kind" => "raise").increment(1);
         }
-        self.shown(alert, &written).await
+        self.shown(asker, alert, &written).await
     }
 
     /// Does something with an alert that is there.
@@ -217,7 +215,7 @@ impl Intake {
         let is_erased = row.erasure.order().is_some();
         let written = (is_so || answers || is_erased) && self.is_written(&command).await;
         if is_so && !written {
-            return self.shown(alert, &Written::Decided(None)).await;
+            return self.shown(asker, alert, &Written::Decided(None)).await;
         }
         if is_erased && !written {
             return Err(erased());
@@ -233,16 +231,21 @@ impl Intake {
         }
         match self.write(by, command, now).await? {
             Written::Decided(Some(refusal)) => Err(refused(&refusal)),
-            written => self.shown(alert, &written).await,
+            written => self.shown(asker, alert, &written).await,
         }
     }
 
     /// One alert, for whoever may read it.
-    pub(crate) async fn get(&self, asker: &Asker, alert: AlertId) -> Result<Shown, Problem> {
-        let row = self.readable(asker, alert)?;
+    pub(crate) async fn get(
+        &self,
+        reader: impl Into<Reader<'_>>,
+        alert: AlertId,
+    ) -> Result<Shown, Problem> {
+        let reader = reader.into();
+        let row = self.readable(reader.asker, alert)?;
         self.door(&row).await?;
         let held = self.is_held(alert);
-        let text = self.text(&row).await;
+        let text = self.read_words(reader, &row).await?;
         let has_broker = self.host.has_broker();
         Ok(Shown { row, text, held, pending: false, request_held: false, has_broker })
     }
@@ -250,9 +253,11 @@ impl Intake {
     /// Alerts that the asker may read, the newest first, and where the next page begins.
     pub(crate) async fn list(
         &self,
-        asker: &Asker,
+        reader: impl Into<Reader<'_>>,
         filter: &Filter,
     ) -> Result<(Vec<Shown>, Option<AlertId>), Problem> {
+        let reader = reader.into();
+        let asker = reader.asker;
         if !asker.standing.reads_alerts() {
             return Err(forbidden());
         }
@@ -260,10 +265,12 @@ impl Intake {
         if filter.after.is_none() {
             rows.splice(0..0, self.held_rows(asker, filter));
         }
+        for row in &rows {
+            self.door(row).await?;
+        }
+        let texts = self.read_words_of(reader, &rows).await?;
         let mut shown = Vec::with_capacity(rows.len());
-        for row in rows {
-            self.door(&row).await?;
-            let text = self.text(&row).await;
+        for (row, text) in rows.into_iter().zip(texts) {
             let held = self.is_held(row.id);
             let has_broker = self.host.has_broker();
             shown.push(Shown { row, text, held, pending: false, request_held: false, has_broker });
@@ -428,64 +435,23 @@ impl Intake {
         Ok(())
     }
 
-    pub(crate) async fn shown(&self, alert: AlertId, written: &Written) -> Result<Shown, Problem> {
+    /// The alert after something was asked, for who asked it.
+    pub(crate) async fn shown(
+        &self,
+        asker: &Asker,
+        alert: AlertId,
+        written: &Written,
+    ) -> Result<Shown, Problem> {
         let held = matches!(written, Written::Held);
         let row = self.board.row(alert).or_else(|| self.held_row(alert));
         let row = row.ok_or_else(not_stored)?;
         if !held {
             self.door(&row).await?;
         }
-        let text = self.text(&row).await;
+        let text = self.read_words(asker.into(), &row).await?;
         let pending = !matches!(written, Written::Decided(_));
         let (is_held, has_broker) = (self.is_held(alert), self.host.has_broker());
         Ok(Shown { held: is_held, row, text, pending, request_held: held, has_broker })
-    }
-
-    /// The log has lost commands, and others may have taken their places.
-    pub(crate) fn forget_texts(&self) {
-        self.texts.lock().unwrap_or_else(PoisonError::into_inner).clear();
-    }
-
-    /// The alert's words; `None` where they are erased, or not here.
-    pub(crate) async fn text(&self, row: &Row) -> Option<Arc<AlertText>> {
-        self.text_of(row, row.content()?).await
-    }
-
-    async fn text_of(&self, row: &Row, content: RecordId) -> Option<Arc<AlertText>> {
-        if self.host.erasing.is_ordered(row.id) {
-            return None;
-        }
-        let kept = self.texts.lock().unwrap_or_else(PoisonError::into_inner).get(&content).cloned();
-        if kept.is_some() {
-            return kept;
-        }
-        let key = Key { class: Class::Command, home: row.home, entity: EntityName::alert(row.id) };
-        let held = self.host.outgoing.now().get(&content).cloned();
-        let is_held = held.is_some();
-        let recorded = match held {
-            Some(held) => held,
-            None => self.host.log.load(&key, Some(content)).await.ok()?.first().cloned()?,
-        };
-        let Some(Content::Alert(text)) = unsealed(&recorded)?.content else { return None };
-        let text = Arc::new(text);
-        let mut texts = self.texts.lock().unwrap_or_else(PoisonError::into_inner);
-        // What is held here may meet an earlier record under its id, which wins. What is being
-        // erased is let go under this lock, after that is known.
-        if is_held || self.host.erasing.is_ordered(row.id) {
-            return Some(text);
-        }
-        if texts.len() >= TEXTS_MAX {
-            texts.clear();
-        }
-        texts.insert(content, Arc::clone(&text));
-        Some(text)
-    }
-
-    /// What a change that waits for a second person would say; whoever approves must read it.
-    pub(crate) async fn pending_words(&self, row: &Row) -> Option<(AlertFacts, Arc<AlertText>)> {
-        let (_, pending, _) = row.alert.live()?.pending.as_ref()?;
-        let Pending::Change { facts, content, .. } = pending else { return None };
-        Some((facts.clone(), self.text_of(row, *content).await?))
     }
 }
 

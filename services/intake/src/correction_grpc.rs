@@ -4,7 +4,7 @@ use serde_json::json;
 use tonic::{Response, Status};
 use wire::v1::{self, correction_service_server::CorrectionService};
 
-use crate::{Grpc, grpc::status, refused::not_found};
+use crate::{Grpc, correction_http::group_of, grpc::status, refused::not_found};
 
 #[tonic::async_trait]
 impl CorrectionService for Grpc {
@@ -13,8 +13,11 @@ impl CorrectionService for Grpc {
         request: tonic::Request<v1::ListUncorrectedRequest>,
     ) -> Result<Response<v1::ListUncorrectedResponse>, Status> {
         let (asker, _) = self.asker(request.metadata())?;
-        let id = request.get_ref().id.parse().map_err(|_| status(&not_found()))?;
-        let outstanding = self.0.uncorrected(&asker, id).await.map_err(|p| status(&p))?;
+        let asked = request.get_ref();
+        let id = asked.id.parse().map_err(|_| status(&not_found()))?;
+        let group = some(&asked.group).map(group_of).transpose().map_err(|p| status(&p))?;
+        let outstanding = self.0.uncorrected(&asker, id, group.as_ref()).await;
+        let outstanding = outstanding.map_err(|p| status(&p))?;
         Ok(Response::new(outstanding.message()))
     }
 

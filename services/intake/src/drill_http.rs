@@ -17,6 +17,7 @@ use serde_json::{Value, json};
 use crate::{
     drill_view,
     http::{App, CommuneQuery, alert_in, commune_in, read, request_of},
+    measuring::Kept,
     refused::bad_request,
     request,
 };
@@ -50,12 +51,16 @@ async fn keep(
     // The same key about another exercise is another request.
     let request = request_of(&asker, &format!("/v1/drills/{alert}"), &headers, &body)?;
     let kept = intake.keep_drill(&asker, request, alert).await?;
+    Ok(answer(&kept))
+}
+
+pub(crate) fn answer(kept: &Kept) -> Response {
     let mut view = drill_view::result(&kept.result);
     if let (true, Some(view)) = (kept.held, view.as_object_mut()) {
         view.insert("request".into(), json!(HELD_HERE));
     }
     let status = if kept.held { StatusCode::ACCEPTED } else { StatusCode::CREATED };
-    Ok((status, Json(view)).into_response())
+    (status, Json(view)).into_response()
 }
 
 async fn list(

@@ -14,6 +14,7 @@ use domain::{ids::AlertId, rights::Asker};
 use crate::{
     erasures::{ErasureSeen, Wanted},
     http::{App, alert_in, read, request_of},
+    look_http::Reading,
     refused::bad_request,
     request,
 };
@@ -31,10 +32,10 @@ type Named = Result<Path<String>, PathRejection>;
 
 async fn one(
     State(App(intake)): State<App>,
-    Caller(asker): Caller,
+    reading: Reading,
     id: Named,
 ) -> Result<Response, Problem> {
-    let seen = intake.erasure(&asker, alert_in(id)?).await?;
+    let seen = intake.erasure(&reading, alert_in(id)?).await?;
     Ok(Json(seen.json()).into_response())
 }
 
@@ -101,7 +102,7 @@ async fn act(
     Ok(answer(&seen))
 }
 
-fn answer(seen: &ErasureSeen) -> Response {
+pub(crate) fn answer(seen: &ErasureSeen) -> Response {
     let status = if seen.pending { StatusCode::ACCEPTED } else { StatusCode::OK };
     (status, Json(seen.json())).into_response()
 }

@@ -8,7 +8,7 @@ use chassis::{Host, Problem, auth::forbidden, erasing::Copies, problem::HELD_HER
 use domain::{
     erasure::{Basis, Course, Hold},
     ids::{AlertId, EntityName, Home, OfficerId, RecordId},
-    rights::Asker,
+    looks::What,
 };
 use event_log::{Class, Key, Recorded};
 use futures::future::BoxFuture;
@@ -25,8 +25,10 @@ use crate::{
     Intake,
     acts::Command,
     application::{READ, Request, Written, unsealed},
+    looks::Reader,
     row::{Refused, Row},
     view::time,
+    writing::By,
 };
 
 /// So often it is looked for pictures that nobody has named.
@@ -57,18 +59,20 @@ impl Intake {
     /// Asks for an erasure or a legal hold, or agrees to one.
     pub(crate) async fn ask_erasure(
         &self,
-        asker: &Asker,
+        by: impl Into<By<'_>>,
         request: Request,
         alert: AlertId,
         wanted: Wanted,
     ) -> Result<ErasureSeen, Problem> {
+        let by = by.into();
+        let asker = by.asker;
         let row = self.readable(asker, alert)?;
         if !asker.standing.acts_for(row.home) {
             return Err(forbidden());
         }
-        let command = command(request, &row, wanted);
+        let command = erasure_command(request, (alert, row.home), wanted);
         let now = self.host.clock.now();
-        match self.write(asker, command, now).await? {
+        match self.write(by, command, now).await? {
             Written::Decided(Some(refusal)) => Err(not_erased(&refusal)),
             written => {
                 let seen = self.erasure(asker, alert).await?;
@@ -82,9 +86,11 @@ impl Intake {
     /// How it stands, for whoever acts for the issuing commune.
     pub(crate) async fn erasure(
         &self,
-        asker: &Asker,
+        reader: impl Into<Reader<'_>>,
         alert: AlertId,
     ) -> Result<ErasureSeen, Problem> {
+        let reader = reader.into();
+        let asker = reader.asker;
         let row = self.readable(asker, alert)?;
         if !asker.standing.acts_for(row.home) {
             return Err(forbidden());
@@ -102,6 +108,9 @@ impl Intake {
             self.erasure_note(alert, row.home, asked).await,
             self.erasure_note(alert, row.home, held).await,
         );
+        if notes.0.is_some() || notes.1.is_some() {
+            self.look(reader, &[(&row, What::Notes)]).await?;
+        }
         Ok(ErasureSeen { row, notes, pending: false, held: false })
     }
 
@@ -120,8 +129,13 @@ impl Intake {
     }
 }
 
-fn command(request: Request, row: &Row, wanted: Wanted) -> Command {
-    let alert = id_bytes(row.id.0);
+/// The command that it is.
+pub(crate) fn erasure_command(
+    request: Request,
+    (of, home): (AlertId, Home),
+    wanted: Wanted,
+) -> Command {
+    let alert = id_bytes(of.0);
     let (body, note): (Body, Option<String>) = match wanted {
         Wanted::Ask { basis, note } => {
             let basis = basis_said(basis);
@@ -136,9 +150,9 @@ fn command(request: Request, row: &Row, wanted: Wanted) -> Command {
     };
     Command {
         request,
-        entity: EntityName::erasure(row.id),
-        home: row.home,
-        alert: row.id,
+        entity: EntityName::erasure(of),
+        home,
+        correlation: id_bytes(of.0),
         valid_until: None,
         sealed_fields: note.iter().map(|_| "note".to_owned()).collect(),
         content: note.map(|note| Content::Note(v1::NoteText { note })),

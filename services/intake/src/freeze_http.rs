@@ -110,7 +110,7 @@ async fn recall(
     Ok((status, Json(body)).into_response())
 }
 
-fn answer(status: StatusCode, seen: &FreezeSeen) -> Response {
+pub(crate) fn answer(status: StatusCode, seen: &FreezeSeen) -> Response {
     let status = if seen.held { StatusCode::ACCEPTED } else { status };
     (status, Json(seen.json())).into_response()
 }

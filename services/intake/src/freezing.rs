@@ -11,11 +11,11 @@ use chassis::{Problem, auth::forbidden, problem::HELD_HERE};
 use domain::{
     freeze::{Freeze, FreezeKnown, Frozen},
     ids::{EntityName, Home, Millis},
+    reach::Borders,
     rights::{Asker, Standing},
 };
 use event_log::{
-    At, Class, Durable, Key, Recorded,
-    command::Draft,
+    At, Class, Durable, Key, Record, Recorded,
     shell::{Answers, Ask, ExecuteError},
 };
 use prost::Message;
@@ -23,22 +23,22 @@ use serde_json::{Value, json};
 use tokio::time::timeout;
 use wire::{
     Spoken,
-    actor::person,
     freeze::frozen_said,
-    seal::{salt, seal},
     spoken::id_bytes,
     v1::{self, command::Body, commit::Outcome, sealed_content::Content},
 };
 
 use crate::{
     Intake,
+    acts::Command,
     application::{Request, STORE_PATIENCE, unsealed},
     freezes::{Kept, Places, may_ask_there},
     guard::frozen,
     http::invalid,
-    refused::{not_stored, other_bytes},
+    refused::not_stored,
     row::Refused,
     view::time,
+    writing::By,
 };
 
 /// What is asked.
@@ -63,11 +63,13 @@ impl Intake {
     /// Asks for a freeze, agrees to one, or lifts one.
     pub(crate) async fn freeze(
         &self,
-        asker: &Asker,
+        by: impl Into<By<'_>>,
         request: Request,
         of: Frozen,
         wanted: Wanted,
     ) -> Result<FreezeSeen, Problem> {
+        let by = by.into();
+        let asker = by.asker;
         if !may_ask_there(asker, &Places::of(&of, &self.host), self.host.map.as_ref()) {
             return Err(forbidden());
         }
@@ -80,8 +82,9 @@ impl Intake {
         {
             return Err(frozen(until));
         }
-        let draft = draft(asker, (request, &key), (&of, wanted), now)?;
-        let Some(first) = self.write_freeze(request, draft).await? else {
+        let command = freeze_command(request, (&of, home), wanted);
+        let record = by.record(command, now)?;
+        let Some(first) = self.write_freeze(by, request, record).await? else {
             let state = self.guard.freezes.get(&of).map(|kept| kept.state).unwrap_or_default();
             let seen = FreezeSeen { of, state, note: None, held: true };
             return Ok(seen);
@@ -110,26 +113,22 @@ impl Intake {
 
     /// Where a freeze is at home. One of nobody is refused before it is written.
     fn home_of(&self, of: &Frozen) -> Result<Home, Problem> {
-        match of {
-            Frozen::Commune(commune) => self
-                .host
-                .map
-                .home(*commune)
-                .ok_or_else(|| invalid("commune", "không có trên bản đồ / not on the map")),
-            Frozen::Officer(officer) if self.host.directory.read().officer_known(officer) => {
-                Ok(Home::NATION)
-            }
-            Frozen::Officer(_) => Err(invalid("officer", "không có cán bộ này / is not known")),
+        if let Frozen::Officer(officer) = of
+            && !self.host.directory.read().officer_known(officer)
+        {
+            return Err(invalid("officer", "không có cán bộ này / is not known"));
         }
+        home_of(of, self.host.map.as_ref())
+            .ok_or_else(|| invalid("commune", "không có trên bản đồ / not on the map"))
     }
 
     /// Writes the command down; the command as the log has it, `None` where it is held here.
     async fn write_freeze(
         &self,
+        by: By<'_>,
         request: Request,
-        draft: Draft,
+        record: Record,
     ) -> Result<Option<Recorded>, Problem> {
-        let record = draft.record();
         let appended = timeout(STORE_PATIENCE, self.host.log.append(vec![record.clone()])).await;
         let appended = match appended {
             Ok(Ok(appended)) => appended,
@@ -140,11 +139,7 @@ impl Intake {
             Err(_) => return Err(not_stored()),
         };
         let first = appended.repeats.first();
-        if let Some(before) = first.and_then(|first| unsealed(first))
-            && before.request_sha256 != request.sha256.as_slice()
-        {
-            return Err(other_bytes());
-        }
+        by.is_repeated_by(first.map(AsRef::as_ref), request)?;
         match self.host.log.durable(appended.at, STORE_PATIENCE).await {
             Durable::Stored => {}
             Durable::HeldHere => return Ok(None),
@@ -240,12 +235,12 @@ fn outcome_of(history: &[std::sync::Arc<Recorded>], request: Request) -> Option<
     })
 }
 
-fn draft(
-    asker: &Asker,
-    (request, key): (Request, &Key),
-    (of, wanted): (&Frozen, Wanted),
-    now: Millis,
-) -> Result<Draft, Problem> {
+/// The command that it is.
+pub(crate) fn freeze_command(
+    request: Request,
+    (of, home): (&Frozen, Home),
+    wanted: Wanted,
+) -> Command {
     let frozen = Some(frozen_said(of));
     let (body, note) = match wanted {
         Wanted::Freeze { until, note } => {
@@ -256,28 +251,24 @@ fn draft(
         }
         Wanted::Lift { note } => (Body::LiftFreeze(v1::LiftFreeze { of: frozen }), note),
     };
-    let sealed_fields = note.iter().map(|_| "note".to_owned()).collect();
-    let content = v1::SealedContent {
-        request_sha256: Bytes::copy_from_slice(&request.sha256),
-        content: note.map(|note| Content::Note(v1::NoteText { note })),
-    };
-    let salt = salt().map_err(|why| {
-        tracing::error!(%why, "no randomness");
-        not_stored()
-    })?;
-    Ok(Draft {
-        id: request.command,
-        entity: key.entity.clone(),
-        home: key.home,
-        actor: person(asker),
-        at: now,
+    Command {
+        request,
+        entity: EntityName::freeze(of),
+        home,
         correlation: id_bytes(request.command.0),
-        causation: Bytes::new(),
         valid_until: None,
-        sealing: Some(seal(&content, salt)),
-        sealed_fields,
+        sealed_fields: note.iter().map(|_| "note".to_owned()).collect(),
+        content: note.map(|note| Content::Note(v1::NoteText { note })),
         body,
-    })
+    }
+}
+
+/// Where a freeze is at home; `None` of a commune that is not on the map.
+pub(crate) fn home_of(of: &Frozen, map: &dyn Borders) -> Option<Home> {
+    match of {
+        Frozen::Commune(commune) => map.home(*commune),
+        Frozen::Officer(_) => Some(Home::NATION),
+    }
 }
 
 /// What the decider refused, as people are told.

@@ -21,6 +21,7 @@ use crate::{
     application::{Filter, Request, Shown},
     http::{NO_ALERT_ID, NO_EVENT_ID, commune_of, invalid, known_words, scope_of, seen},
     idempotency::{IdempotencyKey, request_sha256},
+    look_http::Reading,
     refused::{bad_request, not_found, other_bytes},
     request::{self, BadRequest, EdgeKnown},
     stream::watch,
@@ -44,6 +45,12 @@ impl Grpc {
         let holder = token.and_then(|token| Some((token_holder(&self.0.host, token)?, token)));
         let (asker, token) = holder.ok_or_else(|| status(&NotKnown.problem()))?;
         Ok((asker, token.to_owned()))
+    }
+
+    /// Who reads, and why.
+    pub(crate) fn reading(&self, metadata: &MetadataMap) -> Result<Reading, Status> {
+        let (asker, _) = self.asker(metadata)?;
+        Reading::of_metadata(asker, metadata).map_err(|problem| status(&problem))
     }
 
     pub(crate) async fn act(
@@ -156,12 +163,13 @@ impl IntakeService for Grpc {
         &self,
         request: tonic::Request<v1::GetAlertRequest>,
     ) -> Result<Response<v1::GetAlertResponse>, Status> {
-        let (asker, _) = self.asker(request.metadata())?;
+        let reading = self.reading(request.metadata())?;
         let id = request.get_ref().id.parse().map_err(|_| status(&not_found()))?;
-        let shown = self.0.get(&asker, id).await.map_err(|p| status(&p))?;
+        let shown = self.0.get(&reading, id).await.map_err(|p| status(&p))?;
         let mut alert = answer(&shown);
-        if let Some(pending) = &mut alert.pending
-            && let Some((facts, text)) = self.0.pending_words(&shown.row).await
+        let words = self.0.read_pending((&reading).into(), &shown.row).await;
+        if let (Some(pending), Some((facts, text))) =
+            (&mut alert.pending, words.map_err(|p| status(&p))?)
         {
             pending.fields = Some(request::alert_fields(&facts, &text));
         }
@@ -172,7 +180,7 @@ impl IntakeService for Grpc {
         &self,
         request: tonic::Request<v1::ListAlertsRequest>,
     ) -> Result<Response<v1::ListAlertsResponse>, Status> {
-        let (asker, _) = self.asker(request.metadata())?;
+        let reading = self.reading(request.metadata())?;
         let asked = request.into_inner();
         let some = |text: String| Some(text).filter(|text| !text.is_empty());
         let after = some(asked.after)
@@ -185,8 +193,8 @@ impl IntakeService for Grpc {
             after,
         };
         known_words(&filter).map_err(|p| status(&p))?;
-        let (shown, next) = self.0.list(&asker, &filter).await.map_err(|p| status(&p))?;
-        let banners = self.0.banners_for(&asker).await.map_err(|p| status(&p))?;
+        let (shown, next) = self.0.list(&reading, &filter).await.map_err(|p| status(&p))?;
+        let banners = self.0.banners_for(&reading.asker).await.map_err(|p| status(&p))?;
         let next = next.map(|next| next.to_string()).unwrap_or_default();
         let alerts = shown.iter().map(answer).collect();
         Ok(Response::new(v1::ListAlertsResponse { alerts, next, banners }))

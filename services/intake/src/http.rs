@@ -35,6 +35,7 @@ use crate::{
     Intake,
     application::{AlertDeliveries, Filter, Request, Shown},
     idempotency::{IDEMPOTENCY_KEY, IdempotencyKey, request_sha256},
+    look_http::Reading,
     match_http,
     notices::Seen,
     refused::{bad_request, not_found, other_bytes},
@@ -92,6 +93,7 @@ pub(crate) fn router(intake: Arc<Intake>) -> Router {
         .merge(crate::drill_http::routes())
         .merge(crate::signed_api::routes())
         .merge(crate::erase_http::routes())
+        .merge(crate::look_http::routes())
         .with_state(App(intake))
 }
 
@@ -188,13 +190,13 @@ pub(crate) fn alert_in(id: Result<Path<String>, PathRejection>) -> Result<AlertI
 
 async fn one(
     State(App(intake)): State<App>,
-    Caller(asker): Caller,
+    reading: Reading,
     id: Result<Path<String>, PathRejection>,
 ) -> Result<Response, Problem> {
     let alert = alert_in(id)?;
-    let shown = intake.get(&asker, alert).await?;
+    let shown = intake.get(&reading, alert).await?;
     let mut view = view::shown(&shown);
-    let words = intake.pending_words(&shown.row).await;
+    let words = intake.read_pending((&reading).into(), &shown.row).await?;
     let pending = view.pointer_mut("/pending").and_then(Value::as_object_mut);
     if let (Some((facts, text)), Some(pending)) = (words, pending) {
         pending.insert("fields".into(), json!(request::fields_of(&facts, &text)));
@@ -213,7 +215,7 @@ struct ListQuery {
 
 async fn list(
     State(App(intake)): State<App>,
-    Caller(asker): Caller,
+    reading: Reading,
     query: Result<Query<ListQuery>, QueryRejection>,
 ) -> Result<Response, Problem> {
     let Query(query) = query.map_err(wrong_query)?;
@@ -227,10 +229,10 @@ async fn list(
             .transpose()?,
     };
     known_words(&filter)?;
-    let (shown, next) = intake.list(&asker, &filter).await?;
+    let (shown, next) = intake.list(&reading, &filter).await?;
     let alerts: Vec<Value> = shown.iter().map(view::shown).collect();
     let next = next.map(|next| next.to_string());
-    let banners = intake.banners_for(&asker).await?;
+    let banners = intake.banners_for(&reading.asker).await?;
     Ok(Json(json!({ "alerts": alerts, "next": next, "banners": banners })).into_response())
 }
 

@@ -3,12 +3,12 @@
 use chassis::Problem;
 use domain::{
     ids::{AlertId, CommuneCode, EntityName, Home, Millis, RecordId},
-    rights::Asker,
+    looks::What,
 };
 use event_log::{Class, Key};
 use wire::v1::sealed_content::Content;
 
-use crate::{Intake, application::unsealed, refused::starting};
+use crate::{Intake, application::unsealed, looks::Reader, refused::starting};
 
 /// The newest instructions of one commune.
 pub(crate) struct Instruction {
@@ -24,10 +24,13 @@ impl Intake {
     /// communes of the own province. The issuing commune sees only that there are some.
     pub(crate) async fn instructions(
         &self,
-        asker: &Asker,
+        reader: impl Into<Reader<'_>>,
         alert: AlertId,
     ) -> Result<Vec<Instruction>, Problem> {
-        let row = self.get(asker, alert).await?.row;
+        let reader = reader.into();
+        let asker = reader.asker;
+        let row = self.readable(asker, alert)?;
+        self.door(&row).await?;
         let mut all = Vec::new();
         for relay in row.relays.values() {
             let home = relay.reached.home;
@@ -37,6 +40,9 @@ impl Intake {
                 let (commune, officer) = (home.commune, officer.to_owned());
                 all.push(Instruction { commune, text, officer, at });
             }
+        }
+        if all.iter().any(|one| one.text.is_some()) {
+            self.look(reader, &[(&row, What::Words)]).await?;
         }
         Ok(all)
     }

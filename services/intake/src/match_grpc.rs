@@ -36,16 +36,16 @@ impl MatchingService for Grpc {
         &self,
         request: tonic::Request<v1::ListMatchesRequest>,
     ) -> Result<Response<v1::ListMatchesResponse>, Status> {
-        let (asker, _) = self.asker(request.metadata())?;
+        let reading = self.reading(request.metadata())?;
         let asked = request.into_inner();
         let some = |text: String| Some(text).filter(|text| !text.is_empty());
         let state = some(asked.state).map(|word| state_of(&word)).transpose();
         let state = state.map_err(|p| status(&p))?;
         let after = some(asked.after).map(|id| after_of(&id)).transpose();
         let after = after.map_err(|p| status(&p))?;
-        let scope = scope_of(&self.0, &asker, commune(&asked.commune)?);
+        let scope = scope_of(&self.0, &reading.asker, commune(&asked.commune)?);
         let scope = scope.map_err(|p| status(&p))?;
-        let page = self.0.matches(&asker, scope, state, after.as_ref()).await;
+        let page = self.0.matches(&reading, scope, state, after.as_ref()).await;
         let (shown, next) = page.map_err(|p| status(&p))?;
         let matches = shown.iter().map(message).collect();
         let next = next.map(|next| next.to_string()).unwrap_or_default();

@@ -23,8 +23,9 @@ use crate::{
     http::{
         App, CommuneQuery, commune_in, commune_of, invalid, read, request_of, scope_of, wrong_query,
     },
+    look_http::Reading,
     match_view::{STATES, json_of},
-    matches::{MatchAnswer, no_such_match},
+    matches::{Answered, MatchAnswer, no_such_match},
     refused::bad_request,
     request::{self, one_of},
 };
@@ -35,6 +36,7 @@ pub(crate) const NO_MATCH_ID: &str = "không phải mã của đề xuất / is 
 pub(crate) fn routes() -> Router<App> {
     Router::new()
         .route("/v1/matches", get(list))
+        .route("/v1/matches/{id}", get(one))
         .route("/v1/matches/{id}/confirm", post(confirm))
         .route("/v1/matches/{id}/dismiss", post(dismiss))
 }
@@ -49,18 +51,28 @@ struct ListQuery {
 
 async fn list(
     State(App(intake)): State<App>,
-    Caller(asker): Caller,
+    reading: Reading,
     query: Result<Query<ListQuery>, QueryRejection>,
 ) -> Result<Response, Problem> {
     let Query(query) = query.map_err(wrong_query)?;
     let commune = query.commune.as_deref().map(commune_of).transpose()?;
     let state = query.state.as_deref().map(state_of).transpose()?;
     let after = query.after.as_deref().map(after_of).transpose()?;
-    let scope = scope_of(&intake, &asker, commune)?;
-    let (shown, next) = intake.matches(&asker, scope, state, after.as_ref()).await?;
+    let scope = scope_of(&intake, &reading.asker, commune)?;
+    let (shown, next) = intake.matches(&reading, scope, state, after.as_ref()).await?;
     let matches: Vec<Value> = shown.iter().map(json_of).collect();
     let next = next.map(|next| next.to_string());
     Ok(Json(json!({ "matches": matches, "next": next })).into_response())
+}
+
+async fn one(
+    State(App(intake)): State<App>,
+    reading: Reading,
+    id: Result<Path<String>, PathRejection>,
+) -> Result<Response, Problem> {
+    let Path(id) = id.map_err(|_| no_such_match())?;
+    let id = match_id(&id).ok_or_else(no_such_match)?;
+    Ok(Json(json_of(&intake.one_match(&reading, &id).await?)).into_response())
 }
 
 /// The state that a filter names: an empty list would hide a slip.
@@ -117,12 +129,16 @@ async fn answer(
     let request = request_of(&asker, &path_of(&id, verdict), &headers, &body)?;
     let answer = MatchAnswer { verdict, commune, note };
     let answered = intake.answer_match(&asker, request, &id, answer).await?;
+    Ok(answered_with(&answered))
+}
+
+pub(crate) fn answered_with(answered: &Answered) -> Response {
     let mut json = json_of(&answered.shown);
     if let (true, Some(json)) = (answered.held, json.as_object_mut()) {
         json.insert("request".into(), json!(HELD_HERE));
     }
     let status = if answered.pending { StatusCode::ACCEPTED } else { StatusCode::OK };
-    Ok((status, Json(json)).into_response())
+    (status, Json(json)).into_response()
 }
 
 /// The route of an answer, also over gRPC, so that one key is one command whichever way it came.

@@ -10,12 +10,14 @@ use chassis::{Problem, auth::forbidden};
 use domain::{
     alert::{Alert, Closing},
     ids::{AlertId, CommuneCode, EntityName, Home},
+    looks::What,
     matching::decision::{Outcome, Proposed, Verdict},
     rights::Asker,
 };
 use event_log::{Class, Key};
 use wire::{
     matching::answer_said,
+    spoken::id_bytes,
     v1::{self, AlertText, sealed_content::Content},
 };
 
@@ -23,10 +25,12 @@ use crate::{
     Intake,
     acts::Command,
     application::{Request, Written, unsealed},
+    looks::Reader,
     match_board::MatchRow,
     refused::{disk_low, not_found, refused, starting},
     row::{Refused, Row},
     stream::Scope,
+    writing::By,
 };
 
 /// Proposals in one page of a list.
@@ -76,15 +80,16 @@ impl Intake {
     /// people: open or disputed, of alerts of which one at least is not over and none was wrong.
     pub(crate) async fn matches(
         &self,
-        asker: &Asker,
+        reader: impl Into<Reader<'_>>,
         scope: Scope,
         state: Option<Outcome>,
         after: Option<&EntityName>,
     ) -> Result<MatchPage, Problem> {
+        let reader = reader.into();
         let (rows, next) = self.matches_of(scope, state, after);
         let mut shown = Vec::with_capacity(rows.len());
         for row in rows {
-            shown.push(self.match_shown(asker, row).await?);
+            shown.push(self.match_shown(reader, row).await?);
         }
         Ok((shown, next))
     }
@@ -125,33 +130,48 @@ impl Intake {
         (found, None)
     }
 
+    /// One proposal, for whoever may read it.
+    pub(crate) async fn one_match(
+        &self,
+        reader: impl Into<Reader<'_>>,
+        id: &EntityName,
+    ) -> Result<MatchShown, Problem> {
+        let reader = reader.into();
+        let row = self.readable_match(reader.asker, id)?;
+        self.match_shown(reader, row).await
+    }
+
     /// One proposal with both alerts, once all that is shown of them is durable.
     pub(crate) async fn match_shown(
         &self,
-        asker: &Asker,
+        reader: impl Into<Reader<'_>>,
         row: MatchRow,
     ) -> Result<MatchShown, Problem> {
+        let reader = reader.into();
         self.stored([&row.at].into_iter()).await?;
         let [one, other] = row.proposed.pair.alerts();
         let [here, there] = row.proposed.homes;
         let sides = [
-            self.side_shown(asker, &row, (one, here)).await?,
-            self.side_shown(asker, &row, (other, there)).await?,
+            self.side_shown(reader, &row, (one, here)).await?,
+            self.side_shown(reader, &row, (other, there)).await?,
         ];
         Ok(MatchShown { row, sides })
     }
 
     async fn side_shown(
         &self,
-        asker: &Asker,
+        reader: Reader<'_>,
         of: &MatchRow,
         (alert, home): (AlertId, Home),
     ) -> Result<SideShown, Problem> {
         let row = self.board.row(alert).unwrap_or_else(|| Row::new(alert, home));
         self.door(&row).await?;
-        let text = self.text(&row).await;
-        let is_full = row.communes().any(|home| asker.standing.acts_for(home));
+        let text = self.read_words(reader, &row).await?;
+        let is_full = row.communes().any(|home| reader.asker.standing.acts_for(home));
         let note = self.note_of(of, alert).await;
+        if note.is_some() {
+            self.look(reader, &[(&row, What::Notes)]).await?;
+        }
         Ok(SideShown { row, text, is_full, note })
     }
 
@@ -169,28 +189,19 @@ impl Intake {
     /// An officer answers for the own side.
     pub(crate) async fn answer_match(
         &self,
-        asker: &Asker,
+        by: impl Into<By<'_>>,
         request: Request,
         id: &EntityName,
         answer: MatchAnswer,
     ) -> Result<Answered, Problem> {
+        let by = by.into();
+        let asker = by.asker;
         let row = self.readable_match(asker, id)?;
-        let side = answering_side(asker, &row.proposed, answer.commune)?;
+        let command = match_command(asker, request, (id, &row.proposed), answer)?;
         if !self.host.raising_allowed() {
             return Err(disk_low());
         }
-        let [alert, _] = row.proposed.pair.alerts();
-        let command = Command {
-            request,
-            entity: row.id.clone(),
-            home: row.home,
-            alert,
-            valid_until: None,
-            sealed_fields: answer.note.iter().map(|_| "note".to_owned()).collect(),
-            content: answer.note.map(|note| Content::Note(v1::NoteText { note })),
-            body: answer_said(&row.proposed, side, answer.verdict),
-        };
-        let written = self.write(asker, command, self.host.clock.now()).await?;
+        let written = self.write(by, command, self.host.clock.now()).await?;
         if let Written::Decided(Some(refusal)) = &written {
             return Err(not_matched(refusal));
         }
@@ -212,6 +223,28 @@ impl Intake {
             false => starting(),
         })
     }
+}
+
+/// The command that answers a proposal; checks the asker's right to it.
+pub(crate) fn match_command(
+    asker: &Asker,
+    request: Request,
+    (id, proposed): (&EntityName, &Proposed),
+    MatchAnswer { verdict, commune, note }: MatchAnswer,
+) -> Result<Command, Problem> {
+    let side = answering_side(asker, proposed, commune)?;
+    let [alert, _] = proposed.pair.alerts();
+    let [home, _] = proposed.homes;
+    Ok(Command {
+        request,
+        entity: id.clone(),
+        home,
+        correlation: id_bytes(alert.0),
+        valid_until: None,
+        sealed_fields: note.iter().map(|_| "note".to_owned()).collect(),
+        content: note.map(|note| Content::Note(v1::NoteText { note })),
+        body: answer_said(proposed, side, verdict),
+    })
 }
 
 /// The side that the asker answers for: the own one, or that of the commune named. Where both

@@ -5,7 +5,6 @@
 //! left.
 
 use axum::http::StatusCode;
-use bytes::Bytes;
 use chassis::{Problem, auth::forbidden};
 use domain::{
     delivery::may_be_told,
@@ -16,14 +15,12 @@ use domain::{
 };
 use event_log::{
     At, Class, Key,
-    command::Draft,
     order::{NotCarriedOut, carry_out},
 };
 use prost::Message;
 use registry::drills::LastDrill;
 use wire::{
     Spoken,
-    actor::person,
     commit::events_of,
     drill::result_said,
     spoken::id_bytes,
@@ -32,10 +29,12 @@ use wire::{
 
 use crate::{
     Intake,
+    acts::Command,
     application::{AlertDeliveries, Request, STORE_PATIENCE},
     deliveries::Deliveries,
     refused::{disk_low, not_stored, refused},
     row::{Refused, Row},
+    writing::By,
 };
 
 /// How an exercise stands in one commune.
@@ -107,10 +106,12 @@ impl Intake {
     /// Not the asker's to keep, no exercise, nobody told yet or at all, or not stored.
     pub(crate) async fn keep_drill(
         &self,
-        asker: &Asker,
+        by: impl Into<By<'_>>,
         request: Request,
         alert: AlertId,
     ) -> Result<Kept, Problem> {
+        let by = by.into();
+        let asker = by.asker;
         let row = self.readable(asker, alert)?;
         if !asker.standing.acts_for(row.home) {
             return Err(forbidden());
@@ -128,22 +129,23 @@ impl Intake {
             return Err(disk_low());
         }
         let now = self.host.clock.now();
-        let draft = draft(asker, (request, &key), (alert, &own.result), now);
+        let record = by.record(drill_command(request, row.home, &own.result), now)?;
         let order = (Class::Alert, false);
         let at = (&self.host.log, &self.drilling);
-        let carried_out = carry_out(at, order, vec![draft], now, |_: &Drill, _| ()).await;
+        let carried_out = carry_out(at, order, vec![record], now, |_: &Drill, _| ()).await;
         match carried_out {
             Ok(done) if done.repeats.is_empty() => {
                 self.directory_has_seen(done.at).await;
                 Ok(Kept { result: own.result, held: false })
             }
             // The first record under this key wins, and says what was measured then.
-            Ok(_) => {
+            Ok(done) => {
+                by.is_repeated_by(done.repeats.first().map(AsRef::as_ref), request)?;
                 let result = self.kept_by(&key, request).await?.unwrap_or(own.result);
                 Ok(Kept { result, held: false })
             }
             Err(NotCarriedOut::Held) => Ok(Kept { result: own.result, held: true }),
-            Err(NotCarriedOut::Refused(refusal)) => Err(not_kept(refusal.code)),
+            Err(NotCarriedOut::Refused(refusal)) => Err(not_kept(refusal)),
             Err(NotCarriedOut::Unavailable(why)) => {
                 tracing::warn!(why, "the result of a drill could not be kept");
                 Err(not_stored())
@@ -157,6 +159,19 @@ impl Intake {
         let mut seen = self.host.directory_seen.clone();
         let seen = seen.wait_for(|position| *position >= at.position);
         let _ = tokio::time::timeout(STORE_PATIENCE, seen).await;
+    }
+
+    /// What was kept of an exercise for a request that stands in the log.
+    pub(crate) async fn drill_kept(
+        &self,
+        asker: &Asker,
+        request: Request,
+        alert: AlertId,
+    ) -> Result<Option<Kept>, Problem> {
+        let home = self.readable(asker, alert)?.home;
+        let key = Key { class: Class::Alert, home, entity: EntityName::drill(home.commune) };
+        let result = self.kept_by(&key, request).await?;
+        Ok(result.map(|result| Kept { result, held: false }))
     }
 
     /// What was kept for this request; `None` where it changed nothing.
@@ -208,22 +223,15 @@ fn exercise_of(row: &Row) -> Result<Exercise, Problem> {
     Ok(Exercise { alert: row.id, status: facts.status, raised_at })
 }
 
-fn draft(
-    asker: &Asker,
-    (request, key): (Request, &Key),
-    (alert, result): (AlertId, &DrillResult),
-    now: Millis,
-) -> Draft {
-    Draft {
-        id: request.command,
-        entity: key.entity.clone(),
-        home: key.home,
-        actor: person(asker),
-        at: now,
-        correlation: id_bytes(alert.0),
-        causation: Bytes::new(),
+/// The command that keeps what was measured in the commune that raised the exercise.
+pub(crate) fn drill_command(request: Request, home: Home, result: &DrillResult) -> Command {
+    Command {
+        request,
+        entity: EntityName::drill(home.commune),
+        home,
+        correlation: id_bytes(result.alert.0),
         valid_until: None,
-        sealing: None,
+        content: None,
         sealed_fields: vec![],
         body: Body::RecordDrillResult(v1::RecordDrillResult { result: Some(result_said(result)) }),
     }
@@ -234,13 +242,14 @@ fn nothing_told() -> Problem {
     Problem::new(StatusCode::CONFLICT, "nothing-told", detail)
 }
 
-fn not_kept(code: &'static str) -> Problem {
-    let detail = match code {
+fn not_kept(refusal: v1::Refused) -> Problem {
+    let v1::Refused { code, field } = refusal;
+    let detail = match code.as_str() {
         "nobody-took-part" => {
             "Không nhóm nào của xã tham gia diễn tập. / No group of the commune takes part."
         }
         "later-drill" => "Đã đo một lần diễn tập sau đó. / A later drill was measured already.",
-        _ => return refused(&Refused { code: code.to_owned(), field: String::new() }),
+        _ => return refused(&Refused { code, field }),
     };
     Problem::new(StatusCode::CONFLICT, code, detail)
 }

@@ -3,28 +3,25 @@
 //! The same rules as at the edge make it, so that what the server makes of it is the same, byte
 //! for byte. For the command line, and for whoever tells stories.
 
+mod said;
+mod seen;
+
 use bytes::Bytes;
 use chassis::Problem;
-use domain::{
-    ids::{AlertId, CommuneCode, Home, Millis},
-    rights::Asker,
-};
-use serde_json::Value;
+use domain::{ids::Millis, rights::Asker};
 use wire::{
     seal::{SALT_BYTES, commit, salt},
     signing::Signer,
-    v1::{self, ChangeHow},
+    v1,
 };
 
+pub use self::said::Said;
 use crate::{
-    act_words::act_in_words,
-    acts::{Act, Command, Made, command_of, raising},
-    alert_acts::AlertAct,
+    acts::{Command, Made, raising},
     application::Request,
     idempotency::IdempotencyKey,
-    refused::{bad_request, not_stored},
-    request::{self, Draft, EdgeKnown, Envelope},
-    row::Row,
+    refused::not_stored,
+    request::{Draft, Envelope},
     signed::PATH,
 };
 
@@ -47,56 +44,6 @@ impl Pen<'_> {
     /// No randomness.
     pub fn raise(&self, draft: Draft) -> Result<Envelope, Problem> {
         self.sign(raising(self.request(), draft, self.at))
-    }
-
-    /// Does something with an alert of the home named: the last word of the path over HTTP, and the
-    /// body.
-    ///
-    /// # Errors
-    /// What the server would refuse at its edge; an act that this cannot make is no such path.
-    pub fn act(
-        &self,
-        (alert, home): (AlertId, Home),
-        action: &str,
-        (body, commune): (&[u8], Option<CommuneCode>),
-        known: &EdgeKnown<'_>,
-    ) -> Result<Envelope, Problem> {
-        let act = match action {
-            "release" => {
-                request::nothing(body).map_err(|bad| bad_request(&bad))?;
-                Act::OfAlert(AlertAct::Release { words: None })
-            }
-            action => act_in_words(action, (body, commune), known)
-                .map_err(|bad| bad_request(&bad))?
-                .ok_or_else(Problem::no_such_path)?,
-        };
-        self.sign_act(&Row::new(alert, home), act)
-    }
-
-    /// Updates or corrects an alert, which stands as `shown` (the answer of `GET /v1/alerts/{id}`).
-    ///
-    /// # Errors
-    /// What the server would refuse at its edge.
-    pub fn change(
-        &self,
-        (alert, how): (AlertId, ChangeHow),
-        shown: &Value,
-        body: &[u8],
-        known: &EdgeKnown<'_>,
-    ) -> Result<Envelope, Problem> {
-        let bad = |bad| bad_request(&bad);
-        let stands = request::standing(shown, known).map_err(bad)?;
-        let stands = (&stands.facts, &stands.text);
-        let wanted = request::change(body, stands, known).map_err(bad)?.draft;
-        // Again by the shortest patch, which the server finds too.
-        let patch = request::patch(stands, (&wanted.facts, &wanted.text));
-        let changed = Box::new(request::change(&patch, stands, known).map_err(bad)?);
-        let act = Act::OfAlert(AlertAct::Change { how, changed });
-        self.sign_act(&Row::new(alert, stands.0.home), act)
-    }
-
-    fn sign_act(&self, row: &Row, act: Act) -> Result<Envelope, Problem> {
-        self.sign(command_of(self.asker, self.request(), row, act, self.at)?)
     }
 
     fn request(&self) -> Request {

@@ -16,10 +16,10 @@ use axum::{
 };
 use chassis::{
     Problem,
-    auth::{Caller, NotKnown, forbidden},
+    auth::{Caller, forbidden},
     links::{BadLink, photo_purpose, verify},
 };
-use domain::{ids::AlertId, rights::Asker};
+use domain::{ids::AlertId, looks::What, rights::Asker};
 use photos::{PhotoId, Size, UPLOAD_BYTES_MAX};
 use serde::Deserialize;
 use serde_json::json;
@@ -28,9 +28,13 @@ use crate::{
     Intake,
     form::{AROUND_BYTES_MAX, NoFile, file_in},
     http::{App, invalid, wrong_query},
+    look_http::Reading,
+    looks::Reader,
     photos::{Pictures, no_photo, not_a_picture, not_stored},
+    poster_http::link_hash,
     refused::starting,
     request::one_of,
+    row::Row,
     uploads,
 };
 
@@ -88,33 +92,49 @@ async fn photo(
     State(App(intake)): State<App>,
     id: Result<Path<String>, PathRejection>,
     query: Result<Query<PhotoQuery>, QueryRejection>,
-    caller: Result<Caller, NotKnown>,
+    reading: Result<Reading, Response>,
 ) -> Result<Response, Response> {
     let Query(query) = query.map_err(|why| wrong_query(why).into_response())?;
     let Path(id) = id.map_err(|_| no_photo().into_response())?;
     let word = query.size.as_deref().unwrap_or(Size::Full.as_str());
-    match &query.sig {
-        Some(token) => is_signed(&intake, (&id, word), token).map_err(Problem::into_response)?,
-        None => {
-            let Caller(asker) = caller.map_err(NotKnown::into_response)?;
-            if !asker.standing.reads_alerts() {
-                return Err(forbidden().into_response());
-            }
-            let alert = query.alert.as_deref().unwrap_or_default();
-            may_see(&intake, &asker, alert, &id).await.map_err(Problem::into_response)?;
-        }
+    if let Some(token) = &query.sig {
+        let jpeg = by_link(&intake, (&id, word), token).await;
+        return jpeg.map(shown).map_err(Problem::into_response);
     }
-    read(&intake, &id, word).await.map(shown).map_err(Problem::into_response)
+    let reading = reading?;
+    let alert = query.alert.as_deref().unwrap_or_default();
+    let jpeg = by_token(&intake, (&reading).into(), alert, (&id, word)).await;
+    jpeg.map(shown).map_err(Problem::into_response)
+}
+
+async fn by_link(intake: &Intake, (id, word): (&str, &str), token: &str) -> Result<Bytes, Problem> {
+    is_signed(intake, (id, word), token)?;
+    let jpeg = read(intake, id, word).await?;
+    let id = id.parse().map_err(|_| no_photo())?;
+    intake.photo_looked_at(pictures(intake)?, &id, &link_hash(token)).await?;
+    Ok(jpeg)
+}
+
+async fn by_token(
+    intake: &Intake,
+    reader: Reader<'_>,
+    alert: &str,
+    (id, word): (&str, &str),
+) -> Result<Bytes, Problem> {
+    if !reader.asker.standing.reads_alerts() {
+        return Err(forbidden());
+    }
+    let row = may_see(intake, reader.asker, alert, id).await?;
+    let jpeg = read(intake, id, word).await?;
+    intake.look(reader, &[(&row, What::Photo)]).await?;
+    Ok(jpeg)
 }
 
 /// Nobody reads every picture of the country: an alert names it, and the asker may read that. What
 /// is kept from somebody is told from what is not there by nothing.
-async fn may_see(intake: &Intake, asker: &Asker, alert: &str, id: &str) -> Result<(), Problem> {
+async fn may_see(intake: &Intake, asker: &Asker, alert: &str, id: &str) -> Result<Row, Problem> {
     let alert: AlertId = alert.parse().map_err(|_| no_photo())?;
-    match intake.shows_photo(asker, alert, id).await? {
-        true => Ok(()),
-        false => Err(no_photo()),
-    }
+    intake.shows_photo(asker, alert, id).await?.ok_or_else(no_photo)
 }
 
 fn is_signed(intake: &Intake, (id, size): (&str, &str), token: &str) -> Result<(), Problem> {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use axum::http::StatusCode;
 use chassis::{Problem, links::photo_url};
-use domain::{ids::AlertId, rights::Asker};
+use domain::{ids::AlertId, looks::What, rights::Asker};
 use futures::future::join_all;
 use photos::{NotTaken, PhotoId, Photos, Size, Taken};
 use tokio::{sync::mpsc::UnboundedSender, time::timeout};
@@ -14,8 +14,9 @@ use wire::v1::{AlertText, PhotoRef};
 use crate::{
     Intake,
     erasures::Claim,
-    refused::bad_request,
+    refused::{bad_request, starting},
     request::{BadRequest, FieldError},
+    row::Row,
     uploads::{Uploads, busy},
 };
 
@@ -75,24 +76,41 @@ impl Intake {
         Some(photo_url(directory.link_key()?, &self.public_url, of, ends))
     }
 
-    /// Whether this alert names the picture, for an asker who may read the alert: as it stands,
-    /// or as it would be once a second person has approved a change.
+    /// The alert, if it names the picture, for an asker who may read it: as it stands, or as it
+    /// would be once a second person has approved a change.
     pub(crate) async fn shows_photo(
         &self,
         asker: &Asker,
         alert: AlertId,
         id: &str,
-    ) -> Result<bool, Problem> {
+    ) -> Result<Option<Row>, Problem> {
         let row = match self.readable(asker, alert) {
-            Err(problem) if problem.status() == StatusCode::NOT_FOUND => return Ok(false),
+            Err(problem) if problem.status() == StatusCode::NOT_FOUND => return Ok(None),
             row => row?,
         };
         self.door(&row).await?;
         let names = |text: &AlertText| text.photos.iter().any(|photo| photo.id == id);
         if self.text(&row).await.is_some_and(|text| names(&text)) {
-            return Ok(true);
+            return Ok(Some(row));
         }
-        Ok(self.pending_words(&row).await.is_some_and(|(_, text)| names(&text)))
+        let pending = self.pending_words(&row).await;
+        Ok(pending.is_some_and(|(_, text)| names(&text)).then_some(row))
+    }
+
+    /// That whoever has this link looks at a picture is on disk when this returns, for each alert
+    /// that shows it. One that no alert shows yet is seen by who has sent it.
+    pub(crate) async fn photo_looked_at(
+        &self,
+        pictures: &Pictures,
+        id: &PhotoId,
+        link_hash: &str,
+    ) -> Result<(), Problem> {
+        let alerts = pictures.store.shown_by(id).await.map_err(|_| not_stored())?;
+        for alert in alerts {
+            let row = self.board.row(alert).ok_or_else(starting)?;
+            self.look_by_link(link_hash, (alert, row.home), What::Photo).await?;
+        }
+        Ok(())
     }
 
     /// Whether the pictures that are named are stored, save those that were named before. An

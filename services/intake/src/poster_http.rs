@@ -4,7 +4,7 @@
 
 use axum::{
     Json, Router,
-    body::Body,
+    body::{Body, Bytes as Raw},
     extract::{Path, State, rejection::PathRejection},
     http::{HeaderMap, StatusCode, header},
     response::{IntoResponse, Response},
@@ -22,19 +22,18 @@ use domain::{
 use serde::Deserialize;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
-use wire::{
-    actor::{link, person},
-    v1,
-};
+use wire::{actor::link, seal::salt, v1};
 
 use crate::{
     Intake,
-    application::READ,
+    acts::Made,
+    application::{READ, Request},
     http::{App, invalid, read, request_of},
     poster_page::{self, Notice},
     posters::{Attested, NotOpened, Task, TaskLink, no_such_delivery},
-    refused::starting,
+    refused::{not_stored, starting},
     view::time,
+    writing::By,
 };
 
 const TASK: &str = "/p/{code}/{commune}/{revision}/{token}";
@@ -52,9 +51,9 @@ pub(crate) fn routes() -> Router<App> {
 
 /// The task, or what has become of it. Changes nothing.
 async fn page(State(App(intake)): State<App>, path: LinkPath) -> Response {
-    let opened = link_in(path).and_then(|link| intake.task_of_link(&link));
+    let opened = link_in(path).and_then(|link| Ok((intake.task_of_link(&link)?, link.token)));
     match opened {
-        Ok(task) => match intake.standing(&task).await {
+        Ok((task, token)) => match intake.standing_for(&task, &link_hash(&token)).await {
             Ok(standing) => poster_page::standing(&task, &standing),
             Err(problem) => poster_page::notice(&Notice::Trouble(&problem)),
         },
@@ -102,13 +101,23 @@ fn not_opened(not: &NotOpened) -> Response {
 /// Whoever has the link attests; pressed twice it is one command.
 async fn by_link(intake: &Intake, task: &Task, token: &str) -> Result<Attested, Problem> {
     let (actor, command) = link_command(token, task.home, &task.delivery);
-    intake.attest_posted(task, actor, command).await
+    // Nobody can send other bytes under the key of a link.
+    let request = Request { command, sha256: [0; 32] };
+    let salt = salt().map_err(|_| not_stored())?;
+    let at = intake.host.clock.now();
+    let made = Made { actor, at, salt, request_sha256: Raw::new() };
+    let record = task.command(request).draft(made).record();
+    Ok(intake.attest_posted(task, record).await?.0)
+}
+
+/// What whoever has this link is called by.
+pub(crate) fn link_hash(token: &str) -> String {
+    let digest: [u8; 32] = Sha256::digest(token.as_bytes()).into();
+    hex(&digest).chars().take(HASH_CHARS).collect()
 }
 
 fn link_command(token: &str, home: Home, delivery: &str) -> (v1::Actor, RecordId) {
-    let digest: [u8; 32] = Sha256::digest(token.as_bytes()).into();
-    let hash: String = hex(&digest).chars().take(HASH_CHARS).collect();
-    let actor = link(&hash, home);
+    let actor = link(&link_hash(token), home);
     let command = RecordId::of_command(&actor.officer, &posted_path(delivery), "posted");
     (actor, command)
 }
@@ -174,7 +183,7 @@ async fn posted_by_officer(
     let own = |home| asker.standing.acts_for(home);
     let task = row.and_then(|row| intake.task_of_delivery(&row, id, own));
     let task = task.ok_or_else(|| not_found(intake))?;
-    intake.attest_posted(&task, person(&asker), request.command).await
+    intake.posted_by(By::from(&asker), &task, request).await
 }
 
 fn alert_of(delivery: &str) -> Option<AlertId> {
@@ -187,7 +196,7 @@ fn not_found(intake: &Intake) -> Problem {
     if is_read { no_such_delivery() } else { starting() }
 }
 
-fn answer(id: &str, attested: Attested) -> Response {
+pub(crate) fn answer(id: &str, attested: Attested) -> Response {
     let (status, told): (_, Value) = match attested {
         Attested::Posted(at) => {
             let at: Option<String> = at.map(|at: Millis| time(at));

@@ -6,7 +6,6 @@
 
 use std::{sync::Arc, time::Duration};
 
-use bytes::Bytes;
 use chassis::{
     Host, Problem,
     links::{BadLink, photo_url, sign, task_purpose, verify},
@@ -17,13 +16,13 @@ use domain::{
     channel::ChannelType,
     delivery::{Delivery, DeliveryEvent, DeliveryKnown, Target, delivery_id},
     follow_up::keeps_instructions,
-    ids::{AlertId, EntityName, Home, Millis, RecordId},
+    ids::{AlertId, EntityName, Home, Millis},
     lane::Progress,
+    looks::{ONE_LOOK_MS, What, hour_of},
     values::AlertStatus,
 };
 use event_log::{
-    Class,
-    command::Draft,
+    Class, Record, Recorded,
     order::{NotCarriedOut, carry_out},
     shell::Shell,
 };
@@ -32,16 +31,19 @@ use registry::{Group, LinkKey};
 use rendering::{Told, Unit};
 use wire::{
     delivery::target_said,
+    spoken::id_bytes,
     v1::{self, command::Body},
 };
 
 use crate::{
     Intake,
-    application::{READ, unread},
+    acts::Command,
+    application::{READ, Request, unread},
     deliveries::Deliveries,
     photo_http::bad_link,
     refused::{not_stored, starting},
     row::Row,
+    writing::By,
 };
 
 /// What a Zalo message takes with room to spare (2,000); the address to verify shows the rest.
@@ -230,8 +232,21 @@ impl Intake {
         if is_read { NotOpened::NotGood } else { NotOpened::NotNow(starting()) }
     }
 
+    /// How a task stands, for whoever has the link; that its words were read is on disk then.
+    pub(crate) async fn standing_for(
+        &self,
+        task: &Task,
+        link_hash: &str,
+    ) -> Result<Standing, Problem> {
+        let standing = self.standing(task).await?;
+        if matches!(standing, Standing::Open(_)) {
+            self.look_by_link(link_hash, (task.alert, task.alert_home), What::Poster).await?;
+        }
+        Ok(standing)
+    }
+
     /// How a task stands, as far as it is durable.
-    pub(crate) async fn standing(&self, task: &Task) -> Result<Standing, Problem> {
+    async fn standing(&self, task: &Task) -> Result<Standing, Problem> {
         let read = Deliveries::load(&self.host, task.alert, task.home).await.map_err(unread)?;
         self.stored(read.newest.values()).await?;
         // A link is made from a plan: one that is not here yet, or was lost, is on its way.
@@ -275,41 +290,42 @@ impl Intake {
         let named = ready.sheet.text.photos.first();
         let named = named.filter(|_| self.pictures.is_some() && keeps_instructions(ready.news))?;
         let id: PhotoId = named.id.parse().ok()?;
-        let until = self.host.clock.now().plus_ms(PICTURE_MS);
+        // One link for all who load the page within the hour: each link that is looked through
+        // leaves a record.
+        let hour = hour_of(self.host.clock.now());
+        let until = Millis((hour + 1) * ONE_LOOK_MS).plus_ms(PICTURE_MS);
         let which = (id.as_str(), Size::Medium.as_str());
         Some(photo_url(&self.link_key()?, ROOT, which, until))
     }
 
-    /// Takes an attestation: it is written down, decided here, and durable when this returns.
+    /// Takes an officer's attestation.
+    pub(crate) async fn posted_by(
+        &self,
+        by: By<'_>,
+        task: &Task,
+        request: Request,
+    ) -> Result<Attested, Problem> {
+        let record = by.record(task.command(request), self.host.clock.now())?;
+        let (attested, first) = self.attest_posted(task, record).await?;
+        by.is_repeated_by(first.as_deref(), request)?;
+        Ok(attested)
+    }
+
+    /// Takes an attestation: it is written down, decided here, and durable when this returns. With
+    /// it comes the first record under its id, where there was one.
     pub(crate) async fn attest_posted(
         &self,
         task: &Task,
-        actor: v1::Actor,
-        command: RecordId,
-    ) -> Result<Attested, Problem> {
+        record: Record,
+    ) -> Result<(Attested, Option<Arc<Recorded>>), Problem> {
         let now = self.host.clock.now();
-        let draft = Draft {
-            id: command,
-            entity: EntityName::delivery(task.alert, task.home.commune),
-            home: task.home,
-            actor,
-            at: now,
-            correlation: Bytes::copy_from_slice(task.alert.0.as_bytes()),
-            causation: Bytes::new(),
-            valid_until: None,
-            sealing: None,
-            sealed_fields: vec![],
-            body: Body::AttestPosted(v1::AttestPosted {
-                target: Some(target_said(&task.target)),
-                revision: task.revision,
-            }),
-        };
         let known = |_: &Delivery, _: &_| DeliveryKnown::at(now);
         let (log, shell) = (&self.host.log, &self.tasks.deciding);
-        let done = carry_out((log, shell), (Class::Delivery, false), vec![draft], now, known).await;
+        let done =
+            carry_out((log, shell), (Class::Delivery, false), vec![record], now, known).await;
         let done = match done {
             Ok(done) => done,
-            Err(NotCarriedOut::Held) => return Ok(Attested::Held),
+            Err(NotCarriedOut::Held) => return Ok((Attested::Held, None)),
             Err(why) => return Err(not_attested(&why)),
         };
         let mut events = done.decided.iter().flat_map(|decided| &decided.events);
@@ -324,7 +340,33 @@ impl Intake {
             Progress::Posted(at) => Some(at),
             _ => None,
         });
-        Ok(Attested::Posted(posted_at.or(is_new.then_some(now))))
+        let attested = Attested::Posted(posted_at.or(is_new.then_some(now)));
+        Ok((attested, done.repeats.into_iter().next()))
+    }
+}
+
+/// The command that attests a task to be done.
+pub(crate) fn posted_command(
+    request: Request,
+    (alert, home): (AlertId, Home),
+    (target, revision): (&Target, u64),
+) -> Command {
+    Command {
+        request,
+        entity: EntityName::delivery(alert, home.commune),
+        home,
+        correlation: id_bytes(alert.0),
+        valid_until: None,
+        content: None,
+        sealed_fields: vec![],
+        body: Body::AttestPosted(v1::AttestPosted { target: Some(target_said(target)), revision }),
+    }
+}
+
+impl Task {
+    /// The command that attests it to be done.
+    pub(crate) fn command(&self, request: Request) -> Command {
+        posted_command(request, (self.alert, self.home), (&self.target, self.revision))
     }
 }
 
@@ -367,6 +409,7 @@ pub(crate) fn no_such_delivery() -> Problem {
 pub(crate) mod tests {
     use domain::{
         alert::AlertFacts,
+        ids::RecordId,
         reach::ReachRequest,
         values::{AlertKind, News},
     };

@@ -90,13 +90,15 @@ impl Intake {
         asker: &Asker,
         alert: AlertId,
     ) -> Result<(u64, Seen), Problem> {
-        let shown = self.get(asker, alert).await?;
+        let row = self.readable(asker, alert)?;
+        self.door(&row).await?;
+        let text = self.text(&row).await;
         self.all_read().await?;
-        if !asker.standing.acts_for(shown.row.home) {
+        if !asker.standing.acts_for(row.home) {
             return Err(forbidden());
         }
-        let waiting = waiting(&shown.row).ok_or_else(not_awaiting)?;
-        let sealed = shown.text.as_deref().map(request::sealed_fields).unwrap_or_default();
+        let waiting = waiting(&row).ok_or_else(not_awaiting)?;
+        let sealed = text.as_deref().map(request::sealed_fields).unwrap_or_default();
         // Who asked, as a token has it: an officer.
         let sender = waiting.by.parse().map_err(|_| not_awaiting())?;
         let now = self.host.clock.now();

@@ -60,7 +60,7 @@ impl Intake {
         let cancels: Vec<_> = cancels.collect();
         let cancelled = cancels.into_iter().map(|(alert, command)| async move {
             let written = self.write(asker, command?, now).await?;
-            self.shown(alert, &written).await
+            self.shown(asker, alert, &written).await
         });
         let alerts = stream::iter(cancelled).buffered(AT_ONCE).try_collect().await?;
         metrics::counter!("keng_recalls_total").increment(1);

@@ -1,13 +1,12 @@
 //! What a commune adds to an alert that was relayed to it, and the command that each is.
 
-use bytes::Bytes;
 use chassis::Problem;
 use domain::{
     ids::{CommuneCode, EntityName, Millis},
     rights::Asker,
 };
 use wire::{
-    spoken::home_said,
+    spoken::{home_said, id_bytes},
     v1::{self, command::Body, sealed_content::Content},
 };
 
@@ -35,7 +34,7 @@ pub(crate) fn relay_command(
     act: RelayAct,
     now: Millis,
 ) -> Result<Command, Problem> {
-    let alert = Bytes::copy_from_slice(row.id.0.as_bytes());
+    let alert = id_bytes(row.id.0);
     let alert_home = Some(home_said(row.home));
     let (commune, content, sealed, body) = match act {
         RelayAct::Instruct { commune, instruction } => (
@@ -56,7 +55,7 @@ pub(crate) fn relay_command(
         request,
         entity: EntityName::relay(row.id, home.commune),
         home,
-        alert: row.id,
+        correlation: id_bytes(row.id.0),
         valid_until: Some(now.plus_ms(VALIDITY_MS)),
         sealed_fields: content.iter().map(|_| sealed.to_owned()).collect(),
         content,

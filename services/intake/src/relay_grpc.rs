@@ -32,9 +32,9 @@ impl RelayService for Grpc {
         &self,
         request: tonic::Request<v1::ListInstructionsRequest>,
     ) -> Result<Response<v1::ListInstructionsResponse>, Status> {
-        let (asker, _) = self.asker(request.metadata())?;
+        let reading = self.reading(request.metadata())?;
         let id = request.get_ref().id.parse().map_err(|_| status(&not_found()))?;
-        let all = self.0.instructions(&asker, id).await.map_err(|p| status(&p))?;
+        let all = self.0.instructions(&reading, id).await.map_err(|p| status(&p))?;
         let instructions = all.into_iter().map(|one| v1::InstructionView {
             commune: one.commune.to_string(),
             instruction: one.text.unwrap_or_default(),

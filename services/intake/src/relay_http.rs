@@ -21,6 +21,7 @@ use crate::{
     Intake,
     acts::Act,
     http::{App, CommuneQuery, alert_in, answer, commune_in, read, request_of},
+    look_http::Reading,
     refused::bad_request,
     relay_acts::RelayAct,
     request,
@@ -82,11 +83,11 @@ async fn add(
 
 async fn list(
     State(App(intake)): State<App>,
-    Caller(asker): Caller,
+    reading: Reading,
     id: Result<Path<String>, PathRejection>,
 ) -> Result<Response, Problem> {
     let alert = alert_in(id)?;
-    let all = intake.instructions(&asker, alert).await?.into_iter().map(|one| {
+    let all = intake.instructions(&reading, alert).await?.into_iter().map(|one| {
         json!({
             "commune": one.commune.to_string(),
             "instruction": one.text,

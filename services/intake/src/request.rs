@@ -31,7 +31,7 @@ use wire::v1::{AlertFields, AlertText};
 
 pub use self::{
     alert::{EXPIRES_AHEAD_DAYS_MAX, FUTURE_TOLERANCE_MS_MAX, PHOTO_ID_BYTES_MAX, PHOTOS_MAX},
-    answer::{approve, note, note_text, nothing, revision},
+    answer::{approve, note, note_text, nothing, reason, revision},
     attest::{Attest, attest},
     change::{
         Changed, Sighting, change, patch, sighting, sighting_fields, standing, widen, widen_fields,

@@ -123,6 +123,11 @@ impl Row {
         row
     }
 
+    /// It is put to this commune, for all that its commands need.
+    pub(crate) fn put_to(&mut self, reached: CommuneReached) {
+        self.relay(reached.home.commune, reached);
+    }
+
     /// What is open of the alert.
     pub(crate) fn facts(&self) -> Option<&AlertFacts> {
         let standing = self.alert.content().map(|content| &content.facts);

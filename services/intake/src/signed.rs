@@ -4,11 +4,14 @@
 //! the edge, the same rules make the command anew, and it must be the one that was signed, byte
 //! for byte. So there is no second book of rules.
 
+mod asked;
+
 use std::sync::Arc;
 
 use axum::http::StatusCode;
 use chassis::Problem;
 use domain::{
+    delivery::{Delivery, DeliveryCommand, delivery_id},
     ids::{AlertId, CommuneCode, RecordId},
     key::Holder,
     rights::Asker,
@@ -17,6 +20,7 @@ use event_log::{Class, Key, Received, Signature};
 use prost::Message;
 use registry::KeyState;
 use wire::{
+    Spoken,
     actor::signer,
     alert::{facts_recalled, reach_recalled, seen_recalled},
     seal::commit,
@@ -24,27 +28,28 @@ use wire::{
     v1::{self, ChangeHow, command::Body, sealed_content::Content},
 };
 
+use self::asked::{
+    alert_of, alert_text, attest_asked, erasure_asked, freeze_asked, match_asked, note_in,
+    unreadable,
+};
 use crate::{
     Intake,
     acts::Act,
     alert_acts::AlertAct,
     application::{Request, Shown},
+    freezing,
     http::invalid,
     idempotency::IdempotencyKey,
+    posters::{Task, no_such_delivery},
     refused::{bad_request, other_bytes, starting},
     relay_acts::RelayAct,
     request::{self, EdgeKnown, Envelope, FUTURE_TOLERANCE_MS_MAX},
+    signable::{Answered, Door},
     writing::{By, Signed},
 };
 
 /// The path of the route: a command's id derives from it, the officer and the `Idempotency-Key`.
 pub(crate) const PATH: &str = "/v1/commands";
-
-/// What a signed command asked for.
-pub(crate) struct Answered {
-    pub(crate) shown: Shown,
-    pub(crate) is_raise: bool,
-}
 
 impl Intake {
     /// Takes a signed command, as if the person had asked here with a token.
@@ -68,19 +73,56 @@ impl Intake {
             Signed { open: envelope.open, salt: envelope.salt, at, signature: Arc::new(signature) };
         let by = By { asker: &asker, signed: Some(&signed) };
         let request = Request { command: envelope.id, sha256: [0; 32] };
-        let is_raise = matches!(command.body, Some(Body::RaiseAlert(_)));
-        let done = match is_raise {
-            true => self.raise_signed(by, request, &command, content).await,
-            false => self.act_signed(by, request, &command, content).await,
-        };
-        let shown = match done {
+        let door = command.body.as_ref().and_then(Door::of);
+        let door =
+            door.ok_or_else(|| invalid("open.body", "không nhận ở đây / is not taken here"))?;
+        match self.give(door, by, request, (&command, content)).await {
             // What does not follow now may have followed when it first came.
             Err(bad) if bad.status() == StatusCode::BAD_REQUEST => {
-                self.stood(&asker, &command, &signed, bad).await?
+                self.stood(door, &asker, &command, &signed, bad).await
             }
-            done => done?,
-        };
-        Ok(Answered { shown, is_raise })
+            done => done,
+        }
+    }
+
+    /// Through the door of its kind.
+    async fn give(
+        &self,
+        door: Door,
+        by: By<'_>,
+        request: Request,
+        (command, content): (&v1::Command, Option<Content>),
+    ) -> Result<Answered, Problem> {
+        Ok(match door {
+            Door::Raise => {
+                let shown = Box::new(self.raise_signed(by, request, command, content).await?);
+                Answered::Alert { shown, is_raise: true }
+            }
+            Door::Act => {
+                let shown = Box::new(self.act_signed(by, request, command, content).await?);
+                Answered::Alert { shown, is_raise: false }
+            }
+            Door::Match => {
+                let (id, answer) = match_asked(command, note_in(content)?)?;
+                Answered::Match(Box::new(self.answer_match(by, request, &id, answer).await?))
+            }
+            Door::Freeze => {
+                let (of, wanted) = freeze_asked(command, note_in(content)?)?;
+                let is_new = matches!(wanted, freezing::Wanted::Freeze { .. });
+                Answered::Freeze { seen: self.freeze(by, request, of, wanted).await?, is_new }
+            }
+            Door::Drill => Answered::Drill(self.keep_drill(by, request, alert_of(command)?).await?),
+            Door::Posted => {
+                let (delivery, task) = self.task_asked(by.asker, command)?;
+                let attested = self.posted_by(by, &task, request).await?;
+                Answered::Posted { delivery, attested }
+            }
+            Door::Erasure => {
+                let wanted = erasure_asked(command, note_in(content)?)?;
+                let alert = alert_of(command)?;
+                Answered::Erasure(Box::new(self.ask_erasure(by, request, alert, wanted).await?))
+            }
+        })
     }
 
     /// Whose key it is, and by which of its records it is known; checks the signature.
@@ -132,14 +174,19 @@ impl Intake {
         command: &v1::Command,
         content: Option<Content>,
     ) -> Result<Shown, Problem> {
-        let alert = AlertId::from_slice(&command.correlation);
-        let alert = alert.ok_or_else(|| unreadable("open.correlation"))?;
+        let alert = alert_of(command)?;
         let act = match command.body.as_ref() {
             Some(Body::ChangeAlert(change)) => {
                 Act::OfAlert(self.change_signed(by.asker, alert, change, content).await?)
             }
             Some(Body::ReleaseAlert(_)) => {
                 self.asked_act(by.asker, alert, "release", (b"", None)).await?
+            }
+            Some(Body::AttestCorrection(attest)) => {
+                let note = note_in(content)?.ok_or_else(|| unreadable("content"))?;
+                let attest = attest_asked(attest, note)?;
+                let attesting = self.attesting(by.asker, alert, attest).await?;
+                Act::OfAlert(AlertAct::Attest(Box::new(attesting)))
             }
             _ => self.simple_act(command, content)?,
         };
@@ -198,13 +245,7 @@ impl Intake {
             }
             body => body,
         };
-        let note = match content {
-            None => None,
-            Some(Content::Note(v1::NoteText { note })) => {
-                request::note_text(&note, false).map_err(bad)?
-            }
-            Some(_) => return Err(unreadable("content")),
-        };
+        let note = note_in(content)?;
         Ok(match act {
             Body::ApproveAlert(approve) => {
                 Act::Approve { revision: request::revision(approve.revision).map_err(bad)? }
@@ -230,14 +271,18 @@ impl Intake {
     /// A command that stands in the log as it was signed is answered with the alert as it stands.
     async fn stood(
         &self,
+        door: Door,
         asker: &Asker,
         command: &v1::Command,
         signed: &Signed,
         bad: Problem,
-    ) -> Result<Shown, Problem> {
+    ) -> Result<Answered, Problem> {
         let (Some(key), Some(id)) = (key_of(command), RecordId::from_slice(&command.id)) else {
             return Err(bad);
         };
+        if !matches!(door, Door::Raise | Door::Act | Door::Drill) {
+            return Err(bad);
+        }
         let found = match self.host.outgoing.now().get(&id).cloned() {
             Some(held) => Some(held),
             None => {
@@ -249,8 +294,31 @@ impl Intake {
         if first.open != signed.open {
             return Err(other_bytes());
         }
-        let alert = key.entity.alert_id().ok_or(bad)?;
-        self.get(asker, alert).await
+        let Some(alert) = AlertId::from_slice(&command.correlation) else { return Err(bad) };
+        if door == Door::Drill {
+            let request = Request { command: id, sha256: [0; 32] };
+            let kept = self.drill_kept(asker, request, alert).await?;
+            return kept.map(Answered::Drill).ok_or(bad);
+        }
+        let is_raise = door == Door::Raise;
+        let alert = if is_raise { AlertId::raised_by(id) } else { alert };
+        let shown = Box::new(self.get(asker, alert).await?);
+        Ok(Answered::Alert { shown, is_raise })
+    }
+
+    /// The task of a poster that a command says to be done. A foreign one does not exist.
+    fn task_asked(&self, asker: &Asker, command: &v1::Command) -> Result<(String, Task), Problem> {
+        let unread = |_| unreadable("open.body");
+        let DeliveryCommand::AttestPosted { target, revision } =
+            Delivery::hear(command).map_err(unread)?
+        else {
+            return Err(unreadable("open.body"));
+        };
+        let alert = alert_of(command)?;
+        let id = delivery_id(alert, revision, &target);
+        let row = self.readable(asker, alert)?;
+        let task = self.task_of_delivery(&row, &id, |home| asker.standing.acts_for(home));
+        Ok((id, task.ok_or_else(no_such_delivery)?))
     }
 
     fn edge(&self) -> EdgeKnown<'_> {
@@ -292,17 +360,6 @@ fn read(
     let content = v1::SealedContent::decode(envelope.content.clone());
     let content = content.map_err(|_| unreadable("content"))?;
     Ok((command, content.content))
-}
-
-fn alert_text(content: Option<Content>) -> Result<v1::AlertText, Problem> {
-    match content {
-        Some(Content::Alert(text)) => Ok(text),
-        _ => Err(unreadable("content")),
-    }
-}
-
-fn unreadable(field: &str) -> Problem {
-    invalid(field, "không đọc được / cannot be read")
 }
 
 /// Why nobody has signed.

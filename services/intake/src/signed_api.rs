@@ -6,7 +6,7 @@ use axum::{
     Router,
     body::Body,
     extract::State,
-    http::{HeaderMap, HeaderValue, StatusCode},
+    http::{HeaderMap, HeaderValue},
     response::Response,
     routing::post,
 };
@@ -17,11 +17,12 @@ use wire::v1::{self, command_service_server::CommandService};
 use crate::{
     Grpc, Intake,
     grpc::status,
-    http::{App, answer, read},
+    http::{App, read},
     idempotency::{IDEMPOTENCY_KEY, IdempotencyKey},
     refused::bad_request,
     request::Envelope,
-    signed::{Answered, PATH},
+    signable::Answered,
+    signed::PATH,
 };
 
 pub(crate) fn routes() -> Router<App> {
@@ -37,14 +38,7 @@ async fn give(
     let values = headers.get_all(IDEMPOTENCY_KEY).iter().map(HeaderValue::as_bytes);
     let key = IdempotencyKey::of_headers(values).map_err(|bad| bad_request(&bad))?;
     let envelope = Envelope::parse(&body).map_err(|bad| bad_request(&bad))?;
-    let Answered { shown, is_raise } = take(&intake, &key, envelope).await?;
-    let status = match (shown.pending, is_raise, shown.row.state()) {
-        (true, ..) => StatusCode::ACCEPTED,
-        (false, true, "active" | "resolved" | "cancelled" | "expired") => StatusCode::CREATED,
-        (false, true, _) => StatusCode::ACCEPTED,
-        (false, false, _) => StatusCode::OK,
-    };
-    Ok(answer(status, &shown))
+    Ok(take(&intake, &key, envelope).await?.response())
 }
 
 async fn take(
@@ -68,7 +62,6 @@ impl CommandService for Grpc {
         let envelope = request.into_inner().envelope.unwrap_or_default();
         let envelope = Envelope::of_message(envelope).map_err(|bad| status(&bad_request(&bad)))?;
         let taken = take(&self.0, &key, envelope).await.map_err(|problem| status(&problem))?;
-        let alert = Some(crate::grpc::answer(&taken.shown));
-        Ok(tonic::Response::new(v1::GiveCommandResponse { alert }))
+        Ok(tonic::Response::new(taken.message()))
     }
 }

@@ -10,6 +10,7 @@ use event_log::{At, Durable};
 use futures::{Stream, stream};
 use serde_json::{Value, json};
 use tokio::sync::{broadcast::error::RecvError, watch};
+use wire::v1::AlertText;
 
 use crate::{
     Intake,
@@ -247,7 +248,7 @@ impl Stream_ {
     async fn tell(&mut self, notice: &Notice, row: &Row) -> Option<()> {
         match &notice.what {
             What::Alert => {
-                let text = self.intake.text(row).await;
+                let text = self.words_told(row).await?;
                 let told = self.told("alert", view::alert(row, text.as_deref(), false));
                 self.ready.push_back(told);
             }
@@ -272,9 +273,26 @@ impl Stream_ {
                 self.ready.push_back(told);
                 return Some(());
             }
-            if self.intake.host.drain.token().is_cancelled() {
-                return None;
+            self.waits().await?;
+        }
+    }
+
+    /// The alert's words, once it is on disk that they were read.
+    async fn words_told(&self, row: &Row) -> Option<Option<Arc<AlertText>>> {
+        loop {
+            if let Ok(text) = self.intake.read_words((&self.asker).into(), row).await {
+                return Some(text);
             }
+            self.waits().await?;
+        }
+    }
+
+    /// For a moment, for a log that cannot take or show something; `None` where the process drains.
+    async fn waits(&self) -> Option<()> {
+        let stop = self.intake.host.drain.token();
+        tokio::select! {
+            () = tokio::time::sleep(LOG_PATIENCE) => Some(()),
+            () = stop.cancelled() => None,
         }
     }
 
@@ -297,17 +315,13 @@ impl Stream_ {
     /// The deliveries as they stood after a record, or later; waits for a log that cannot be
     /// read now.
     async fn deliveries(&self, row: &Row, home: Home, at: At) -> Option<Arc<Deliveries>> {
-        let stop = self.intake.host.drain.token();
         loop {
             let read = self.intake.streamed.after(&self.intake.host, (row.id, home), at).await;
             match read {
                 Ok(deliveries) => return Some(deliveries),
                 Err(why) => tracing::warn!(%why, "a stream waits for the log"),
             }
-            tokio::select! {
-                () = tokio::time::sleep(LOG_PATIENCE) => {}
-                () = stop.cancelled() => return None,
-            }
+            self.waits().await?;
         }
     }
 

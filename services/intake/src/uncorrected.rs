@@ -9,7 +9,7 @@ use chassis::{Problem, auth::forbidden};
 use domain::{
     corrections::{Correction, Remaining, Stands, Uncorrected},
     delivery::Target,
-    ids::{AlertId, CommuneCode, Millis},
+    ids::{AlertId, CommuneCode, GroupId, Millis},
     rights::Asker,
 };
 use serde_json::{Value, json};
@@ -36,7 +36,8 @@ pub(crate) struct Outstanding {
 }
 
 impl Intake {
-    /// Who may have been told what was wrong, and has not confirmed the newest correction.
+    /// Who may have been told what was wrong, and has not confirmed the newest correction; of one
+    /// group, where one is named, which its own commune may ask, too.
     ///
     /// # Errors
     /// `forbidden` for a commune that the alert was only relayed to: its officers see their own
@@ -45,11 +46,17 @@ impl Intake {
         &self,
         asker: &Asker,
         alert: AlertId,
+        group: Option<&GroupId>,
     ) -> Result<Outstanding, Problem> {
-        if !asker.standing.acts_for(self.readable(asker, alert)?.home) {
+        let may_see = asker.standing.acts_for(self.readable(asker, alert)?.home);
+        if !may_see && group.is_none() {
             return Err(forbidden());
         }
-        self.outstanding(asker, alert).await
+        let mut outstanding = self.outstanding(asker, alert).await?;
+        if let Some(group) = group {
+            outstanding.keep(group);
+        }
+        Ok(outstanding)
     }
 
     /// Who of the list was told another way. The commune of the group may say so, too.
@@ -100,6 +107,13 @@ impl Intake {
 }
 
 impl Outstanding {
+    fn keep(&mut self, group: &GroupId) {
+        self.remaining.communes.retain(|_, open| {
+            open.retain(|one| one.target.group == *group);
+            !open.is_empty()
+        });
+    }
+
     fn all(&self) -> impl Iterator<Item = (CommuneCode, &Uncorrected)> {
         let communes = self.remaining.communes.iter();
         communes.flat_map(|(commune, open)| open.iter().map(|one| (*commune, one)))
@@ -140,6 +154,7 @@ fn one_json((commune, one): (CommuneCode, &Uncorrected)) -> Value {
         "commune": commune.to_string(),
         "group": one.target.group.to_string(),
         "channel": one.target.channel.to_string(),
+        "type": &*one.target.channel_type,
         "heard": one.heard,
         "stands": one.stands.as_str(),
         "next_attempt_at": next_attempt_at(one).map(time),
@@ -153,6 +168,7 @@ fn one_message((commune, one): (CommuneCode, &Uncorrected)) -> v1::UncorrectedVi
         commune: commune.to_string(),
         group: one.target.group.to_string(),
         channel: one.target.channel.to_string(),
+        channel_type: one.target.channel_type.to_string(),
         heard: one.heard,
         stands: one.stands.as_str().to_owned(),
         next_attempt_at: next_attempt_at(one).map(time).unwrap_or_default(),

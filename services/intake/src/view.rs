@@ -65,7 +65,8 @@ pub(crate) fn alert(row: &Row, text: Option<&AlertText>, held: bool) -> Value {
         view.insert("warnings".into(), json!(warnings));
     }
     if let Some(refusal) = row.refusal.as_ref().filter(|_| row.alert == Alert::Unissued) {
-        let refusal = json!({ "code": refusal.code, "field": refusal.field });
+        let command = row.asked.as_ref().map(|asked| asked.content.to_string());
+        let refusal = json!({ "code": refusal.code, "field": refusal.field, "command": command });
         view.insert("refusal".into(), refusal);
     }
     view.extend(life_view::json(row));

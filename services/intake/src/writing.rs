@@ -11,7 +11,7 @@ use domain::{
     ids::{Millis, RecordId},
     rights::Asker,
 };
-use event_log::{AppendError, At, Durable, Record, Signature};
+use event_log::{AppendError, At, Durable, Record, Recorded, Signature};
 use tokio::{
     sync::oneshot,
     time::{Instant, timeout_at},
@@ -63,7 +63,8 @@ impl By<'_> {
         self.signed.map_or(now, |signed| signed.at)
     }
 
-    fn record(&self, command: Command, now: Millis) -> Result<Record, Problem> {
+    /// The record of a command: made here, or as it was signed.
+    pub(crate) fn record(&self, command: Command, now: Millis) -> Result<Record, Problem> {
         let Some(signed) = self.signed else {
             let salt = salt().map_err(|why| {
                 tracing::error!(%why, "no randomness");
@@ -78,6 +79,22 @@ impl By<'_> {
             return Err(not_as_made(&record.open, &signed.open));
         }
         Ok(Record { signature: Some(Arc::clone(&signed.signature)), ..record })
+    }
+
+    /// The first record under the id of this request, where there is one, must be of the same.
+    pub(crate) fn is_repeated_by(
+        &self,
+        first: Option<&Recorded>,
+        request: Request,
+    ) -> Result<(), Problem> {
+        let Some(first) = first else { return Ok(()) };
+        // After an erasure there is nothing left to compare with.
+        let before = unsealed(first).map(|content| content.request_sha256);
+        let is_other = match self.signed {
+            Some(signed) => first.open != signed.open,
+            None => before.is_some_and(|before| before != request.sha256.as_slice()),
+        };
+        if is_other { Err(other_bytes()) } else { Ok(()) }
     }
 }
 
@@ -115,17 +132,7 @@ impl Intake {
             }
             Err(_) => return Err(not_stored()),
         };
-        if let Some(first) = appended.repeats.first() {
-            // After an erasure there is nothing left to compare with.
-            let before = unsealed(first).map(|content| content.request_sha256);
-            let is_other = match by.signed {
-                Some(signed) => first.open != signed.open,
-                None => before.is_some_and(|before| before != request.sha256.as_slice()),
-            };
-            if is_other {
-                return Err(other_bytes());
-            }
-        }
+        by.is_repeated_by(appended.repeats.first().map(AsRef::as_ref), request)?;
         let written = self.decision(&mut decision, request, appended.at, started).await?;
         metrics::histogram!("keng_stage_seconds", "stage" => "accepted").record(started.elapsed());
         Ok(written)

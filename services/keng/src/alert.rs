@@ -18,7 +18,8 @@ use crate::{
     client::{Client, send},
     deliveries::deliveries,
     feeds::line,
-    signing::{self, SignArgs, SignedAct},
+    looks::{ReasonArgs, looks},
+    signing::{self, Say, SignArgs},
     uncorrected::uncorrected,
     write::{aside, point, reach, some, text},
 };
@@ -32,7 +33,9 @@ pub(crate) struct AlertArgs {
 #[derive(Debug, Subcommand)]
 enum Action {
     /// Xem tin như đang có / Show it as it stands
-    Show(OneArgs),
+    Show(ReadArgs),
+    /// Ai đã xem dữ liệu cá nhân / Show who has read its personal data
+    Looks(ReadArgs),
     /// Đã báo cho ai, qua kênh nào / Show who was told, and what is known of it
     Deliveries(OneArgs),
     /// Ai chưa được đính chính / Show who has not been corrected yet
@@ -71,6 +74,14 @@ struct OneArgs {
     id: String,
     #[command(flatten)]
     server: ServerArgs,
+}
+
+#[derive(Debug, ClapArgs)]
+struct ReadArgs {
+    #[command(flatten)]
+    one: OneArgs,
+    #[command(flatten)]
+    reason: ReasonArgs,
 }
 
 #[derive(Debug, ClapArgs)]
@@ -169,7 +180,10 @@ struct SightingArgs {
 pub(crate) async fn alert(args: AlertArgs) -> Result<u8, Failed> {
     let nothing = || "{}".to_owned();
     let (action, act, body) = match args.action {
-        Action::Show(one) => return show(&one).await,
+        Action::Show(args) => return show(&args).await,
+        Action::Looks(args) => {
+            return looks(&args.one.id, &args.one.server, &args.reason).await;
+        }
         Action::Uncorrected(one) => return uncorrected(&one.id, &one.server).await,
         Action::Deliveries(one) => return deliveries(&one.id, &one.server).await,
         Action::Sighting(args) => return sighting(args).await,
@@ -198,9 +212,9 @@ pub(crate) async fn alert(args: AlertArgs) -> Result<u8, Failed> {
     post(&act, action, body, None).await
 }
 
-async fn show(one: &OneArgs) -> Result<u8, Failed> {
+async fn show(ReadArgs { one, reason }: &ReadArgs) -> Result<u8, Failed> {
     let client = Client::of_person(&one.server)?;
-    print(client.request(Method::GET, &format!("/v1/alerts/{}", one.id))).await
+    print(reason.said(client.request(Method::GET, &format!("/v1/alerts/{}", one.id)))?).await
 }
 
 async fn sighting(args: SightingArgs) -> Result<u8, Failed> {
@@ -248,18 +262,9 @@ async fn post(
     let key = act.key.clone().unwrap_or_else(|| Uuid::now_v7().to_string());
     // If the answer is lost, the same command with this key has the effect of one.
     aside(&format!("--key {key}"));
-    let (server, alert) = (&act.one.server, act.one.id.as_str());
-    if let Some(file) = &act.sign.sign_with {
-        let body = if body.is_empty() { "{}" } else { &body };
-        let signed = SignedAct { alert, action, body, commune };
-        return print(signing::act(server, file, signed, &key).await?).await;
-    }
-    let client = Client::of_person(server)?;
-    let mut request = client.post(&format!("/v1/alerts/{}/{action}", act.one.id), &key);
-    if let Some(commune) = commune {
-        request = request.query(&[("commune", commune)]);
-    }
-    print(request.header("content-type", "application/json").body(body)).await
+    let path = format!("/v1/alerts/{}/{action}", act.one.id);
+    let say = Say { path: &path, commune, body: &body };
+    print(signing::request(&act.one.server, &act.sign, say, &key).await?).await
 }
 
 async fn print(request: RequestBuilder) -> Result<u8, Failed> {
@@ -339,6 +344,8 @@ mod tests {
         let parse = |line: &str| Line::try_parse_from(line.split(' '));
         for good in [
             "k show x",
+            "k show x --reason a",
+            "k looks x --reason a",
             "k uncorrected x",
             "k deliveries x",
             "k approve x --revision 2",
@@ -359,6 +366,7 @@ mod tests {
             "k cancel x --note a",
             "k resolve x",
             "k resolve x --sign-with an.key",
+            "k attest x --group g --note a --sign-with an.key",
         ] {
             assert!(parse(good).is_ok(), "{good}");
         }

@@ -8,8 +8,9 @@ use uuid::Uuid;
 use crate::{
     Failed,
     answer_args::{AnswerArgs, InstructArgs, OnwardArgs, RelayedArgs},
-    client::{Client, send},
+    client::send,
     feeds::line,
+    signing::{self, Say},
     write::aside,
 };
 
@@ -38,15 +39,12 @@ fn with_note(mut body: Map<String, Value>, note: Option<String>) -> Map<String, 
 }
 
 async fn post(args: &RelayedArgs, action: &str, body: Map<String, Value>) -> Result<u8, Failed> {
-    let client = Client::of_person(&args.server)?;
     let key = args.key.clone().unwrap_or_else(|| Uuid::now_v7().to_string());
     // If the answer is lost, the same command with this key has the effect of one.
     aside(&format!("--key {key}"));
-    let mut request = client.post(&format!("/v1/alerts/{}/{action}", args.id), &key);
-    if let Some(commune) = &args.commune {
-        request = request.query(&[("commune", commune)]);
-    }
-    let sent = send(request.json(&Value::Object(body))).await?;
+    let (path, body) = (format!("/v1/alerts/{}/{action}", args.id), Value::Object(body));
+    let say = Say { path: &path, commune: args.commune.as_deref(), body: &body.to_string() };
+    let sent = send(signing::request(&args.server, &args.sign, say, &key).await?).await?;
     let alert: Value = sent.json().await.context("the answer")?;
     shown(&alert).iter().for_each(|text| line(text));
     Ok(ExitCode::DONE)
@@ -87,6 +85,8 @@ mod tests {
             (vec!["instruct", "ID"], false),
             (vec!["relay", "ID", "--to", "15946,15949"], true),
             (vec!["relay", "ID"], false),
+            (vec!["acknowledge", "ID", "--sign-with", "an.key"], true),
+            (vec!["relay", "ID", "--to", "15946", "--sign-with", "an.key"], true),
         ] {
             let parsed = crate::args::Args::try_parse_from([vec!["keng"], typed.clone()].concat());
             assert_eq!(parsed.is_ok(), is_one, "{typed:?}");

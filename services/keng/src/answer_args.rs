@@ -2,7 +2,7 @@
 
 use clap::Args;
 
-use crate::args::ServerArgs;
+use crate::{args::ServerArgs, signing::SignArgs};
 
 /// Which alert, and for which commune.
 #[derive(Debug, Args)]
@@ -17,6 +17,8 @@ pub(crate) struct RelayedArgs {
     /// Khóa chống gửi trùng / Idempotency key [default: a new one]
     #[arg(long)]
     pub(crate) key: Option<String>,
+    #[command(flatten)]
+    pub(crate) sign: SignArgs,
 }
 
 #[derive(Debug, Args)]

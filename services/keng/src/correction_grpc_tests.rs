@@ -9,8 +9,13 @@ async fn nobody_is_to_be_corrected_where_nobody_was_told() {
     let server = Server::begin().await;
     let id = server.raise(&notice(1), "k").await.unwrap().id;
     let mut client = CorrectionServiceClient::new(server.routes.clone());
-    let list =
-        |id: &str| asked(&server.token, "-", v1::ListUncorrectedRequest { id: id.to_owned() });
+    let list = |id: &str| {
+        asked(
+            &server.token,
+            "-",
+            v1::ListUncorrectedRequest { id: id.to_owned(), ..Default::default() },
+        )
+    };
     let before = client.list_uncorrected(list(&id)).await.unwrap().into_inner();
     assert_eq!(before, v1::ListUncorrectedResponse::default());
 
@@ -36,7 +41,7 @@ async fn nobody_is_to_be_corrected_where_nobody_was_told() {
 
     let unknown = client.list_uncorrected(list("x")).await.unwrap_err();
     assert_eq!(unknown.code(), Code::NotFound, "{unknown:?}");
-    let nobody = Request::new(v1::ListUncorrectedRequest { id });
+    let nobody = Request::new(v1::ListUncorrectedRequest { id, ..Default::default() });
     let refused = client.list_uncorrected(nobody).await.unwrap_err();
     assert_eq!(refused.code(), Code::Unauthenticated, "{refused:?}");
     server.end().await;

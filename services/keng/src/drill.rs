@@ -19,6 +19,7 @@ use crate::{
     client::{Client, send},
     drill_lines,
     feeds::line,
+    signing::{self, Say, SignArgs},
     write::{aside, some},
 };
 
@@ -54,6 +55,8 @@ pub(crate) struct DrillArgs {
     note: Option<String>,
     #[arg(long, value_enum, default_value_t = Format::Text)]
     format: Format,
+    #[command(flatten)]
+    sign: SignArgs,
 }
 
 /// What an exercise came to.
@@ -73,9 +76,8 @@ pub(crate) async fn drill(args: DrillArgs) -> Result<u8, Failed> {
     let client = Client::of_person(&args.server)?;
     let key = Uuid::now_v7().to_string();
     let expires = Timestamp::now() + expires_after(args.wait);
-    let raise = client.post("/v1/alerts", &key).json(&body(&args, expires));
     let deadline = Instant::now() + Duration::from_secs(args.wait);
-    let raised = json_of(raise).await?;
+    let raised = say(&args, ("/v1/alerts", "raise"), &body(&args, expires), &key).await?;
     let text = |name: &str| raised.get(name).and_then(Value::as_str).unwrap_or_default();
     if text("state") == "refused" {
         let code = raised.pointer("/refusal/code").and_then(Value::as_str).unwrap_or_default();
@@ -84,10 +86,10 @@ pub(crate) async fn drill(args: DrillArgs) -> Result<u8, Failed> {
     let (alert, code) = (text("id").to_owned(), text("code").to_owned());
     aside(&format!("diễn tập / drill {code}  {alert}  {}", text("state")));
     let seen = wait_until_over(&client, &alert, deadline).await;
-    let kept = client.post("/v1/drills", &key).json(&json!({ "alert": alert }));
-    let kept = within(kept).await;
-    let end = client.post(&format!("/v1/alerts/{alert}/resolve"), &key).json(&json!({}));
-    let ended = within(end).await;
+    let meant = json!({ "alert": alert });
+    let kept = in_time(say(&args, ("/v1/drills", "keep"), &meant, &key)).await;
+    let resolve = format!("/v1/alerts/{alert}/resolve");
+    let ended = in_time(say(&args, (&resolve, "end"), &json!({}), &key)).await;
     if ended.is_err() {
         aside(&format!("chưa kết thúc / not ended: keng alert resolve {alert}"));
     }
@@ -147,12 +149,27 @@ async fn wait_until_over(client: &Client, alert: &str, until: Instant) -> Result
     }
 }
 
+/// Asks for one step, signed where a key's file is given: each under a key of its own.
+async fn say(
+    args: &DrillArgs,
+    (path, step): (&str, &str),
+    body: &Value,
+    key: &str,
+) -> Result<Value, Failed> {
+    let say = Say { path, commune: None, body: &body.to_string() };
+    json_of(signing::request(&args.server, &args.sign, say, &format!("{key}-{step}")).await?).await
+}
+
 async fn json_of(request: RequestBuilder) -> Result<Value, Failed> {
     Ok(send(request).await?.json().await.context("the answer")?)
 }
 
 async fn within(request: RequestBuilder) -> Result<Value, Failed> {
-    let answer = timeout_at(Instant::now() + END_WITHIN, json_of(request)).await;
+    in_time(json_of(request)).await
+}
+
+async fn in_time(answer: impl Future<Output = Result<Value, Failed>>) -> Result<Value, Failed> {
+    let answer = timeout_at(Instant::now() + END_WITHIN, answer).await;
     answer.unwrap_or_else(|_| Err(Failed::Trouble(anyhow::anyhow!("no answer in time"))))
 }
 

@@ -12,6 +12,7 @@ use crate::{
     args::ServerArgs,
     client::{Client, send},
     feeds::line,
+    signing::{self, Say, SignArgs},
 };
 
 const BASES: [&str; 4] = ["subject-request", "purpose-ended", "authority", "other-law"];
@@ -58,6 +59,8 @@ struct OneArgs {
 struct NoteArgs {
     #[command(flatten)]
     one: OneArgs,
+    #[command(flatten)]
+    sign: SignArgs,
     /// Lý do / Why
     #[arg(long)]
     note: Option<String>,
@@ -76,6 +79,8 @@ struct AskArgs {
 struct ConfirmArgs {
     #[command(flatten)]
     one: OneArgs,
+    #[command(flatten)]
+    sign: SignArgs,
     /// Căn cứ đã xin / The basis that was asked for
     #[arg(long, value_parser = BASES)]
     basis: String,
@@ -89,10 +94,10 @@ pub(crate) async fn erase(args: EraseArgs) -> Result<u8, Failed> {
             if let Some(body) = body.as_object_mut() {
                 body.insert("basis".to_owned(), basis.into());
             }
-            change(&with.one, "erase", &body).await
+            change((&with.one, &with.sign), "erase", &body).await
         }
-        EraseCommand::Confirm(ConfirmArgs { one, basis }) => {
-            change(&one, "erase/confirm", &json!({ "basis": basis })).await
+        EraseCommand::Confirm(ConfirmArgs { one, sign, basis }) => {
+            change((&one, &sign), "erase/confirm", &json!({ "basis": basis })).await
         }
         EraseCommand::Show(one) => {
             let client = Client::of_person(&one.server)?;
@@ -109,19 +114,23 @@ pub(crate) async fn legal_hold(args: LegalHoldArgs) -> Result<u8, Failed> {
         LegalHoldCommand::Set(with) => (with, "legal-hold"),
         LegalHoldCommand::Lift(with) => (with, "legal-hold/lift"),
     };
-    change(&with.one, action, &note_body(with.note)).await
+    change((&with.one, &with.sign), action, &note_body(with.note)).await
 }
 
 fn note_body(note: Option<String>) -> Value {
     note.map_or_else(|| json!({}), |note| json!({ "note": note }))
 }
 
-async fn change(one: &OneArgs, action: &str, body: &Value) -> Result<u8, Failed> {
-    let client = Client::of_person(&one.server)?;
+async fn change(
+    (one, sign): (&OneArgs, &SignArgs),
+    action: &str,
+    body: &Value,
+) -> Result<u8, Failed> {
     // Who repeats it asks for what is so already.
     let key = Uuid::now_v7().to_string();
     let path = format!("/v1/alerts/{}/{action}", one.alert);
-    show(&answer(client.post(&path, &key).json(body)).await?);
+    let say = Say { path: &path, commune: None, body: &body.to_string() };
+    show(&answer(signing::request(&one.server, sign, say, &key).await?).await?);
     Ok(ExitCode::DONE)
 }
 
@@ -163,6 +172,8 @@ mod tests {
             "k erase show a",
             "k legal-hold set a --note n",
             "k legal-hold lift a",
+            "k erase confirm a --basis authority --sign-with an.key",
+            "k legal-hold set a --sign-with an.key",
         ] {
             assert!(parse(good).is_ok(), "{good}");
         }

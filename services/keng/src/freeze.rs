@@ -13,6 +13,7 @@ use crate::{
     args::ServerArgs,
     client::{Client, send},
     feeds::line,
+    signing::{self, Say, SignArgs},
     write::aside,
 };
 
@@ -46,10 +47,19 @@ pub(crate) struct Whom {
     pub(crate) commune: Option<String>,
 }
 
+/// To which server, and by which key.
+#[derive(Debug, ClapArgs)]
+pub(crate) struct With {
+    #[command(flatten)]
+    pub(crate) server: ServerArgs,
+    #[command(flatten)]
+    pub(crate) sign: SignArgs,
+}
+
 #[derive(Debug, ClapArgs)]
 pub(crate) struct AskArgs {
     #[command(flatten)]
-    pub(crate) server: ServerArgs,
+    pub(crate) with: With,
     #[command(flatten)]
     pub(crate) whom: Whom,
     /// Số giờ / Hours, at most 24
@@ -63,7 +73,7 @@ pub(crate) struct AskArgs {
 #[derive(Debug, ClapArgs)]
 pub(crate) struct ConfirmArgs {
     #[command(flatten)]
-    pub(crate) server: ServerArgs,
+    pub(crate) with: With,
     /// Tên lệnh khóa / The freeze, as officer-an or commune-25126
     pub(crate) id: String,
     /// Giờ hết khóa đã xin / The end that was asked for, RFC 3339
@@ -74,7 +84,7 @@ pub(crate) struct ConfirmArgs {
 #[derive(Debug, ClapArgs)]
 pub(crate) struct LiftArgs {
     #[command(flatten)]
-    pub(crate) server: ServerArgs,
+    pub(crate) with: With,
     /// Tên lệnh khóa / The freeze, as officer-an or commune-25126
     pub(crate) id: String,
     /// Lý do / Why
@@ -107,16 +117,16 @@ pub(crate) async fn freeze(args: FreezeArgs) -> Result<u8, Failed> {
             // Whole seconds: the second person types it.
             let until = until.strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
             let body = about(&args.whom, ("until", &until), args.note.as_deref());
-            change(&args.server, "/v1/freezes", &body).await
+            change(&args.with, "/v1/freezes", &body).await
         }
         FreezeCommand::Confirm(args) => {
             let path = format!("/v1/freezes/{}/confirm", args.id);
-            change(&args.server, &path, &json!({ "until": args.until })).await
+            change(&args.with, &path, &json!({ "until": args.until })).await
         }
         FreezeCommand::Lift(args) => {
             let path = format!("/v1/freezes/{}/lift", args.id);
             let body = args.note.map_or_else(|| json!({}), |note| json!({ "note": note }));
-            change(&args.server, &path, &body).await
+            change(&args.with, &path, &body).await
         }
         FreezeCommand::List(server) => {
             let client = Client::of_person(&server)?;
@@ -167,10 +177,10 @@ fn about(whom: &Whom, (name, time): (&str, &str), note: Option<&str>) -> Value {
     body
 }
 
-async fn change(server: &ServerArgs, path: &str, body: &Value) -> Result<u8, Failed> {
-    let client = Client::of_person(server)?;
+async fn change(with: &With, path: &str, body: &Value) -> Result<u8, Failed> {
     let key = Uuid::now_v7().to_string();
-    show(&answer(client.post(path, &key).json(body)).await?);
+    let say = Say { path, commune: None, body: &body.to_string() };
+    show(&answer(signing::request(&with.server, &with.sign, say, &key).await?).await?);
     Ok(ExitCode::DONE)
 }
 
@@ -207,6 +217,8 @@ mod tests {
             "k ask --commune 25126 --hours 24 --note a",
             "k confirm officer-x --until 2026-11-22T08:00:00Z",
             "k lift commune-25126",
+            "k ask --officer x --sign-with an.key",
+            "k lift commune-25126 --sign-with an.key",
             "k list",
         ] {
             assert!(parse(good).is_ok(), "{good}");

@@ -44,6 +44,9 @@ mod erasures;
 #[path = "grpc_match_tests.rs"]
 mod matching;
 
+#[path = "look_grpc_tests.rs"]
+mod look;
+
 #[path = "preflight_grpc_tests.rs"]
 mod preflight;
 

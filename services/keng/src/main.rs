@@ -21,6 +21,7 @@ mod keys;
 mod known;
 mod local_time;
 mod log;
+mod looks;
 mod matches;
 mod open;
 mod photo;

@@ -13,6 +13,7 @@ use crate::{
     args::ServerArgs,
     client::{Client, send},
     feeds::line,
+    signing::{self, Say, SignArgs},
     write::aside,
 };
 
@@ -60,6 +61,8 @@ struct AnswerArgs {
     /// Khóa chống gửi trùng / Idempotency key [default: a new one]
     #[arg(long)]
     key: Option<String>,
+    #[command(flatten)]
+    sign: SignArgs,
 }
 
 /// `keng matches`.
@@ -84,16 +87,13 @@ pub(crate) async fn answer(args: MatchArgs) -> Result<u8, Failed> {
         MatchCommand::Confirm(args) => ("confirm", args),
         MatchCommand::Dismiss(args) => ("dismiss", args),
     };
-    let client = Client::of_person(&args.server)?;
     let key = args.key.unwrap_or_else(|| Uuid::now_v7().to_string());
     // If the answer is lost, the same command with this key has the effect of one.
     aside(&format!("--key {key}"));
     let body = args.note.map_or_else(|| json!({}), |note| json!({ "note": note }));
-    let request = client.post(&format!("/v1/matches/{}/{action}", args.id), &key).json(&body);
-    let request = match &args.commune {
-        Some(commune) => request.query(&[("commune", commune)]),
-        None => request,
-    };
+    let (path, body) = (format!("/v1/matches/{}/{action}", args.id), body.to_string());
+    let say = Say { path: &path, commune: args.commune.as_deref(), body: &body };
+    let request = signing::request(&args.server, &args.sign, say, &key).await?;
     let shown: Value = send(request).await?.json().await.context("the answer")?;
     lines_of(&shown).iter().for_each(|text| line(text));
     if let Some(held) = shown.get("request").and_then(Value::as_str) {

@@ -3,28 +3,24 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::Context;
 use chassis::{Clock, Problem, SystemClock};
 use clap::Args as ClapArgs;
-use domain::{
-    ids::{AlertId, Home},
-    rights::{Asker, Standing},
-};
+use domain::rights::Asker;
 use intake::{
     idempotency::IdempotencyKey,
-    pen::Pen,
-    request::{self, EdgeKnown, Envelope},
+    pen::{Pen, Said},
+    request::{EdgeKnown, Envelope},
 };
 use registry::Map;
 use reqwest::{Method, RequestBuilder};
 use serde_json::Value;
-use wire::v1::ChangeHow;
 
 use crate::{
     Failed,
     args::ServerArgs,
-    client::{Client, refusal, send},
+    client::{Client, refusal},
     keys::KeyFile,
+    write::json_of,
 };
 
 /// By which key a command is signed.
@@ -35,70 +31,43 @@ pub(crate) struct SignArgs {
     pub(crate) sign_with: Option<PathBuf>,
 }
 
-/// An act on an alert that is there.
-pub(crate) struct SignedAct<'a> {
-    pub(crate) alert: &'a str,
-    pub(crate) action: &'a str,
-    pub(crate) body: &'a str,
+/// What is asked: a path over HTTP, the commune that the query names, and a body.
+pub(crate) struct Say<'a> {
+    pub(crate) path: &'a str,
     pub(crate) commune: Option<&'a str>,
+    pub(crate) body: &'a str,
 }
 
-/// The request that raises this alert, signed.
-pub(crate) fn raise(
+/// The request that asks this under a key: signed where a key's file is given, otherwise with a
+/// token.
+pub(crate) async fn request(
     server: &ServerArgs,
-    file: &Path,
-    body: &Value,
+    sign: &SignArgs,
+    say: Say<'_>,
     key: &str,
 ) -> Result<RequestBuilder, Failed> {
-    let desk = Desk::open(file, key)?;
-    let draft = request::raise(body.to_string().as_bytes(), &desk.known());
-    let draft =
-        draft.map_err(|bad| refusal(&bad.errors().iter().map(of_field).collect::<Vec<_>>()))?;
-    desk.hand_over(server, desk.pen(|pen| pen.raise(draft))?)
-}
-
-/// The request that does something with an alert, signed.
-pub(crate) async fn act(
-    server: &ServerArgs,
-    file: &Path,
-    act: SignedAct<'_>,
-    key: &str,
-) -> Result<RequestBuilder, Failed> {
-    let desk = Desk::open(file, key)?;
-    let wrong = |what: &str| Failed::Usage(format!("{}: {what}", act.alert));
-    let alert: AlertId =
-        act.alert.parse().map_err(|_| wrong("không phải mã tin / not an alert's id"))?;
-    let how = match act.action {
-        "update" => Some(ChangeHow::Update),
-        "correct" => Some(ChangeHow::Correct),
-        _ => None,
+    let Some(file) = &sign.sign_with else {
+        let request = Client::of_person(server)?.post(say.path, key);
+        let request = match say.commune {
+            Some(commune) => request.query(&[("commune", commune)]),
+            None => request,
+        };
+        return Ok(request.header("content-type", "application/json").body(say.body.to_owned()));
     };
-    let commune = act.commune.map(str::parse).transpose();
-    let commune = commune.map_err(|_| wrong("--commune: năm chữ số / five digits"))?;
-    let envelope = match (how, desk.holder.standing) {
-        (Some(how), _) => {
-            let shown = shown(server, act.alert).await?;
-            let (body, known) = (act.body.as_bytes(), desk.known());
-            desk.pen(|pen| pen.change((alert, how), &shown, body, &known))?
-        }
-        (None, standing) => {
-            let home = match standing {
-                // What an officer of a commune acts on is at home there.
-                Standing::Officer(home) | Standing::Commander(home) => home,
-                _ => desk.home_of(&shown(server, act.alert).await?)?,
-            };
-            let (words, known) = ((act.body.as_bytes(), commune), desk.known());
-            desk.pen(|pen| pen.act((alert, home), act.action, words, &known))?
-        }
-    };
-    desk.hand_over(server, envelope)
-}
-
-/// The alert as it stands, which only a token shows.
-async fn shown(server: &ServerArgs, alert: &str) -> Result<Value, Failed> {
-    let client = Client::of_person(server)?;
-    let request = client.request(Method::GET, &format!("/v1/alerts/{alert}"));
-    Ok(send(request).await?.json().await.context("the answer")?)
+    let desk = Desk::open(file, key)?;
+    let commune = say.commune.map(str::parse).transpose();
+    let wrong = |_| Failed::Usage("--commune: năm chữ số / five digits".to_owned());
+    let body = if say.body.is_empty() { "{}" } else { say.body };
+    let said = Said { path: say.path, commune: commune.map_err(wrong)?, body: body.as_bytes() };
+    let mut seen = vec![];
+    for path in said.needs(&desk.holder).map_err(|problem| not_signed(&problem))? {
+        // What is shown is shown to a token alone.
+        let client = Client::of_person(server)?;
+        seen.push(json_of(client.request(Method::GET, &path)).await?);
+    }
+    let envelope = desk.sign(said, &seen)?;
+    let client = Client::of_nobody(server)?;
+    Ok(client.post("/v1/commands", key).json(&envelope.json()))
 }
 
 /// All that signing needs.
@@ -123,36 +92,18 @@ impl Desk {
         Ok(Self { file, holder, key, map })
     }
 
-    fn known(&self) -> EdgeKnown<'_> {
-        EdgeKnown { now: SystemClock.now(), map: &self.map }
-    }
-
-    fn home_of(&self, shown: &Value) -> Result<Home, Failed> {
-        let commune = shown.get("commune").and_then(Value::as_str).unwrap_or_default();
-        let home = commune.parse().ok().and_then(|commune| self.map.home(commune));
-        Ok(home.context("the alert's commune is not on the map")?)
-    }
-
-    fn pen(
-        &self,
-        make: impl FnOnce(&Pen<'_>) -> Result<Envelope, Problem>,
-    ) -> Result<Envelope, Failed> {
+    fn sign(&self, said: Said<'_>, seen: &[Value]) -> Result<Envelope, Failed> {
         let at = SystemClock.now();
         let pen = Pen { signer: &self.file.signer, asker: &self.holder, key: &self.key, at };
-        make(&pen).map_err(|problem| {
-            let errors = problem.errors().iter();
-            let errors = errors.map(|error| format!("{}: {}", error.field, error.reason));
-            let first = format!("{}: {}", problem.code(), problem.detail());
-            refusal(&std::iter::once(first).chain(errors).collect::<Vec<_>>())
-        })
-    }
-
-    fn hand_over(&self, server: &ServerArgs, sealed: Envelope) -> Result<RequestBuilder, Failed> {
-        let client = Client::of_nobody(server)?;
-        Ok(client.post("/v1/commands", self.key.as_str()).json(&sealed.json()))
+        let known = EdgeKnown { now: at, map: &self.map };
+        pen.say(said, seen, &known).map_err(|problem| not_signed(&problem))
     }
 }
 
-fn of_field(error: &request::FieldError) -> String {
-    format!("{}: {}", error.field, error.reason)
+/// What the server would refuse at its edge.
+fn not_signed(problem: &Problem) -> Failed {
+    let errors = problem.errors().iter();
+    let errors = errors.map(|error| format!("{}: {}", error.field, error.reason));
+    let first = format!("{}: {}", problem.code(), problem.detail());
+    refusal(&std::iter::once(first).chain(errors).collect::<Vec<_>>())
 }

@@ -13,7 +13,8 @@ use crate::{
     client::{Client, send},
     direct::Direct,
     feeds::line,
-    preflight, signing,
+    preflight,
+    signing::{self, Say},
 };
 
 /// `keng raise KIND …`.
@@ -25,11 +26,9 @@ pub(crate) async fn raise(args: RaiseArgs) -> Result<u8, Failed> {
     let key = args.key.clone().unwrap_or_else(|| Uuid::now_v7().to_string());
     // If the answer is lost, the same command with this key has the effect of one.
     aside(&format!("--key {key}"));
-    let request = match &args.sign.sign_with {
-        Some(file) => signing::raise(&args.server, file, &body, &key)?,
-        None => Client::of_person(&args.server)?.post("/v1/alerts", &key).json(&body),
-    };
-    let sent = send(request).await?;
+    let body = body.to_string();
+    let say = Say { path: "/v1/alerts", commune: None, body: &body };
+    let sent = send(signing::request(&args.server, &args.sign, say, &key).await?).await?;
     let alert: Value = sent.json().await.context("the answer")?;
     let text = |name: &str| alert.get(name).and_then(Value::as_str).unwrap_or_default();
     line(&format!("{}  {}  {}", text("state"), text("code"), text("id")));

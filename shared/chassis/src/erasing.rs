@@ -260,7 +260,8 @@ impl Erasing {
             let reached = events.iter().flat_map(|event| event.puts_to());
             communes.extend(reached.map(|reached| reached.home.commune));
         }
-        let mut entities = vec![EntityName::alert(alert), EntityName::erasure(alert)];
+        let mut entities =
+            vec![EntityName::alert(alert), EntityName::erasure(alert), EntityName::looks(alert)];
         for commune in communes {
             entities.push(EntityName::relay(alert, commune));
             entities.push(EntityName::delivery(alert, commune));

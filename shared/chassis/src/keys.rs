@@ -17,9 +17,8 @@ use axum::{
 };
 use base64::{Engine, prelude::BASE64_STANDARD};
 use domain::{
-    decider::Refusal,
     ids::KeyId,
-    key::{Holder, KeyAsk, KeyCommand, KeyFacts},
+    key::{Holder, KeyFacts},
     rights::{Asker, Standing},
 };
 use registry::{ClerkError, SigningKey};
@@ -87,21 +86,11 @@ async fn register(
         return Err(invalid("invalid-fields").with_field("proof", reason));
     }
     let facts = KeyFacts { public, holder: Holder::Officer(asker.clone()), proof };
-    would_be_done(&host, &asker, (facts.id(), KeyAsk::Register(facts.clone())))?;
     let now = host.clock.now();
     host.clerk.register_key(id, person(&asker), &facts, now).await.map_err(of_key)?;
     tracing::info!(key = %facts.id(), by = %asker.officer, "a key was asked for");
     let shown = shown(&host, facts.id()).ok_or_else(other_bytes)?;
     Ok((StatusCode::ACCEPTED, Json(shown)).into_response())
-}
-
-/// Asks the decider before anything is written: alerting may decide what the clerk has written
-/// first, and the reason of a refusal stands in the log alone then.
-fn would_be_done(host: &Host, asker: &Asker, (id, ask): (KeyId, KeyAsk)) -> Result<(), Problem> {
-    let known = host.directory.read().signers().get(id).map(SigningKey::decided);
-    let command = KeyCommand { by: Some(asker.clone()), id, ask };
-    let decided = known.unwrap_or_default().decide(&command);
-    decided.map(|_| ()).map_err(|not| refused(Refusal::from(not)))
 }
 
 /// Bytes in base64, exactly so many.
@@ -120,7 +109,6 @@ async fn confirm(
 ) -> Result<Response, Problem> {
     let key = known_key(&host, &asker, id)?;
     let id = command_id(&asker, &format!("/v1/keys/{key}/confirm"), &headers)?;
-    would_be_done(&host, &asker, (key, KeyAsk::Confirm))?;
     let now = host.clock.now();
     host.clerk.confirm_key(id, person(&asker), key, now).await.map_err(of_key)?;
     tracing::info!(%key, by = %asker.officer, "a key was confirmed");
@@ -135,7 +123,6 @@ async fn revoke(
 ) -> Result<Response, Problem> {
     let key = known_key(&host, &asker, id)?;
     let id = command_id(&asker, &format!("/v1/keys/{key}/revoke"), &headers)?;
-    would_be_done(&host, &asker, (key, KeyAsk::Revoke))?;
     let now = host.clock.now();
     match host.clerk.revoke_key(id, person(&asker), key, now).await {
         // At this process it is refused at once, also while the broker is away.
@@ -204,14 +191,6 @@ fn json_of(id: KeyId, key: &SigningKey) -> Value {
 
 fn of_key(error: ClerkError) -> Problem {
     let ClerkError::Refused { code, field } = error else { return of_clerk(error) };
-    refusal(code, field)
-}
-
-fn refused(Refusal { code, field }: Refusal) -> Problem {
-    refusal(code.to_owned(), field.to_owned())
-}
-
-fn refusal(code: String, field: String) -> Problem {
     let (status, detail) = match code.as_str() {
         "not-found" => return no_such_key(),
         "same-person" => (

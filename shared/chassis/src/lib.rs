@@ -23,6 +23,7 @@ pub mod kept;
 pub mod key_file;
 pub mod keys;
 pub mod links;
+pub mod looks;
 pub mod officers;
 pub mod operators;
 pub mod options;

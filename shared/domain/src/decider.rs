@@ -1,5 +1,7 @@
 //! What every decider is: pure `decide`, total `evolve`.
 
+use std::convert::Infallible;
+
 /// Decides about one kind of entity. Its value is the entity's state, folded from its events.
 pub trait Decider: Default {
     /// What is asked for.
@@ -38,4 +40,10 @@ pub struct Refusal {
 impl Refusal {
     /// Decided later than the command was valid; the officer raises again, or releases it.
     pub const STALE: Self = Self { code: "stale", field: "" };
+}
+
+impl From<Infallible> for Refusal {
+    fn from(never: Infallible) -> Self {
+        match never {}
+    }
 }

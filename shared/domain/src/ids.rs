@@ -200,6 +200,12 @@ impl EntityName {
     pub fn losses(instance: &str) -> Result<Self, NotAnId> {
         format!("losses-{instance}").parse()
     }
+    /// `looks-<alert>`: who has read its personal data.
+    #[must_use]
+    pub fn looks(alert: AlertId) -> Self {
+        Self(format!("looks-{alert}"))
+    }
+
     /// `map`: which map is in force.
     #[must_use]
     pub fn map() -> Self {
@@ -243,11 +249,17 @@ impl EntityName {
         self.0.strip_prefix("erasure-")?.parse().ok()
     }
 
-    /// Whether this is of the alert's history: its own, that of its erasure, or that of a match
-    /// with another one.
+    /// The alert of a `looks-…`.
+    #[must_use]
+    pub fn looks_of(&self) -> Option<AlertId> {
+        self.0.strip_prefix("looks-")?.parse().ok()
+    }
+
+    /// Whether this is of the alert's history: its own, that of its erasure and of the looks at
+    /// it, or that of a match with another one.
     #[must_use]
     pub fn is_of(&self, alert: AlertId) -> bool {
-        self.alert_id().or_else(|| self.erasure_of()) == Some(alert)
+        self.alert_id().or_else(|| self.erasure_of()).or_else(|| self.looks_of()) == Some(alert)
             || self.matched().is_some_and(|both| both.contains(&alert))
     }
 }

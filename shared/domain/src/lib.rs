@@ -25,6 +25,7 @@ pub mod ids;
 pub mod key;
 pub mod lane;
 pub mod limits;
+pub mod looks;
 pub mod loss;
 pub mod maps;
 pub mod matching;

@@ -4,7 +4,7 @@
 use std::convert::Infallible;
 
 use crate::{
-    decider::{Decider, Refusal},
+    decider::Decider,
     ids::{Millis, RecordId},
 };
 
@@ -46,12 +46,6 @@ impl Decider for Losses {
 
     fn evolve(self, loss: &Loss) -> Self {
         Self { last: Some(loss.clone()) }
-    }
-}
-
-impl From<Infallible> for Refusal {
-    fn from(never: Infallible) -> Self {
-        match never {}
     }
 }
 

@@ -81,7 +81,7 @@ pub fn is_destroyed(part: &[u8]) -> bool {
 /// The alerts whose erasure an entity's sealed parts go with.
 #[must_use]
 pub fn alerts_of(entity: &EntityName) -> Vec<AlertId> {
-    let one = entity.alert_id().or(entity.erasure_of());
+    let one = entity.alert_id().or(entity.erasure_of()).or(entity.looks_of());
     one.into_iter().chain(entity.matched().into_iter().flatten()).collect()
 }
 
@@ -122,6 +122,7 @@ mod tests {
         parts.gone(a, &[9, 10]);
         assert!(parts.erase(a).is_empty());
         assert!(parts.is_erased(&relay) && parts.is_erased(&EntityName::erasure(a)));
+        assert!(parts.is_erased(&EntityName::looks(a)) && !parts.is_erased(&EntityName::looks(b)));
         assert!(parts.is_erased(&of_both) && !parts.is_erased(&EntityName::alert(b)));
         let record = |entity: &EntityName| Record {
             id: RecordId::of_purpose(entity.as_str()),

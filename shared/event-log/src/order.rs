@@ -4,16 +4,12 @@
 
 use std::{sync::Arc, time::Duration};
 
-use domain::{
-    decider::Refusal,
-    ids::{Millis, RecordId},
-};
+use domain::ids::Millis;
 use prost::Message;
 use wire::{Spoken, v1};
 
 use crate::{
-    AppendError, At, Class, Durable, EventLog, Key, Record,
-    command::Draft,
+    AppendError, At, Class, Durable, EventLog, Key, Record, Recorded,
     shell::{Answers, Ask, Decided, ExecuteError, Shell},
 };
 
@@ -23,8 +19,8 @@ const PATIENCE: Duration = Duration::from_secs(5);
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum NotCarriedOut {
     /// The rule that forbids it.
-    #[error("refused: {0:?}")]
-    Refused(Refusal),
+    #[error("refused: {} {}", .0.code, .0.field)]
+    Refused(v1::Refused),
     /// Not known to be written.
     #[error("not stored: {0}")]
     Unavailable(String),
@@ -50,8 +46,8 @@ impl From<ExecuteError> for NotCarriedOut {
 pub struct CarriedOut<E> {
     /// What was decided, one for each order; all of it is durable.
     pub decided: Vec<Decided<E>>,
-    /// The orders that stood in the log already.
-    pub repeats: Vec<RecordId>,
+    /// For each order that stood in the log already: the first record under its id.
+    pub repeats: Vec<Arc<Recorded>>,
     /// The newest record of the decisions, where there is one.
     pub at: Option<At>,
 }
@@ -64,7 +60,7 @@ pub struct CarriedOut<E> {
 pub async fn carry_out<D>(
     (log, shell): (&Arc<dyn EventLog>, &Shell<D>),
     (class, sealings): (Class, bool),
-    drafts: Vec<Draft>,
+    records: Vec<Record>,
     now: Millis,
     facts: impl Fn(&D, &Ask<D::Command>) -> D::Facts + Send + Sync,
 ) -> Result<CarriedOut<D::Event>, NotCarriedOut>
@@ -74,7 +70,6 @@ where
     D::Event: Send + Sync,
     D::Facts: Send + Sync,
 {
-    let records: Vec<Record> = drafts.into_iter().map(Draft::record).collect();
     let appended = log.append(records.clone()).await?;
     // Over a broker that is away a command is held, and nobody waits for that.
     stored(log.durable(appended.at, PATIENCE).await)?;
@@ -107,15 +102,14 @@ where
         });
     }
     let decided = shell.execute_all(asks, facts).await?;
-    if let Some(refusal) = decided.iter().find_map(|decided| decided.refusal) {
+    if let Some(refusal) = decided.iter().find_map(|decided| decided.refusal.clone()) {
         return Err(NotCarriedOut::Refused(refusal));
     }
     let at = decided.iter().filter_map(|decided| decided.at).max_by_key(|at| at.position);
     if let Some(at) = at {
         stored(log.durable(at, PATIENCE).await)?;
     }
-    let repeats = appended.repeats.iter().map(|first| first.id).collect();
-    Ok(CarriedOut { decided, repeats, at })
+    Ok(CarriedOut { decided, repeats: appended.repeats, at })
 }
 
 fn stored(durable: Durable) -> Result<(), NotCarriedOut> {

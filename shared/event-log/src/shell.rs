@@ -74,8 +74,8 @@ pub enum Answers {
 pub struct Decided<E> {
     /// The new facts; empty where it was decided before.
     pub events: Vec<E>,
-    /// Why it was refused, if it was.
-    pub refusal: Option<Refusal>,
+    /// Why it was refused, if it was: now, or when it was decided before.
+    pub refusal: Option<v1::Refused>,
     /// What to wait for before anybody is told; `None` where nothing was appended.
     pub at: Option<At>,
 }
@@ -110,8 +110,14 @@ pub struct Folded<D> {
     pub state: D,
     /// The ordinal of its last commit.
     pub version: u64,
-    /// What was answered, and where.
-    answered: HashMap<RecordId, At>,
+    answered: HashMap<RecordId, Answered>,
+}
+
+/// What became of a command that was decided.
+#[derive(Debug, Clone)]
+struct Answered {
+    at: At,
+    refusal: Option<v1::Refused>,
 }
 
 impl<D: Default> Default for Folded<D> {
@@ -138,7 +144,11 @@ impl<D: Spoken> Folded<D> {
         let cause = RecordId::from_slice(&commit.causation)
             .ok_or(wire::NotDecodable("a commit's cause"))?;
         self.version = commit.version;
-        self.answered.insert(cause, at);
+        let refusal = match &commit.outcome {
+            Some(Outcome::Refused(refused)) => Some(refused.clone()),
+            _ => None,
+        };
+        self.answered.insert(cause, Answered { at, refusal });
         match commit.outcome {
             Some(Outcome::Events(events)) => {
                 for event in &events.events {
@@ -301,7 +311,7 @@ struct Batch<D: Spoken> {
     new: Vec<bool>,
     records: Vec<Record>,
     folded: BTreeMap<EntityName, Folded<D>>,
-    causes: Vec<(EntityName, RecordId)>,
+    causes: Vec<(EntityName, RecordId, Option<v1::Refused>)>,
 }
 
 impl<D: Spoken + Clone> Batch<D> {
@@ -340,35 +350,32 @@ impl<D: Spoken + Clone> Batch<D> {
         folded: &mut Folded<D>,
         facts: &impl Fn(&D, &Ask<D::Command>) -> D::Facts,
     ) -> Result<(), ExecuteError> {
-        let before = folded.answered.get(&ask.cause).copied();
-        if let (Some(at), Answers::Command) = (before, ask.answers) {
-            self.decided.push(Decided { events: vec![], refusal: None, at: Some(at) });
+        let before = folded.answered.get(&ask.cause).cloned();
+        if let (Some(Answered { at, refusal }), Answers::Command) = (before, ask.answers) {
+            self.decided.push(Decided { events: vec![], refusal, at: Some(at) });
             self.new.push(false);
             return Ok(());
         }
         let decision = folded.state.decide(&ask.command, &facts(&folded.state, ask));
         let (events, refusal) = match decision {
             Ok(events) => (events, None),
-            Err(rejection) => (vec![], Some(rejection.into())),
+            Err(rejection) => (vec![], Some(refused(rejection.into()))),
         };
         let said: Vec<v1::Event> =
             events.iter().map(|event| v1::Event { event: Some(D::say(event)) }).collect();
-        let outcomes: Vec<Outcome> = match (ask.answers, refusal) {
+        let outcomes: Vec<Outcome> = match (ask.answers, &refusal) {
             (Answers::Observation, _) => said
                 .into_iter()
                 .map(|event| Outcome::Events(v1::Events { events: vec![event] }))
                 .collect(),
-            (Answers::Command, Some(Refusal { code, field })) => {
-                let (code, field) = (code.to_owned(), field.to_owned());
-                vec![Outcome::Refused(v1::Refused { code, field })]
-            }
+            (Answers::Command, Some(refusal)) => vec![Outcome::Refused(refusal.clone())],
             (Answers::Command, None) if said.is_empty() => {
                 vec![Outcome::AlreadyTrue(v1::AlreadyTrue {})]
             }
             (Answers::Command, None) => vec![Outcome::Events(v1::Events { events: said })],
         };
         self.new.push(!outcomes.is_empty());
-        self.causes.push((ask.key.entity.clone(), ask.cause));
+        self.causes.push((ask.key.entity.clone(), ask.cause, refusal.clone()));
         for outcome in outcomes {
             folded.version += 1;
             self.records.push(commit(ask, folded.version, outcome));
@@ -385,9 +392,9 @@ impl<D: Spoken + Clone> Batch<D> {
         slots: &mut BTreeMap<EntityName, OwnedMutexGuard<Option<Folded<D>>>>,
         at: At,
     ) -> Vec<Decided<D::Event>> {
-        for (entity, cause) in self.causes {
+        for (entity, cause, refusal) in self.causes {
             if let Some(folded) = self.folded.get_mut(&entity) {
-                folded.answered.insert(cause, at);
+                folded.answered.insert(cause, Answered { at, refusal });
             }
         }
         for (entity, folded) in self.folded {
@@ -402,6 +409,10 @@ impl<D: Spoken + Clone> Batch<D> {
         }
         self.decided
     }
+}
+
+fn refused(Refusal { code, field }: Refusal) -> v1::Refused {
+    v1::Refused { code: code.to_owned(), field: field.to_owned() }
 }
 
 fn commit<C>(ask: &Ask<C>, version: u64, outcome: Outcome) -> Record {

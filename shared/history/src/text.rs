@@ -129,6 +129,8 @@ const WORDS: &[(&str, &str)] = &[
     ("LeaseTaken", "nhận việc gửi / sending taken over"),
     ("DeliveriesStopped", "ngừng gửi / sending stopped"),
     ("ReceiptsRecorded", "kết quả gửi / results"),
+    ("RecordLook", "sắp đọc dữ liệu cá nhân / is about to read personal data"),
+    ("PersonalDataRead", "đã đọc dữ liệu cá nhân / has read personal data"),
     ("RecordDrillResult", "ghi kết quả diễn tập / record the result of a drill"),
     ("DrillMeasured", "đã đo diễn tập / a drill was measured"),
     ("BrokerLossFound", "máy chủ NATS đã làm mất bản ghi / the broker had lost records"),
@@ -206,6 +208,10 @@ fn detail(line: &Line, has_words: bool) -> String {
         "AdoptMap" | "MapAdopted" => map(data),
         "RecordDrillResult" | "DrillMeasured" => drill(data.get("result").unwrap_or(data)),
         "BrokerLossFound" => loss(data),
+        "RecordLook" | "PersonalDataRead" => {
+            let words = [word(text("looked"), "LOOKED_"), word(text("duty"), "DUTY_")];
+            words.join(", ")
+        }
         "DeliveriesStopped" => text("reason").to_owned(),
         "SwitchChannel" | "ChannelSwitched" => switched(data),
         "AttestPosted" | "RequeueDelivery" | "PostAttested" | "DeliveryRequeued" => target(data),

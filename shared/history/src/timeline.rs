@@ -3,6 +3,7 @@
 
 mod arrivals;
 mod corrected;
+mod looks;
 mod text;
 mod view;
 
@@ -20,7 +21,7 @@ use domain::{
 use event_log::Recorded;
 
 pub use text::timeline_text;
-pub use view::{CommuneTimes, Missing, Moment, Said, Timeline};
+pub use view::{CommuneTimes, Looked, Missing, Moment, Said, Timeline};
 
 use self::arrivals::Arrivals;
 use crate::{
@@ -33,18 +34,20 @@ use crate::{
 pub struct Tracing {
     alert: AlertId,
     stories: Stories,
+    looks: Vec<Looked>,
 }
 
 impl Tracing {
     /// Of this alert; nothing was looked at yet.
     #[must_use]
     pub fn new(alert: AlertId) -> Self {
-        Self { alert, stories: Stories::default() }
+        Self { alert, stories: Stories::default(), looks: vec![] }
     }
 
     /// Takes a record in; those of other alerts do no harm.
     pub fn look(&mut self, position: u64, recorded: &Recorded) {
         self.stories.take(position, recorded);
+        self.looks.extend(looks::looks_in(self.alert, position, recorded));
     }
 
     /// The timeline; `None` where there is no such alert.
@@ -64,6 +67,7 @@ impl Tracing {
             state: course.state().to_owned(),
             moments: course.moments(open, facts),
             communes: course.communes(),
+            looks: self.looks.clone(),
         })
     }
 }

@@ -36,6 +36,16 @@ impl Photos {
         Ok(())
     }
 
+    /// The alerts that show this picture, as far as that is noted.
+    ///
+    /// # Errors
+    /// [`NotStored`]: it cannot be read.
+    pub async fn shown_by(&self, photo: &PhotoId) -> Result<Vec<AlertId>, NotStored> {
+        let prefix = Name::from_iter([OF_PHOTOS, photo.as_str()]);
+        let alerts = self.last_parts(&prefix).await?;
+        Ok(alerts.iter().filter_map(|alert| alert.parse().ok()).collect())
+    }
+
     /// Removes every size of each picture that only these alerts show. How many pictures.
     ///
     /// # Errors
@@ -150,6 +160,10 @@ mod tests {
             photos.claim(one, &[own.clone(), shared.clone()]).await.unwrap();
         }
         photos.claim(other, std::slice::from_ref(&shared)).await.unwrap();
+        let mut shown = photos.shown_by(&shared).await.unwrap();
+        shown.sort();
+        assert_eq!(shown, BTreeSet::from([one, other]).into_iter().collect::<Vec<_>>());
+        assert_eq!(photos.shown_by(&free).await.unwrap(), []);
         assert_eq!(photos.forget(&[one]).await, Ok(1));
         assert_eq!(photos.forget(&[one]).await, Ok(0));
         for size in Size::ALL {

@@ -298,8 +298,9 @@ impl Clerk {
     }
 
     async fn settled<E>(&self, decided: &[Decided<E>]) -> Result<(), ClerkError> {
-        if let Some(refusal) = decided.iter().find_map(|decided| decided.refusal) {
-            let (code, field) = (refusal.code.to_owned(), refusal.field.to_owned());
+        // Alerting, which follows every command, may have refused it first.
+        if let Some(refusal) = decided.iter().find_map(|decided| decided.refusal.clone()) {
+            let v1::Refused { code, field } = refusal;
             return Err(ClerkError::Refused { code, field });
         }
         let Some(last) = decided.iter().filter_map(|d| d.at).max_by_key(|at| at.position) else {

@@ -12,6 +12,7 @@ pub mod drill;
 pub mod erasure;
 pub mod freeze;
 pub mod key;
+pub mod looks;
 pub mod loss;
 pub mod matching;
 pub mod relay;

@@ -1,25 +1,25 @@
 //! An officer's own device: a key, and envelopes that it makes without asking anybody.
 
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Result, anyhow};
 use axum::{
     body::Body,
     http::{Method, Request, header},
 };
 use chassis::{Problem, keys::registration};
 use domain::{
-    ids::{AlertId, Millis},
+    ids::Millis,
     rights::{Asker, Standing},
 };
 use event_log::Recorded;
 use history::{Signatures, Verdict};
 use intake::{
     idempotency::IdempotencyKey,
-    pen::Pen,
+    pen::{Pen, Said},
     request::{self, EdgeKnown, Envelope},
 };
 use serde_json::{Value, json};
 use support::Answer;
-use wire::{signing::Signer, v1::ChangeHow};
+use wire::signing::Signer;
 
 use crate::{people::Person, timeline::Timeline};
 
@@ -79,44 +79,42 @@ impl Phone {
         self.seals(key, at, |pen| pen.raise(draft))
     }
 
-    /// Makes an envelope that does something with an alert of the own commune, now.
+    /// Makes an envelope that asks what this path and body would ask with a token, now; what has to
+    /// be seen for it is looked at with the token.
     ///
     /// # Errors
-    /// The act is none.
-    pub fn acts(
+    /// It is not to be seen, or nothing that is signed.
+    pub async fn says(
+        &self,
+        day: &Timeline,
+        path: &str,
+        body: &Value,
+        key: &str,
+    ) -> Result<Sealed> {
+        let at = day.now();
+        let known = EdgeKnown { now: at, map: day.host.map.as_ref() };
+        let body = body.to_string();
+        let said = Said { path, commune: None, body: body.as_bytes() };
+        let needs = said.needs(&self.asker).map_err(|problem| anyhow!("{problem:?}"))?;
+        let mut seen = vec![];
+        for path in needs {
+            seen.push(day.get(&self.person, &path).await?.expect(200)?.json);
+        }
+        self.seals(key, at, |pen| pen.say(said, &seen, &known))
+    }
+
+    /// Makes an envelope that does something with an alert, now.
+    ///
+    /// # Errors
+    /// As [`Self::says`].
+    pub async fn acts(
         &self,
         day: &Timeline,
         (alert, action): (&str, &str),
         body: &Value,
         key: &str,
     ) -> Result<Sealed> {
-        let at = day.now();
-        let known = EdgeKnown { now: at, map: day.host.map.as_ref() };
-        let alert: AlertId = alert.parse()?;
-        let (Standing::Officer(home) | Standing::Commander(home)) = self.asker.standing else {
-            return Err(anyhow!("of no commune"));
-        };
-        let body = body.to_string();
-        let words = (body.as_bytes(), None);
-        self.seals(key, at, |pen| pen.act((alert, home), action, words, &known))
-    }
-
-    /// Makes an envelope that changes an alert, which stands as `shown`, now.
-    ///
-    /// # Errors
-    /// There is nothing to change.
-    pub fn changes(
-        &self,
-        day: &Timeline,
-        (how, shown): (ChangeHow, &Value),
-        body: &Value,
-        key: &str,
-    ) -> Result<Sealed> {
-        let at = day.now();
-        let known = EdgeKnown { now: at, map: day.host.map.as_ref() };
-        let alert = shown["id"].as_str().context("an id")?.parse()?;
-        let body = body.to_string();
-        self.seals(key, at, |pen| pen.change((alert, how), shown, body.as_bytes(), &known))
+        self.says(day, &format!("/v1/alerts/{alert}/{action}"), body, key).await
     }
 
     fn seals(

@@ -61,6 +61,19 @@ pub fn nothing(body: &[u8]) -> Result<(), BadRequest> {
     }
 }
 
+/// Why somebody reads, as a request's header says it in UTF-8: empty is absent.
+///
+/// # Errors
+/// [`BadRequest::InvalidFields`]: not UTF-8, too long, or no text.
+pub fn reason(given: &[u8]) -> Result<Option<String>, BadRequest> {
+    let mut faults = Faults::default();
+    let not = "không phải UTF-8 / is not UTF-8";
+    let given = faults.note("keng-reason", std::str::from_utf8(given).map_err(|_| not));
+    let given = given.filter(|text| !text.is_empty());
+    let reason = faults.text("keng-reason", given, Shape::Line, NOTE_CHARS_MAX);
+    if faults.is_empty() { Ok(given.map(|_| reason)) } else { Err(faults.refused()) }
+}
+
 /// The same note as it stands in a gRPC request: empty is absent.
 ///
 /// # Errors

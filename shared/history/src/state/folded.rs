@@ -10,6 +10,7 @@ use domain::{
     freeze::Freeze,
     ids::{EntityName, Millis},
     lane::Lanes,
+    looks::Looks,
     loss::Losses,
     matching::decision::Match,
     receipts::Receipts,
@@ -33,6 +34,7 @@ enum Kind {
     Drill(Box<Drill>),
     Losses(Box<Losses>),
     Erasure(Box<Erasure>),
+    Looks(Box<Looks>),
     Versions(Box<Versions>),
     /// Of the directory.
     Entry(Box<Entry>),
@@ -58,6 +60,7 @@ impl Folded {
             "drill" => Kind::Drill(Box::default()),
             "losses" => Kind::Losses(Box::default()),
             "erasure" => Kind::Erasure(Box::default()),
+            "looks" => Kind::Looks(Box::default()),
             "directory" => Kind::Versions(Box::default()),
             _ => Kind::Entry(Box::default()),
         };
@@ -92,6 +95,7 @@ impl Folded {
                 Kind::Drill(state) => fold(state.as_mut(), event)?,
                 Kind::Losses(state) => fold(state.as_mut(), event)?,
                 Kind::Erasure(state) => fold(state.as_mut(), event)?,
+                Kind::Looks(state) => fold(state.as_mut(), event)?,
                 Kind::Versions(state) => fold(state.as_mut(), event)?,
                 Kind::Entry(state) => fold(state.as_mut(), event)?,
                 Kind::Receipts(so_far) => {
@@ -117,6 +121,7 @@ impl Folded {
             Kind::Drill(state) => StateHash::of(state),
             Kind::Losses(state) => StateHash::of(state),
             Kind::Erasure(state) => StateHash::of(state),
+            Kind::Looks(state) => StateHash::of(state),
             Kind::Versions(state) => StateHash::of(state),
             Kind::Entry(state) => StateHash::of(state),
             Kind::Receipts(state) => *state,

@@ -1,6 +1,6 @@
 //! A timeline as text for a terminal: Vietnamese first, Việt Nam's time.
 
-use super::view::{CommuneTimes, Missing, Moment, Said, Timeline};
+use super::view::{CommuneTimes, Looked, Missing, Moment, Said, Timeline};
 
 const WORDS: &[(&str, &str)] = &[
     ("first-word", "tin đầu tiên / first word"),
@@ -21,11 +21,18 @@ const WORDS: &[(&str, &str)] = &[
 /// The timeline, line by line.
 #[must_use]
 pub fn timeline_text(timeline: &Timeline) -> Vec<String> {
-    let Timeline { alert, code, commune, kind, status, state, moments, communes } = timeline;
+    let Timeline { alert, code, commune, kind, status, state, moments, communes, looks } = timeline;
     let head = format!("{code}  {kind} ({status})  {state}  xã / commune {commune}  {alert}");
     let begin = moments.iter().find_map(|moment| moment.said.as_ref());
     let moments = moments.iter().map(|moment| of_moment(moment, begin));
-    [head].into_iter().chain(moments).chain(communes.iter().map(of_commune)).collect()
+    let communes = communes.iter().map(of_commune);
+    [head].into_iter().chain(moments).chain(communes).chain(looks.iter().map(of_look)).collect()
+}
+
+fn of_look(look: &Looked) -> String {
+    let Looked { reader, commune, what, duty, position, .. } = look;
+    let at = look.at.day_and_clock();
+    format!("  {at}  đã xem / looked: {reader} {commune}  {what}, {duty}  #{position}")
 }
 
 fn of_moment(moment: &Moment, begin: Option<&Said>) -> String {

@@ -23,6 +23,29 @@ pub struct Timeline {
     pub moments: Vec<Moment>,
     /// Where it was put, each with its own times.
     pub communes: Vec<CommuneTimes>,
+    /// Who has read its personal data, in order; a reader's looks within an hour are one.
+    pub looks: Vec<Looked>,
+}
+
+/// That somebody has read personal data.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Looked {
+    /// When, for the first time within the hour.
+    pub at: Time,
+    /// An officer's id, or `link:<hash>`.
+    pub reader: String,
+    /// The reader's commune; empty where there is none.
+    pub commune: String,
+    /// `words`, `photo`, `poster` or `notes`.
+    pub what: String,
+    /// `issued`, `relayed`, `province`, `matched`, `link` or `audit`.
+    pub duty: String,
+    /// Whether the reader said why; the words are sealed.
+    pub is_reason_given: bool,
+    /// The record's place.
+    pub position: u64,
+    /// The record's id.
+    pub record: String,
 }
 
 /// One of the times that matter.

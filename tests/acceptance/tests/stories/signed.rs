@@ -16,7 +16,6 @@ use domain::{
 };
 use history::{Flaw, Verdict};
 use serde_json::json;
-use wire::v1::ChangeHow;
 
 const HERE: &str = "15958";
 
@@ -85,13 +84,12 @@ async fn an_envelope_made_without_a_network_is_taken_as_it_was_signed() -> Resul
     assert_eq!(other.problem()?.code, "idempotency-conflict");
 
     // All that follows is signed too, and each by the rules of its own.
-    let seen = day.alert(&phone.person, &alert).await?;
     let more = json!({ "description": "Áo đỏ, dép xanh.", "person": { "age": 5 } });
-    let update = phone.changes(&day, (ChangeHow::Update, &seen.json), &more, "k-2")?;
+    let update = phone.acts(&day, (&alert, "update"), &more, "k-2").await?;
     day.gives(&update).await?.expect(200)?;
     day.expect(posted("g-1", &["issued", "updated"])).await?;
     let note = json!({ "note": "Đã về nhà." });
-    let resolve = phone.acts(&day, (&alert, "resolve"), &note, "k-3")?;
+    let resolve = phone.acts(&day, (&alert, "resolve"), &note, "k-3").await?;
     let resolved = day.gives(&resolve).await?.expect(200)?;
     assert_eq!(resolved.text_at("/state"), "resolved");
     day.expect(posted("g-1", &["issued", "updated", "resolved"])).await?;
@@ -175,7 +173,7 @@ async fn nobody_signs_for_another_nor_by_a_key_that_was_revoked() -> Result<()> 
     day.revokes_key(&an.person, &an).await?.expect(200)?;
     let again = day.gives(&ours).await?.expect(403)?;
     assert_eq!(again.problem()?.code, "key-revoked");
-    let cancel = an.acts(&day, (raised.text_at("/id"), "cancel"), &json!({}), "k-2")?;
+    let cancel = an.acts(&day, (raised.text_at("/id"), "cancel"), &json!({}), "k-2").await?;
     assert_eq!(day.gives(&cancel).await?.expect(403)?.problem()?.code, "key-revoked");
     assert_eq!(day.asks_for_key(&an).await?.expect(409)?.problem()?.code, "key-revoked");
     // What was signed before stays signed.
