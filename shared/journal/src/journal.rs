@@ -178,8 +178,8 @@ impl Journal {
         }
     }
 
-    /// Reads the entries with these indices, which rise, on disk or not yet: as many of the first of
-    /// them as come cheaply, but at least one where there is one. The others between them cost
+    /// Reads the entries with these indices, which rise, on disk or not yet: as many of the first
+    /// of them as come cheaply, but at least one where there is one. What lies between costs
     /// little.
     ///
     /// # Errors

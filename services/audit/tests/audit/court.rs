@@ -106,6 +106,19 @@ async fn words_are_read_with_a_reason_until_they_are_erased() {
     let (status, bytes) = get(&router, "auditor", &because).await;
     assert_eq!((status, &bytes[..]), (StatusCode::OK, &part[..]));
     assert_eq!(commitment(&bytes[..SALT_BYTES], &bytes[SALT_BYTES..]), stands);
+    // Who looked is in the log before the words leave, once however often, and the reason is not.
+    assert_eq!(get(&router, "auditor", &because).await.0, StatusCode::OK);
+    let looks: Vec<_> = log
+        .records()
+        .into_iter()
+        .filter(|found| found.key.entity == EntityName::looks(alert("a")))
+        .collect();
+    let [look] = looks.as_slice() else { panic!("{looks:?}") };
+    let said: v1::Command = prost::Message::decode(look.open.clone()).unwrap();
+    let Some(v1::command::Body::RecordLook(body)) = said.body else { panic!("{said:?}") };
+    assert_eq!((body.looked(), body.duty()), (v1::Looked::Words, v1::Duty::Audit));
+    assert!(!look.open.windows(4).any(|some| some == b"theo"), "free text stands sealed");
+    assert!(look.seal.bytes().is_some_and(|part| part.windows(4).any(|some| some == b"theo")));
 
     let no_words = format!("/v1/audit/words/{}?reason=x", RecordId::of_purpose("b"));
     let unknown = format!("/v1/audit/words/{}?reason=x", RecordId::of_purpose("z"));

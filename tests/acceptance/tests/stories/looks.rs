@@ -34,7 +34,7 @@ const TOKEN: &str = "77001:a-token-of-the-stand-in";
 const POSTER: i64 = 4_242;
 
 /// Routes, by their beginning, whose answers show nothing sealed of an alert; each with the reason.
-const OPEN: [(&str, &str); 25] = [
+const OPEN: [(&str, &str); 31] = [
     ("/v1/alerts post", "the raiser's own words"),
     ("/v1/alerts/{id}/deliveries", "targets, times and codes"),
     ("/v1/alerts/{id}/uncorrected", "targets, times and codes"),
@@ -47,7 +47,13 @@ const OPEN: [(&str, &str); 25] = [
     ("/v1/verify/", "what is open"),
     ("/v1/drills", "figures"),
     ("/v1/freezes", "of officers, not of an alert's persons"),
-    ("/v1/audit/", "open parts"),
+    ("/v1/audit/records", "open parts"),
+    ("/v1/audit/as-known", "open parts"),
+    ("/v1/audit/timeline", "open parts"),
+    ("/v1/audit/state", "hashes"),
+    ("/v1/audit/proof/", "hashes"),
+    ("/v1/audit/key", "the log's own key"),
+    ("/v1/audit/words/", "recorded by the audit: see its tests"),
     ("/tile/", "open parts"),
     ("/checkpoint", "hashes"),
     ("/v1/tokens", "the directory"),

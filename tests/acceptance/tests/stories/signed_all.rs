@@ -28,7 +28,7 @@ const OF_SERVICES: &str = "no person says it";
 const OF_KEEPERS: &str = "said by who keeps the directory or the channels, at any process";
 const OF_KEYS: &str = "a key that was stolen must neither bring in nor end another";
 /// Kinds that nobody signs, each with the reason.
-const NOT_SIGNED: [(&str, &str); 28] = [
+const NOT_SIGNED: [(&str, &str); 29] = [
     ("ExpireAlert", OF_SERVICES),
     ("RelayAlertFurther", OF_SERVICES),
     ("GrowAlert", OF_SERVICES),
@@ -41,6 +41,7 @@ const NOT_SIGNED: [(&str, &str); 28] = [
     ("EndFreeze", OF_SERVICES),
     ("ProposeMatch", OF_SERVICES),
     ("RetireAlert", OF_SERVICES),
+    ("RestoreErasure", OF_SERVICES),
     ("FinishErasure", OF_SERVICES),
     ("AdoptMap", OF_SERVICES),
     ("AdoptDirectory", OF_SERVICES),

@@ -64,7 +64,8 @@ async fn lost_alerts_come_back_and_are_not_told_again() -> Result<()> {
     let issued = |call: &&system::town::Told| call.news == "alert.issued" && call.alert != third;
     let now = town.calls()?.iter().filter(issued).count();
     ensure!(now == calls.len(), "told again: {:#?}", town.calls()?);
-    for keng in [&cluster.intake, &cluster.alerting, &cluster.fan_out, &cluster.audit] {
+    // The audit itself may have had nothing to say.
+    for keng in [&cluster.intake, &cluster.alerting, &cluster.fan_out] {
         proven(keng).await?;
     }
     town.check_calls()
