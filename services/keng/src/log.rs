@@ -60,6 +60,8 @@ pub(crate) async fn open_log(
             options.replicas = settings.nats_replicas.into();
             options.reserve.clone_from(&opened.reserve);
             options.keyring = opened.keyring.clone();
+            let audit_key = settings.audit_key.as_deref().map(str::parse).transpose();
+            options.audit_key = audit_key.map_err(|why| wrong("--audit-key", why))?;
             let log = NatsLog::open(options).await.map_err(|why| match why {
                 event_log_nats::OpenError::Address(_) => wrong("--nats", why),
                 other => Failed::Trouble(other.into()),

@@ -47,6 +47,10 @@ pub struct ServerOptions {
         require_equals = true, default_missing_value = "true",
         value_parser = BoolishValueParser::new(), value_name = "BOOL")]
     pub accept_unverified_broker: Option<bool>,
+    /// Khóa công khai của nhật ký kiểm toán / The audit log's public key, whose proofs are believed
+    /// [default: that of the audit that answers first]
+    #[arg(long, env = "KENG_AUDIT_KEY", value_name = "VKEY")]
+    pub audit_key: Option<String>,
     /// Bản đồ các xã / Map of the communes [default: built in]
     #[arg(long, env = "KENG_REGISTRY", value_name = "FILE")]
     pub registry: Option<PathBuf>,
@@ -115,6 +119,7 @@ struct ConfigFile {
     nats: Option<NatsUrl>,
     nats_monitor: Option<MonitorUrl>,
     accept_unverified_broker: Option<bool>,
+    audit_key: Option<String>,
     registry: Option<PathBuf>,
     groups: Option<PathBuf>,
     policy: Option<PathBuf>,
@@ -186,6 +191,9 @@ pub struct Settings {
     pub nats_monitor: Option<MonitorUrl>,
     /// Publish also where the broker is not known to sync.
     pub accept_unverified_broker: bool,
+    /// The key of the audit log over the broker, as a C2SP vkey; `None` means the first that
+    /// answers.
+    pub audit_key: Option<String>,
     /// The map; `None` means the one built in.
     pub registry: Option<PathBuf>,
     /// Groups to import.
@@ -257,6 +265,7 @@ impl ServerOptions {
                 .accept_unverified_broker
                 .or(file.accept_unverified_broker)
                 .unwrap_or(false),
+            audit_key: self.audit_key.or(file.audit_key),
             registry: self.registry.or(file.registry),
             groups: self.groups.or(file.groups),
             policy: self.policy.or(file.policy),

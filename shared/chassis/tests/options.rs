@@ -71,7 +71,7 @@ fn a_flag_wins_over_the_file() {
         "data = 'from-file'\nhttp = '127.0.0.1:7000'\nnats = 'nats://u:secret@b:4222'\n\
          nats-monitor = 'http://b:8222/'\naccept-unverified-broker = true\n\
          registry = 'map'\ngroups = 'groups'\npolicy = 'p.toml'\nallow-private-targets = true\ndisk-reserve = 5\n\
-         key-file = 'k'\nerasures = 'e'\nwitnesses = 'w'\ntsa = 'https://tsa.vn/'\n",
+         key-file = 'k'\nerasures = 'e'\naudit-key = 'a+1+b'\nwitnesses = 'w'\ntsa = 'https://tsa.vn/'\n",
     );
     let args = ["--config", &file, "--data", "flag", "--allow-private-targets=false"];
     let settings = resolve(&args, Service::Up).unwrap();
@@ -82,6 +82,7 @@ fn a_flag_wins_over_the_file() {
     assert_eq!(settings.policy.as_deref(), Some(Path::new("p.toml")));
     assert_eq!(settings.key_file, KeyFile::At("k".into()));
     assert_eq!(settings.erasures.as_deref(), Some(Path::new("e")));
+    assert_eq!(settings.audit_key.as_deref(), Some("a+1+b"));
     assert_eq!(settings.witnesses.as_deref(), Some(Path::new("w")));
     assert_eq!(settings.tsa.as_ref().unwrap().as_str(), "https://tsa.vn");
     assert_eq!(settings.nats_monitor.as_ref().unwrap().as_str(), "http://b:8222");

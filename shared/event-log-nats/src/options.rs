@@ -4,6 +4,7 @@ use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use journal::Reserve;
 use keyring::{KeyId, Keyring};
+use merkle::VerifierKey;
 
 /// How to reach the broker, and how far to trust it.
 #[derive(Debug, Clone)]
@@ -32,6 +33,8 @@ pub struct NatsOptions {
     /// How long a commit waits for the lost commits before it, which other processes send again,
     /// before it is appended as recovered.
     pub gap_patience: Duration,
+    /// The key of the audit log whose proofs are believed; `None` means the first that answers.
+    pub audit_key: Option<VerifierKey>,
     /// How often the audit's tree is read.
     pub prove_every: Duration,
     /// How long a record that stands in the log may be without a proof.
@@ -59,6 +62,7 @@ impl NatsOptions {
             compare_every: Duration::from_secs(60),
             retry_every: Duration::from_secs(3),
             gap_patience: Duration::from_secs(30),
+            audit_key: None,
             prove_every: Duration::from_secs(10),
             proof_patience: Duration::from_secs(45),
             keep: Duration::from_secs(30 * 24 * 60 * 60),

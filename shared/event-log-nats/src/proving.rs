@@ -111,10 +111,7 @@ impl Proving {
 
     /// Reads what the tree has grown by, and finds our own leaves there.
     async fn read(&self) -> Result<(), Unproven> {
-        let Known { key, tree } = match self.inner.outbox.known() {
-            Some(known) => known,
-            None => Known { key: self.meet().await?, tree: Frontier::default() },
-        };
+        let Known { key, tree } = self.known().await?;
         let (size, root) = self.signed(&key).await?;
         if size < tree.size() || size == tree.size() && root != tree.root() {
             let read = tree.size();
@@ -146,6 +143,19 @@ impl Proving {
         metrics::counter!("keng_outbox_proven_total").increment(covered.len() as u64);
         self.inner.outbox.prove(Known { key, tree: grown }, &covered, alarm::now());
         Ok(())
+    }
+
+    /// The tree that was read, under the key that is to be believed.
+    async fn known(&self) -> Result<Known, Unproven> {
+        let named = &self.inner.options.audit_key;
+        let known = self.inner.outbox.known();
+        // Another log than before: it is read from its start.
+        let known = known.filter(|known| named.as_ref().is_none_or(|key| *key == known.key));
+        Ok(match (known, named) {
+            (Some(known), _) => known,
+            (None, Some(key)) => Known { key: key.clone(), tree: Frontier::default() },
+            (None, None) => Known { key: self.meet().await?, tree: Frontier::default() },
+        })
     }
 
     /// The key of the audit that answers first: it is believed from then on, and no other.

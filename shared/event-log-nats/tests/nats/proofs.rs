@@ -169,15 +169,30 @@ async fn a_tree_that_is_not_the_one_that_was_read_proves_nothing() {
     // And one under another key, whom nobody had believed before.
     *audit.leaves.lock().unwrap() = honest;
     shown.close().await;
-    let (shown, _shown) = Audit::new(2).on(&server).await;
+    let other = Audit::new(2);
+    other.takes(&[command("of others")]);
+    let (shown, _shown) = other.on(&server).await;
     let log = open(&server, &data).await;
     assert_eq!(proofs(&log, |now| *now != Proofs::Unknown).await, Proofs::Silent(1));
+    log.close().await;
+    // Whoever means it names the key, and that log is read from its start.
+    let log = open_named(&server, &data, &other).await;
+    proofs(&log, |now| *now == Proofs::Late(1)).await;
+    log.close().await;
     shown.close().await;
+
+    let log = open_named(&server, &data, &audit).await;
     let (shown, _shown) = audit.on(&server).await;
     audit.takes(&[commit("alert-a", 2)]);
     proofs(&log, |now| *now == Proofs::Current).await;
     log.close().await;
     shown.close().await;
+}
+
+async fn open_named(server: &NatsServer, data: &TempDir, audit: &Audit) -> Arc<NatsLog> {
+    let mut named = proving(server, data);
+    named.audit_key = Some(audit.key.verifier().clone());
+    NatsLog::open(named).await.expect("opens")
 }
 
 /// Yesterday's streams are put back, and what stands behind the lost record comes to its old place
