@@ -74,6 +74,8 @@ enum Fate {
     Present(u64),
     Sent(u64),
     Recovered,
+    /// A commit that recovers it stands in the stream.
+    Contained,
     /// A commit before it is missing.
     Gap,
     /// The log will never take it.
@@ -93,7 +95,7 @@ pub(crate) async fn heal(
     inner.writer.forget();
     let pass = Pass { inner, over: Over::This(connection), through_gaps };
     let mut healing = Healing::default();
-    let mut lasts: BTreeMap<Stream, Settled> = BTreeMap::new();
+    let mut lasts: BTreeMap<Stream, Option<Settled>> = BTreeMap::new();
     let (mut from, end) = (inner.outbox.begin(), inner.outbox.end());
     while from < end {
         let Some((settled, next)) = settled_from(inner, from).await? else { break };
@@ -107,17 +109,21 @@ pub(crate) async fn heal(
                     continue;
                 }
                 let stands = pass.stands(stream, &anchor, settled.said, &mut healing).await?;
-                if let Some(sequence) = stands
-                    && lasts.get(&stream).is_none_or(|last| place(last, stream) < sequence)
-                {
-                    lasts.insert(stream, settled.moved(stream, sequence));
+                let last = lasts.entry(stream).or_default();
+                let before = last.as_ref().map_or(0, |last| place(last, stream));
+                if let Some(sequence) = stands.filter(|sequence| *sequence > before) {
+                    *last = Some(settled.moved(stream, sequence));
                 }
             }
         }
     }
-    pass.look_for_forgotten(suspects, &lasts, &mut healing).await?;
     if healing.gaps == 0 {
-        suspects.iter().for_each(|stream| inner.outbox.healed(*stream, lasts.remove(stream)));
+        for stream in suspects {
+            match lasts.remove(stream) {
+                Some(last) => inner.outbox.healed(*stream, last),
+                None => pass.look_for_forgotten(*stream, &mut healing).await?,
+            }
+        }
     }
     inner.writer.forget();
     Ok(healing)
@@ -132,25 +138,58 @@ pub(crate) async fn astray(
         return Ok(BTreeSet::new());
     };
     let (mut from, end) = (*first, inner.outbox.end());
-    let mut astray = BTreeSet::new();
+    // Healing may have moved a record since it was first settled.
+    let mut places: BTreeMap<(u64, Stream), Anchor> = BTreeMap::new();
     while from < end {
         let part = settled_from(inner, from).await.map_err(Unread::because)?;
         let Some((settled, next)) = part else { break };
         from = next;
         for settled in settled.iter().filter(|settled| entries.contains(&settled.said)) {
-            for (stream, anchor) in settled.anchors() {
-                // Sealed parts are destroyed by right, and no proof speaks of them.
-                let raw = match stream {
-                    Stream::Sealed => continue,
-                    Stream::Of(_) => inner.broker.at(stream, anchor.sequence).await?,
-                };
-                if !raw.is_some_and(|raw| message::is(&raw, stream, anchor.id, &anchor.open)) {
-                    astray.insert(stream);
-                }
-            }
+            let anchors = settled.anchors().into_iter();
+            places.extend(anchors.map(|(stream, anchor)| ((settled.said, stream), anchor)));
+        }
+    }
+    let mut astray = BTreeSet::new();
+    for ((_, stream), anchor) in places {
+        // Sealed parts are destroyed by right, and no proof speaks of them.
+        if stream == Stream::Sealed || astray.contains(&stream) {
+            continue;
+        }
+        let raw = inner.broker.at(stream, anchor.sequence).await?;
+        if !raw.is_some_and(|raw| message::is(&raw, stream, anchor.id, &anchor.open)) {
+            astray.insert(stream);
         }
     }
     Ok(astray)
+}
+
+/// Finds out what became of commits that were said and of which nobody heard: such a commit may
+/// stand in the log, be decided upon and be shown.
+pub(crate) async fn settle_unheard(inner: &Arc<Inner>, entries: &[u64]) -> Result<(), Unhealed> {
+    for said in entries {
+        let reader = Arc::clone(inner);
+        let said = *said;
+        let record = tokio::task::spawn_blocking(move || reader.outbox.record(said)).await;
+        let record = record.map_err(|error| Unhealed::NotSent(error.to_string()))??;
+        let (stream, subject) = (Stream::Of(record.key.class), subject::of_record(&record));
+        let open = hash_of(&record.open);
+        let history = inner.broker.history(stream, &subject).await?;
+        let there = history.iter().find(|raw| message::is(raw, stream, record.id, &open));
+        let settled = match there {
+            None => Settled::dropped(said, &record),
+            Some(raw) => {
+                let parts = subject::of_sealed(&record.key);
+                let parts = match record.sealed {
+                    Some(_) => inner.broker.history(Stream::Sealed, &parts).await?,
+                    None => Vec::new(),
+                };
+                let part = parts.iter().find(|part| part.seals(record.id, &open));
+                Settled::new(said, &record, raw.sequence, part.map(|part| part.sequence))
+            }
+        };
+        inner.outbox.settle(vec![settled]);
+    }
+    Ok(())
 }
 
 async fn settled_from(
@@ -174,24 +213,24 @@ struct Pass<'a> {
 }
 
 impl Pass<'_> {
-    /// Where the last that this process said in a stream was forgotten here, and is lost there.
+    /// Where all that this process said in a stream was forgotten here: whether the last of it is
+    /// lost there.
     async fn look_for_forgotten(
         &self,
-        suspects: &[Stream],
-        lasts: &BTreeMap<Stream, Settled>,
+        stream: Stream,
         healing: &mut Healing,
     ) -> Result<(), Unread> {
-        for stream in suspects {
-            let forgotten = matches!(stream, Stream::Of(_)) && !lasts.contains_key(stream);
-            let Some(anchor) = self.inner.outbox.anchor(*stream).filter(|_| forgotten) else {
-                continue;
-            };
-            let there = self.inner.broker.at(*stream, anchor.sequence).await?;
-            if !there.is_some_and(|raw| message::is(&raw, *stream, anchor.id, &anchor.open)) {
-                healing.gone += 1;
-                healing.name(anchor.id);
-                tracing::error!(record = %anchor.id, stream = stream.name(), "only the audit has it");
-            }
+        let Some(anchor) = self.inner.outbox.anchor(stream) else { return Ok(()) };
+        let there = self.inner.broker.at(stream, anchor.sequence).await?;
+        if there.is_some_and(|raw| message::is(&raw, stream, anchor.id, &anchor.open)) {
+            return Ok(());
+        }
+        self.inner.outbox.healed(stream, None);
+        // Sealed parts are destroyed by right.
+        if stream != Stream::Sealed {
+            healing.gone += 1;
+            healing.name(anchor.id);
+            tracing::error!(record = %anchor.id, stream = stream.name(), "only the audit has it");
         }
         Ok(())
     }
@@ -215,7 +254,10 @@ impl Pass<'_> {
             (_, Kind::Commit { version }) => self.restore_commit(&record, version).await?,
         };
         let (how, at) = match fate {
-            Fate::Present(sequence) => return Ok(Some(sequence)),
+            Fate::Present(sequence) => {
+                self.moved(stream, &record, said, sequence);
+                return Ok(Some(sequence));
+            }
             Fate::Gap => {
                 healing.gaps += 1;
                 return Ok(None);
@@ -223,14 +265,22 @@ impl Pass<'_> {
             Fate::Erased => return Ok(None),
             Fate::Hopeless => {
                 tracing::error!(record = %record.id, "a lost record is refused by the log");
+                self.inner.outbox.settle(vec![Settled::dropped(said, &record)]);
+                return Ok(None);
+            }
+            Fate::Contained => {
+                self.inner.outbox.settle(vec![Settled::dropped(said, &record)]);
                 return Ok(None);
             }
             Fate::Sent(sequence) => {
                 healing.sent += 1;
+                self.moved(stream, &record, said, sequence);
                 ("sent", Some(sequence))
             }
             Fate::Recovered => {
                 healing.recovered += 1;
+                // What recovers it is said, and owed, in its place.
+                self.inner.outbox.settle(vec![Settled::dropped(said, &record)]);
                 ("recovered", None)
             }
         };
@@ -242,6 +292,13 @@ impl Pass<'_> {
             "the broker had lost a record"
         );
         Ok(at)
+    }
+
+    /// Where a record stands now, for who looks next.
+    fn moved(&self, stream: Stream, record: &Record, said: u64, sequence: u64) {
+        if let Stream::Of(_) = stream {
+            self.inner.outbox.settle(vec![Settled::new(said, record, sequence, None)]);
+        }
     }
 
     async fn restore_sealed(&self, record: &Record) -> Result<Fate, Unhealed> {
@@ -286,8 +343,9 @@ impl Pass<'_> {
             let (put, fate): (_, fn(u64) -> Fate) =
                 match recovery::back(record, version, said, (last, self.through_gaps)) {
                     Back::Stands(index) => {
-                        let there = ours.get(index).map_or(0, |(raw, _)| raw.sequence);
-                        return Ok(Fate::Present(there));
+                        let there = ours.get(index).filter(|(_, id)| *id == record.id);
+                        let present = there.map(|(raw, _)| Fate::Present(raw.sequence));
+                        return Ok(present.unwrap_or(Fate::Contained));
                     }
                     Back::Gap => return Ok(Fate::Gap),
                     Back::AsItWas => {

@@ -20,6 +20,11 @@ use crate::{
 /// How soon gaps in a history are looked at again.
 const GAP_PAUSE: Duration = Duration::from_millis(500);
 
+/// A commit that was said this long ago, and of which nobody heard, is looked for in the log.
+const UNHEARD_AFTER: Duration = Duration::from_secs(30);
+/// So many at a time.
+const UNHEARD_AT_ONCE: usize = 256;
+
 /// Keeps the connection, for ever.
 pub(crate) async fn keep(inner: Arc<Inner>) {
     let mut keeper =
@@ -96,13 +101,14 @@ impl Keeper {
         let (broker, infos) = (&self.inner.broker, &found.infos);
         let mut suspects =
             suspicion::suspects(broker, &anchors, infos, &self.shapes, fresh).await?;
-        let doubted = self.inner.doubts.take();
-        suspects.extend(
-            doubted.into_iter().filter(|stream| !suspects.contains(stream)).collect::<Vec<_>>(),
-        );
+        let doubted = self.inner.doubts.streams();
+        suspects.retain(|stream| !doubted.contains(stream));
+        suspects.extend(doubted);
         if !suspects.is_empty() {
             self.heal(&suspects, connection).await?;
+            self.inner.doubts.settle(&suspects);
         }
+        self.gaps_since = None;
         for (stream, info) in &found.infos {
             self.shapes.insert(*stream, Shape::of(info));
         }
@@ -114,6 +120,10 @@ impl Keeper {
             *now = trust;
             changed
         });
+        let unheard = self.inner.outbox.owed().unheard(UNHEARD_AFTER, UNHEARD_AT_ONCE);
+        if let Err(error) = heal::settle_unheard(&self.inner, &unheard).await {
+            tracing::warn!(%error, "what became of commits is looked for again");
+        }
         Ok(())
     }
 
@@ -154,7 +164,6 @@ impl Keeper {
             self.gaps_since.get_or_insert_with(Instant::now);
             return Err(Unfit::Gaps(healing.gaps));
         }
-        self.gaps_since = None;
         Ok(())
     }
 

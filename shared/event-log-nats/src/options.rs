@@ -59,7 +59,7 @@ impl NatsOptions {
             replicas: 1,
             reserve: None,
             keyring: Keyring::default(),
-            compare_every: Duration::from_secs(60),
+            compare_every: Duration::from_secs(45),
             retry_every: Duration::from_secs(3),
             gap_patience: Duration::from_secs(30),
             audit_key: None,

@@ -244,7 +244,6 @@ impl Outbox {
                 from = index + 1;
             }
         }
-        lock(&outbox.owed).forget_undecided();
         let commands = replayed
             .unsettled
             .into_iter()
@@ -272,7 +271,7 @@ impl Outbox {
         }
         for settled in &entry.settled {
             replayed.unsettled.remove(&settled.said);
-            self.raise(settled);
+            self.raise(&mut lock(&self.anchors), settled);
         }
         if let Some(proven) = &entry.proven {
             self.replay_proven(proven);
@@ -296,12 +295,11 @@ impl Outbox {
     }
 
     /// Takes in where a record stands, or that it need not.
-    fn raise(&self, settled: &Settled) {
+    fn raise(&self, anchors: &mut BTreeMap<Stream, Anchor>, settled: &Settled) {
         match settled.sequence {
             0 => lock(&self.owed).settled(settled.said),
             _ => lock(&self.owed).stands(settled.said),
         }
-        let mut anchors = lock(&self.anchors);
         for (stream, anchor) in settled.anchors() {
             let last = anchors.entry(stream).or_insert(anchor);
             if anchor.sequence > last.sequence {
@@ -342,7 +340,9 @@ impl Outbox {
 
     /// Writes down where records stand. Nobody waits for it: what is lost of it is found out.
     pub(crate) fn settle(&self, settled: Vec<Settled>) {
-        settled.iter().for_each(|settled| self.raise(settled));
+        // Held, so that the entries say in their order what the anchors are.
+        let mut anchors = lock(&self.anchors);
+        settled.iter().for_each(|settled| self.raise(&mut anchors, settled));
         if let Err(error) = self.append(&Entry { settled, ..Entry::default() }) {
             tracing::warn!(%error, "an acknowledgement was not written down");
         }

@@ -8,9 +8,6 @@ use tokio::time::Instant;
 /// Half of a leaf's hash: nobody finds another leaf with the same.
 pub(crate) type Leaf = [u8; 16];
 
-/// What became of a commit, where nobody was told, is known after this, or never.
-const UNDECIDED_MAX: Duration = Duration::from_secs(600);
-
 /// One entry that waits.
 #[derive(Debug, Clone, Copy)]
 struct Waiting {
@@ -26,7 +23,7 @@ struct Waiting {
 pub(crate) struct Owed(BTreeMap<u64, Waiting>);
 
 impl Owed {
-    /// It was said. A commit whose fate stays unknown is not owed: nobody was told of it.
+    /// It was said.
     pub(crate) fn said(&mut self, entry: u64, is_command: bool) {
         let since = Instant::now();
         self.0.insert(entry, Waiting { leaf: None, is_command, since, stands: None });
@@ -50,21 +47,14 @@ impl Owed {
         beyond.iter().for_each(|entry| self.settled(*entry));
     }
 
-    /// After reading the outbox: what the last run said and never heard of is only owed where it
-    /// is a command, which is sent again.
-    pub(crate) fn forget_undecided(&mut self) {
-        self.forget(|_| true);
-    }
-
-    /// What was said too long ago, and never heard of.
-    pub(crate) fn forget_old_undecided(&mut self) {
-        self.forget(|waiting| waiting.since.elapsed() >= UNDECIDED_MAX);
-    }
-
-    fn forget(&mut self, is_old: impl Fn(&Waiting) -> bool) {
-        self.0.retain(|_, waiting| {
-            waiting.is_command || waiting.stands.is_some() || !is_old(waiting)
-        });
+    /// Commits that were said so long ago and of which nobody has heard, the oldest first: at most
+    /// so many. A command is sent until the broker has it.
+    pub(crate) fn unheard(&self, after: Duration, most: usize) -> Vec<u64> {
+        let is_unheard = |waiting: &Waiting| {
+            !waiting.is_command && waiting.stands.is_none() && waiting.since.elapsed() >= after
+        };
+        let unheard = self.0.iter().filter(|(_, waiting)| is_unheard(waiting));
+        unheard.map(|(entry, _)| *entry).take(most).collect()
     }
 
     /// The first entry that waits; `None` where none does.
@@ -96,12 +86,10 @@ impl Owed {
         }
     }
 
-    /// The leaves that wait, in their order, each with its entry.
+    /// The leaves that wait, each with its entry.
     pub(crate) fn leaves(&self) -> Vec<(Leaf, u64)> {
         let leaf = |(entry, waiting): (&u64, &Waiting)| Some((waiting.leaf?, *entry));
-        let mut leaves: Vec<_> = self.0.iter().filter_map(leaf).collect();
-        leaves.sort_unstable();
-        leaves
+        self.0.iter().filter_map(leaf).collect()
     }
 }
 
@@ -130,18 +118,21 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_commit_of_which_nobody_heard_is_not_owed_for_ever() {
+    async fn a_commit_of_which_nobody_heard_is_looked_for_after_a_while() {
         let mut owed = Owed::default();
         owed.said(7, false);
         owed.said(8, true);
-        owed.forget_old_undecided();
-        assert_eq!(owed.first(), Some(7));
-        tokio::time::advance(UNDECIDED_MAX).await;
-        owed.forget_old_undecided();
-        assert_eq!(owed.first(), Some(8), "a command is sent until the broker has it");
         owed.said(9, false);
-        owed.forget_undecided();
-        assert_eq!(owed.unhashed(), [8]);
+        owed.said(10, false);
+        owed.stands(10);
+        assert!(owed.unheard(MINUTE, 9).is_empty());
+        tokio::time::advance(MINUTE).await;
+        assert_eq!(owed.unheard(MINUTE, 9), [7, 9], "a command is sent until the broker has it");
+        assert_eq!(owed.unheard(MINUTE, 1), [7]);
+        owed.settled(7);
+        owed.stands(9);
+        assert!(owed.unheard(MINUTE, 9).is_empty());
+        assert_eq!(owed.first(), Some(8), "and what stands is owed");
     }
 
     #[tokio::test(start_paused = true)]
@@ -151,7 +142,7 @@ mod tests {
         assert_eq!(owed.unhashed(), [0, 1, 2]);
         owed.hashed(0, [9; 16]);
         owed.hashed(2, [1; 16]);
-        assert_eq!(owed.leaves(), [([1; 16], 2), ([9; 16], 0)]);
+        assert_eq!(owed.leaves(), [([9; 16], 0), ([1; 16], 2)]);
         assert_eq!(owed.unhashed(), [1]);
     }
 }

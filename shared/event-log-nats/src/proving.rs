@@ -25,6 +25,10 @@ const TILE_HASHES: u64 = 256;
 const FORGET_EVERY: Duration = Duration::from_secs(60 * 60);
 /// Where proofs stay away, the broker is asked again after so many times the patience.
 const DOUBT_AGAIN: u32 = 10;
+/// The broker is asked for so many of them, the oldest.
+const DOUBTED_MAX: usize = 512;
+/// What is asked of an audit is shorter.
+const ASKED_BYTES_MAX: usize = 200;
 
 /// How it stands with the proofs of what this process said.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -58,7 +62,7 @@ fn wrong<T>(why: impl Into<String>) -> Result<T, Unproven> {
 
 /// Reads the tree, for ever.
 pub(crate) async fn prove(inner: Arc<Inner>) {
-    let mut proving = Proving { inner, doubted: None, forgot: None };
+    let mut proving = Proving { inner, doubted: None, forgot: None, looked_back: Vec::new() };
     loop {
         tokio::time::sleep(proving.inner.options.prove_every).await;
         if proving.inner.state.connection().is_some() {
@@ -78,11 +82,16 @@ struct Proving {
     /// When the broker was last asked for records whose proofs stay away.
     doubted: Option<Instant>,
     forgot: Option<Instant>,
+    /// What is overdue and was looked for in the whole tree.
+    looked_back: Vec<u64>,
 }
 
 impl Proving {
     async fn look(&mut self) -> Proofs {
-        let read = self.read().await;
+        let mut read = self.read().await;
+        if read.is_ok() {
+            read = self.look_back().await;
+        }
         let patience = self.inner.options.proof_patience;
         let (overdue, (waiting, oldest)) = {
             let owed = self.inner.outbox.owed();
@@ -99,6 +108,7 @@ impl Proving {
             }
             Err(Unproven::Wrong(why)) => {
                 tracing::error!(why, "the audit's tree is not the one that was read");
+                self.doubt(&overdue).await;
                 Proofs::Wrong(why)
             }
             Err(_) if overdue.is_empty() => self.inner.proofs.borrow().clone(),
@@ -120,6 +130,17 @@ impl Proving {
         if size == tree.size() {
             return Ok(());
         }
+        self.grow(key, tree, (size, root)).await
+    }
+
+    /// Reads the leaves from the end of `tree` up to the signed root; what is ours among them is
+    /// proven.
+    async fn grow(
+        &self,
+        key: VerifierKey,
+        tree: Frontier,
+        (size, root): (u64, Hash),
+    ) -> Result<(), Unproven> {
         // After the checkpoint: whatever is in that tree was said before.
         let outbox = Arc::clone(&self.inner.outbox);
         let owed = spawn_blocking(move || outbox.owed_leaves()).await;
@@ -142,6 +163,21 @@ impl Proving {
         }
         metrics::counter!("keng_outbox_proven_total").increment(covered.len() as u64);
         self.inner.outbox.prove(Known { key, tree: grown }, &covered, alarm::now());
+        Ok(())
+    }
+
+    /// Looks for what is overdue in the whole tree, once: what was said again, as a repeat of a
+    /// signed command, may have its leaf where the tree had been read before.
+    async fn look_back(&mut self) -> Result<(), Unproven> {
+        let overdue = self.inner.outbox.owed().overdue(self.inner.options.proof_patience);
+        self.looked_back.retain(|entry| overdue.contains(entry));
+        let Some(Known { key, tree }) = self.inner.outbox.known() else { return Ok(()) };
+        if tree.size() == 0 || overdue.iter().all(|entry| self.looked_back.contains(entry)) {
+            return Ok(());
+        }
+        let signed = (tree.size(), tree.root());
+        self.grow(key, Frontier::default(), signed).await?;
+        self.looked_back = self.inner.outbox.owed().overdue(self.inner.options.proof_patience);
         Ok(())
     }
 
@@ -201,8 +237,9 @@ impl Proving {
     /// What stands in the log and is not in the tree may be lost at the broker: looks, and has the
     /// keeper compare those streams.
     async fn doubt(&mut self, overdue: &[u64]) {
+        let overdue = overdue.get(..overdue.len().min(DOUBTED_MAX)).unwrap_or_default();
         let again = self.inner.options.proof_patience * DOUBT_AGAIN;
-        if self.doubted.is_some_and(|at| at.elapsed() < again) {
+        if overdue.is_empty() || self.doubted.is_some_and(|at| at.elapsed() < again) {
             return;
         }
         self.doubted = Some(Instant::now());
@@ -226,9 +263,9 @@ impl Proving {
         self.forgot = Some(Instant::now());
         let keep = i64::try_from(self.inner.options.keep.as_millis()).unwrap_or(i64::MAX);
         let before = alarm::now().plus_ms(keep.saturating_neg());
-        let outbox = Arc::clone(&self.inner.outbox);
-        let forgotten = spawn_blocking(move || outbox.forget(before)).await;
-        if let Ok(Err(error)) = forgotten {
+        let untold = self.inner.losses.borrow().front().map(|loss| loss.number);
+        let forgotten = Arc::clone(&self.inner.outbox).forget(before, untold).await;
+        if let Err(error) = forgotten {
             tracing::warn!(%error, "what was proven long ago stays");
         }
     }
@@ -270,7 +307,12 @@ async fn answer(
     let any = client.subscribe(subject("any")).await?;
     stream::select(ours, any)
         .for_each_concurrent(TILES_AT_ONCE, |message| async move {
-            let Some(reply) = message.reply else { return };
+            // Nothing is put anywhere but where who asks waits for it.
+            let reply = message.reply.filter(|reply| reply.starts_with("_INBOX."));
+            let Some(reply) = reply else { return };
+            if message.payload.len() > ASKED_BYTES_MAX {
+                return;
+            }
             let show = Arc::clone(show);
             let shown = spawn_blocking(move || {
                 std::str::from_utf8(&message.payload).ok().and_then(|what| show(what))

@@ -90,8 +90,9 @@ impl SealedAhead {
 
     fn keep(&mut self, name: Name, part: Bytes) {
         self.bytes += part.len();
-        if self.read.insert(name, part).is_none() {
-            self.order.push_back(name);
+        match self.read.insert(name, part) {
+            None => self.order.push_back(name),
+            Some(same) => self.bytes = self.bytes.saturating_sub(same.len()),
         }
         while self.bytes > BYTES_MAX {
             let Some(oldest) = self.order.pop_front() else { break };

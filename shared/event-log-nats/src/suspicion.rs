@@ -37,8 +37,13 @@ impl Doubts {
         self.told.notified().await;
     }
 
-    pub(crate) fn take(&self) -> BTreeSet<Stream> {
-        std::mem::take(&mut lock(&self.streams))
+    pub(crate) fn streams(&self) -> BTreeSet<Stream> {
+        lock(&self.streams).clone()
+    }
+
+    /// These were compared, and what they lacked was sent again.
+    pub(crate) fn settle(&self, compared: &[Stream]) {
+        lock(&self.streams).retain(|stream| !compared.contains(stream));
     }
 }
 

@@ -6,6 +6,7 @@
 use std::{fs, io, io::Write, path::Path};
 
 use crate::{
+    frame::HEAD_BYTES,
     segment::{HEADER_BYTES, Segment, base_of},
     store::Store,
     zeros::{open_file, sync_dir, wipe},
@@ -21,7 +22,7 @@ const BEGINS_NEW: &str = "begins.new";
 pub struct Forgotten {
     /// The index of the first entry that is left.
     pub begin: u64,
-    /// How many bytes of entries went, with what frames them.
+    /// How many bytes of entries went, with what fills their frames up.
     pub bytes: u64,
 }
 
@@ -67,7 +68,7 @@ pub(crate) fn before(store: &Store, index: u64) -> io::Result<Forgotten> {
     let Some(last) = forgotten.last() else {
         return Ok(Forgotten { begin: store.begin(), bytes: 0 });
     };
-    let bytes = forgotten.iter().map(|segment| segment.places().end - HEADER_BYTES).sum();
+    let bytes = forgotten.iter().map(|segment| payload_bytes(segment)).sum();
     let begin = last.base + last.places().count;
     write(&store.dir, begin)?;
     store.forget(begin);
@@ -76,6 +77,12 @@ pub(crate) fn before(store: &Store, index: u64) -> io::Result<Forgotten> {
     }
     sync_dir(&store.dir)?;
     Ok(Forgotten { begin, bytes })
+}
+
+/// The bytes of a segment's entries, with what fills their frames up.
+fn payload_bytes(segment: &Segment) -> u64 {
+    let places = segment.places();
+    places.end.saturating_sub(HEADER_BYTES + places.count * HEAD_BYTES as u64)
 }
 
 /// What is forgotten is written over first: it may have been destroyed by right elsewhere.

@@ -1,10 +1,13 @@
 //! How far the audit's tree was read, which entries it covers, and forgetting those that were
 //! covered long ago.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use domain::ids::Millis;
 use merkle::{Frontier, Hash, VerifierKey, hash};
 use prost::Message;
+use tokio::task::spawn_blocking;
 
 use super::{Anchor, Entry, Healed, Outbox, OutboxTrouble, Settled};
 use crate::{cache::lock, owed::Leaf, subject::Stream};
@@ -62,7 +65,7 @@ impl Outbox {
         lock(&self.known).clone()
     }
 
-    /// What no proof covers yet, by its leaf. Reads what was said since the last time; blocks.
+    /// What no proof covers yet, in the order of its leaves. Reads what was said since the last time; blocks.
     pub(crate) fn owed_leaves(&self) -> Result<Vec<(Leaf, u64)>, OutboxTrouble> {
         let unhashed = lock(&self.owed).unhashed();
         for entry in unhashed {
@@ -71,14 +74,15 @@ impl Outbox {
                 lock(&self.owed).hashed(entry, *half);
             }
         }
-        Ok(lock(&self.owed).leaves())
+        let mut leaves = lock(&self.owed).leaves();
+        leaves.sort_unstable();
+        Ok(leaves)
     }
 
     /// The tree was read so far, and these entries are among its leaves.
     pub(crate) fn prove(&self, known: Known, covered: &[u64], now: Millis) {
         let mut owed = lock(&self.owed);
         owed.proven(0, covered);
-        owed.forget_old_undecided();
         // Nothing is said while `owed` is held.
         let below = owed.first().unwrap_or_else(|| self.journal.end());
         drop(owed);
@@ -114,23 +118,39 @@ impl Outbox {
         }
     }
 
-    /// Forgets entries that were covered before `before`, file by file. Blocks.
-    pub(crate) fn forget(&self, before: Millis) -> Result<(), OutboxTrouble> {
+    /// Forgets entries that were covered before `before`, file by file, and none from `from` on.
+    pub(crate) async fn forget(
+        self: Arc<Self>,
+        before: Millis,
+        from: Option<u64>,
+    ) -> Result<(), OutboxTrouble> {
         let Some(mark) = self.passed(before) else { return Ok(()) };
+        let below = mark.below.min(from.unwrap_or(u64::MAX));
         // Where a stream stood last would be forgotten with the entry that said it.
-        for stream in Stream::ALL {
-            if let Some(anchor) = self.anchor(stream) {
-                let healed = Healed { stream: stream.code(), last: Some(last(stream, &anchor)) };
-                self.append(&Entry { healed: Some(healed), ..Entry::default() })?;
-            }
+        if let Some(last) = self.keep_anchors()? {
+            self.journal.durable(last).await.map_err(OutboxTrouble::because)?;
         }
-        let forgotten = self.journal.forget_before(mark.below).map_err(OutboxTrouble::because)?;
+        let journal = self.journal.clone();
+        let forgotten = spawn_blocking(move || journal.forget_before(below)).await;
+        let forgotten = forgotten.map_err(OutboxTrouble::because)?;
+        let forgotten = forgotten.map_err(OutboxTrouble::because)?;
         lock(&self.parts).forget_before(forgotten.begin);
         lock(&self.size).shrink(forgotten.bytes);
         if forgotten.bytes > 0 {
             tracing::info!(?forgotten, "what was proven long ago was forgotten here");
         }
         Ok(())
+    }
+
+    /// Says once more where each stream stood last; the last entry that does.
+    fn keep_anchors(&self) -> Result<Option<u64>, OutboxTrouble> {
+        let anchors = lock(&self.anchors);
+        let mut last_entry = None;
+        for (stream, anchor) in anchors.iter() {
+            let healed = Healed { stream: stream.code(), last: Some(last(*stream, anchor)) };
+            last_entry = Some(self.append(&Entry { healed: Some(healed), ..Entry::default() })?);
+        }
+        Ok(last_entry)
     }
 
     /// The newest mark that was made before then; the older ones are of no use any more.
@@ -208,18 +228,19 @@ mod tests {
     #[tokio::test]
     async fn only_what_was_proven_long_ago_is_forgotten() {
         let dir = tempfile::tempdir().unwrap();
-        let outbox = open(dir.path());
+        let outbox = Arc::new(open(dir.path()));
+        let forget = |before| Arc::clone(&outbox).forget(Millis(before), None);
         let said = say(&outbox, 0..700);
         assert_eq!(outbox.owed_leaves().unwrap().len(), 700);
         outbox.journal.durable(outbox.end() - 1).await.unwrap();
-        outbox.forget(Millis(DAY_MS)).unwrap();
+        forget(DAY_MS).await.unwrap();
         assert_eq!(outbox.begin(), 0, "nothing is proven");
 
         outbox.prove(known(1), &said[..600], Millis(DAY_MS));
-        outbox.forget(Millis(DAY_MS)).unwrap();
+        forget(DAY_MS).await.unwrap();
         assert_eq!(outbox.begin(), 0, "it was proven just now");
         let bytes = lock(&outbox.size).bytes();
-        outbox.forget(Millis(DAY_MS + 1)).unwrap();
+        forget(DAY_MS + 1).await.unwrap();
         let begin = outbox.begin();
         assert!((300..=600).contains(&begin), "{begin}: file by file");
         assert!(lock(&outbox.size).bytes() < bytes);
@@ -230,14 +251,14 @@ mod tests {
         outbox.close().await;
         drop(outbox);
 
-        let outbox = std::sync::Arc::new(open(dir.path()));
+        let outbox = Arc::new(open(dir.path()));
         assert_eq!(outbox.begin(), begin);
         assert_eq!(outbox.known().unwrap().tree, known(1).tree);
         assert_eq!(outbox.owed_leaves().unwrap().len(), 100);
         assert_eq!(outbox.anchor(command), Some(anchors.0), "where the stream stood is kept");
         assert_eq!(outbox.anchor(Stream::Sealed), Some(anchors.1));
         // What is left can be destroyed, and what is gone is gone.
-        assert_eq!(std::sync::Arc::clone(&outbox).erase(alert()).await, Ok(700 - begin));
+        assert_eq!(Arc::clone(&outbox).erase(alert()).await, Ok(700 - begin));
         outbox.close().await;
     }
 

@@ -157,7 +157,21 @@ async fn a_lost_tail_is_noticed_and_sent_again() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_hole_in_the_middle_is_noticed_and_sent_again() {
+async fn a_flipped_bit_is_noticed_and_what_it_took_is_sent_again() {
+    damaged(|block| {
+        let middle = block.len() / 2;
+        block[middle] ^= 1;
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_truncated_block_is_noticed_and_what_it_took_is_sent_again() {
+    damaged(|block| block.truncate(block.len() / 3)).await;
+}
+
+/// Forty commands, whose block is damaged while the broker is stopped.
+async fn damaged(damage: impl FnOnce(&mut Vec<u8>)) {
     let mut server = NatsServer::start().await.expect("a server");
     let data = tempfile::tempdir().expect("a directory");
     let log = open(&server, &data).await;
@@ -167,7 +181,7 @@ async fn a_hole_in_the_middle_is_noticed_and_sent_again() {
     }
     log.close().await;
     server.stop().expect("stops");
-    flip_a_bit(&server, "CMD");
+    damage_block(&server, "CMD", damage);
     server.restart().await.expect("starts again");
     let client = async_nats::connect(server.url()).await.expect("connects");
     let stream = async_nats::jetstream::new(client).get_stream("CMD").await.expect("is there");
@@ -183,8 +197,8 @@ async fn a_hole_in_the_middle_is_noticed_and_sent_again() {
     log.close().await;
 }
 
-/// One bit in the middle of the newest block of a stream, as a bad disk would.
-fn flip_a_bit(server: &NatsServer, stream: &str) {
+/// Damages the newest block of a stream, as a bad disk would.
+fn damage_block(server: &NatsServer, stream: &str, damage: impl FnOnce(&mut Vec<u8>)) {
     let blocks = server.store_dir().join(format!("jetstream/$G/streams/{stream}/msgs"));
     let block = std::fs::read_dir(&blocks)
         .expect("is there")
@@ -192,8 +206,7 @@ fn flip_a_bit(server: &NatsServer, stream: &str) {
         .find(|path| path.extension().is_some_and(|ending| ending == "blk"))
         .expect("a block");
     let mut bytes = std::fs::read(&block).expect("is read");
-    let middle = bytes.len() / 2;
-    bytes[middle] ^= 1;
+    damage(&mut bytes);
     std::fs::write(&block, bytes).expect("is written");
     let _ = std::fs::remove_file(blocks.join("index.db"));
 }

@@ -7,13 +7,17 @@ use std::{
 };
 
 use bytes::Bytes;
-use event_log::record::{Class, Record};
+use event_log::{
+    log::EventLog,
+    record::{Class, Record},
+};
 use event_log_nats::{NatsLog, NatsOptions, Proofs, testing::NatsServer};
 use merkle::{Frontier, Hash, LogKey, SignedCheckpoint, TileId, hash::leaf};
 use tempfile::TempDir;
 
 use crate::world::{
-    all, assert_is, away, command, commit, history, insist, options, soon, store, verified,
+    all, assert_is, away, command, commit, commit_by, history, insist, options, soon, store,
+    verified,
 };
 
 /// An audit's tree, as it is shown.
@@ -193,6 +197,68 @@ async fn open_named(server: &NatsServer, data: &TempDir, audit: &Audit) -> Arc<N
     let mut named = proving(server, data);
     named.audit_key = Some(audit.key.verifier().clone());
     NatsLog::open(named).await.expect("opens")
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_repeated_is_proven_by_the_leaf_that_was_read_before() {
+    let server = NatsServer::start().await.expect("a server");
+    let (audit, data) = (Audit::new(1), tempfile::tempdir().expect("a directory"));
+    let (shown, _shown) = audit.on(&server).await;
+    let log = open(&server, &data).await;
+    store(&log, command("a")).await;
+    audit.takes(&[command("a")]);
+    unproven(&log, 0).await;
+    // An officer's phone did not hear the answer, and says it again, to this intake or another.
+    let repeated = soon(log.append(vec![command("a")])).await.expect("is known");
+    assert_eq!(repeated.repeats.len(), 1);
+    proofs(&log, |now| *now == Proofs::Current).await;
+    unproven(&log, 0).await;
+    log.close().await;
+    shown.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_came_back_as_recovered_is_owed_in_its_new_form_alone() {
+    let mut server = NatsServer::start().await.expect("a server");
+    let (audit, data) = (Audit::new(1), tempfile::tempdir().expect("a directory"));
+    let log = open(&server, &data).await;
+    store(&log, without_words(commit("alert-a", 1))).await;
+    server.stop().expect("stops");
+    let copy = server.copy_store().expect("is copied");
+    server.restart().await.expect("starts again");
+    verified(&log).await;
+    insist(&log, vec![without_words(commit("alert-a", 2))]).await;
+    log.close().await;
+    server.stop().expect("stops");
+    server.put_back(&copy).expect("is put back");
+    server.restart().await.expect("starts again");
+    // Another process takes the ordinal.
+    let other = tempfile::tempdir().expect("a directory");
+    let others = open(&server, &other).await;
+    store(&others, without_words(commit_by("another", "alert-a", 2))).await;
+    others.close().await;
+
+    let log = open(&server, &data).await;
+    let loss = soon(log.lost()).await;
+    assert_eq!((loss.what.sent, loss.what.recovered, loss.what.gone), (0, 1, 0));
+    let (shown, _shown) = audit.on(&server).await;
+    let stand = all(&log, Class::Alert).await;
+    assert_eq!(stand.len(), 3);
+    let leaves = stand.iter().map(|recorded| leaf(&recorded.open));
+    audit.leaves.lock().unwrap().extend(leaves);
+    proofs(&log, |now| *now == Proofs::Current).await;
+    unproven(&log, 0).await;
+    log.recorded(&loss);
+    log.close().await;
+
+    // After a restart nothing is compared again, and nothing is lost again.
+    let log = open(&server, &data).await;
+    proofs(&log, |now| *now == Proofs::Current).await;
+    let told = tokio::time::timeout(Duration::from_millis(700), log.lost()).await;
+    assert!(told.is_err(), "{told:?}");
+    assert_eq!((log.unproven(), all(&log, Class::Alert).await.len()), (0, 3));
+    log.close().await;
+    shown.close().await;
 }
 
 /// Yesterday's streams are put back, and what stands behind the lost record comes to its old place
