@@ -86,6 +86,8 @@ struct State {
     /// Holders that have not been told of what was ordered before.
     fresh: Vec<Arc<dyn Copies>>,
     live: bool,
+    /// The log was another one than before: nothing counts as destroyed there.
+    anew: bool,
 }
 
 impl Erasing {
@@ -132,7 +134,8 @@ impl Erasing {
         let events = events.iter().filter_map(|event| Erasure::recall(event).ok());
         let erasure = events.fold(erasure, |erasure, event| erasure.evolve(&event));
         if erasure.order().is_some() {
-            let finished = matches!(erasure.course, Course::Erased(_)) && !state.live;
+            let finished =
+                matches!(erasure.course, Course::Erased(_)) && !state.live && !state.anew;
             let key = &recorded.key;
             let at = At { class: key.class, position: recorded.position, id: recorded.id };
             let first = state.ordered.get(&alert).map(|ordered| ordered.order);
@@ -150,6 +153,8 @@ impl Erasing {
         let mut state = self.lock();
         state.erasures.clear();
         state.live = false;
+        // Whoever put back an older log may have put back what was destroyed there.
+        state.anew = true;
     }
 
     /// The end of the log, as it was at the start, has been passed.
