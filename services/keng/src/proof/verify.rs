@@ -80,9 +80,13 @@ impl Drop for Copy {
 }
 
 fn checked(folder: &Path, key: Option<&Path>, mut tally: Tally) -> Result<u8, Failed> {
-    let own = folder.join(KEYS);
-    let keys = KeyFile::read(key.unwrap_or(&own))?;
     let failed = |why: String| Failed::Trouble(anyhow!(why));
+    let trusted = key.map(KeyFile::read).transpose()?;
+    let own = KeyFile::of_export(folder).map_err(failed)?;
+    let keys = match trusted {
+        Some(trusted) => trusted.of_the_log_of(&own).map_err(failed)?,
+        None => own,
+    };
     if folder.join(RECORDS).is_dir() {
         let court = court_check::check(folder, keys.keys(), &mut tally).map_err(failed)?;
         say_tree(&court.whole);

@@ -82,6 +82,14 @@ async fn the_whole_log_is_checked_over_http_and_as_files() -> Result<()> {
     let officer = keng.client("an", "officer", Some(HOME)).await?;
     officer.get("/tile/entries/000").await?.expect(403)?;
 
+    // One byte of the keys that came with it, whoever's key is trusted.
+    let own = format!("{out}/keys");
+    let bytes = fs::read(&own)?;
+    fs::write(&own, [bytes.get(..bytes.len() - 2).context("a key")?, b"?\n"].concat())?;
+    let wrong = says(&["verify", &out, "--key", &key], 1).await?;
+    ensure!(wrong.contains("SAI / WRONG: keys: "), "{wrong}");
+    fs::write(&own, bytes)?;
+
     // One byte of one record.
     let bundle = format!("{out}/tile/entries/000");
     let mut bytes = fs::read(&bundle)?;
@@ -94,7 +102,10 @@ async fn the_whole_log_is_checked_over_http_and_as_files() -> Result<()> {
     // Another log's key.
     fs::write(&key, "example.com/foo+530d903a+AekyeRrm56hApGFkyQR4ZCbV54Id2LKaANYcrnKv3U2k\n")?;
     let wrong = says(&["verify", &out, "--key", &key], 1).await?;
-    ensure!(wrong.contains("whose key is not given"), "{wrong}");
+    ensure!(
+        wrong.contains("SAI / WRONG: keys: ") && wrong.contains("not of example.com"),
+        "{wrong}"
+    );
     // A folder that holds something is not written to.
     ensure!(says(&export, 64).await?.contains("không rỗng / it is not empty"));
     Ok(())
