@@ -165,7 +165,7 @@ impl Store {
             state.index.run(position, records_max)
         };
         let entries: Vec<u64> = places.iter().map(|place| place.position - 1).collect();
-        let entries = read_some(&self.log, &entries)?;
+        let entries = self.log.read_these(&entries, RUN_BYTES_MAX)?;
         let records = places.iter().zip(entries);
         let records = up_to_the_first_bad(records.map(|(place, bytes)| {
             Ok::<_, Unreadable>((entry::decode(bytes, place.position)?, place.part))
@@ -194,7 +194,7 @@ impl Store {
         let entries: Vec<u64> = parts.filter_map(|(_, part)| *part).collect();
         let mut read = Vec::with_capacity(entries.len());
         while let Some(left) = entries.get(read.len()..).filter(|left| !left.is_empty()) {
-            match read_some(&self.sealed, left) {
+            match self.sealed.read_these(left, RUN_BYTES_MAX) {
                 Ok(some) => read.extend(some.into_iter().map(Ok)),
                 Err(why) => {
                     read.push(Err(why));
@@ -236,15 +236,6 @@ impl Store {
                 tracing::warn!(name, ?class, position, "log: a place does not fit, it is rebuilt");
             }
         }
-    }
-}
-
-/// As many of these entries as are read at once; the first alone, where one of them is damaged.
-fn read_some(journal: &Journal, entries: &[u64]) -> Result<Vec<Bytes>, ReadError> {
-    let read = journal.read_these(entries, RUN_BYTES_MAX);
-    match (read, entries) {
-        (Err(_), [first, _, ..]) => Ok(vec![journal.read(*first)?]),
-        (read, _) => read,
     }
 }
 

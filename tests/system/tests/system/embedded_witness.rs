@@ -101,7 +101,7 @@ async fn taken_away(keng: &Keng, alert: &str, folder: &Path) -> Result<()> {
             }
             says(&[&export[..], &[out.as_str()], more].concat(), 0).await?;
             let whole = says(&["verify", &out], 0).await?;
-            let is_named = whole.contains(&format!("signed by keng.local, {NAME}"));
+            let is_named = whole.contains(&format!(", {NAME}\n"));
             ensure!(is_named && whole.contains("consistent with its own key"), "{whole}");
             Ok(())
         })
