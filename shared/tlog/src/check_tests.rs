@@ -238,3 +238,28 @@ fn a_narrow_file_that_is_gone_is_the_beginning_of_the_full_one() {
     assert_eq!(after.bundle(bundle).unwrap(), before.bundle(bundle).unwrap());
     assert!(bundle.of_wider(&[0, 1]).is_err());
 }
+
+#[test]
+fn a_log_has_grown_from_what_was_seen_of_it_or_is_refused() {
+    let size = 600;
+    let dir = log(size);
+    let folder = Folder::at(dir.path());
+    let now = check_tree(dir.path()).unwrap();
+    let seen = |entries: &mut dyn Iterator<Item = Vec<u8>>| {
+        let mut tiles = TileWriter::default();
+        entries.for_each(|entry| drop(tiles.push(leaf(&entry))));
+        SignedCheckpoint::sign(&log_key(), tiles.size(), tiles.root())
+    };
+    let grown = |seen: SignedCheckpoint| grown_from(&folder, &now, seen.checkpoint());
+    for before in [0, 1, 2, 255, 256, 257, 300, 512, 513, 599, 600] {
+        grown(seen(&mut (0..before).map(entry))).unwrap();
+    }
+    let later = grown(seen(&mut (0..601).map(entry))).unwrap_err();
+    assert!(matches!(later, Wrong::Shrunk { size: 600, seen: 601 }), "{later}");
+    for before in [1, 256, 300, 600] {
+        let other = |index| if index == before / 2 { b"other".to_vec() } else { entry(index) };
+        let found = grown(seen(&mut (0..before).map(other))).unwrap_err();
+        let said = found.to_string();
+        assert!(said.contains(&format!("the first {before} of {size} entries")), "{said}");
+    }
+}
