@@ -1,5 +1,5 @@
-//! Checkpoints of a log that an auditor has kept: it must have grown from each, else an old copy was
-//! put in its place, or two histories were shown.
+//! Checkpoints of a log that an auditor has kept: it must have grown from each, else an old copy
+//! was put in its place, or two histories were shown.
 
 use std::path::{Path, PathBuf};
 
