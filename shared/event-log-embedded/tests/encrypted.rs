@@ -159,7 +159,7 @@ fn damage(journal: &Path, record: &Record) {
     for file in fs::read_dir(journal).unwrap().map(|file| file.unwrap().path()) {
         let mut bytes = fs::read(&file).unwrap();
         if let Some(at) = bytes.windows(id.len()).position(|found| found == id) {
-            bytes[at] ^= 1;
+            *bytes.get_mut(at).unwrap() ^= 1;
             fs::write(&file, bytes).unwrap();
             places += 1;
         }
