@@ -117,6 +117,8 @@ pub(crate) struct Tree(Arc<Published>);
 struct Published {
     folder: Folder,
     key: VerifierKey,
+    /// Who may cosign.
+    witnesses: Vec<VerifierKey>,
     /// Held while the file is written: what is older never takes the place of what is newer.
     publishing: Mutex<()>,
     /// What the file says.
@@ -155,6 +157,12 @@ impl Tree {
     /// The log's own key.
     pub(crate) fn key(&self) -> &VerifierKey {
         &self.0.key
+    }
+
+    /// The keys that a checkpoint is checked with, as vkeys, one a line: the log's own first, then
+    /// those of its witnesses.
+    pub(crate) fn keys(&self) -> String {
+        std::iter::once(self.key()).chain(&self.0.witnesses).map(|key| format!("{key}\n")).collect()
     }
 
     /// Follows the newest checkpoint.

@@ -48,10 +48,10 @@ async fn checkpoint(State(replayer): State<Replayer>) -> Result<Response, Proble
     Ok((headers, checkpoint.to_string()).into_response())
 }
 
-/// The log's own key, as a vkey. Whoever checks the log has it from elsewhere.
+/// The log's own key, then those of its witnesses. Whoever checks the log has them from elsewhere.
 async fn key(State(replayer): State<Replayer>) -> Result<Response, Problem> {
     let tree = tree(&replayer)?;
-    Ok(([(header::CONTENT_TYPE, TEXT)], format!("{}\n", tree.key())).into_response())
+    Ok(([(header::CONTENT_TYPE, TEXT)], tree.keys()).into_response())
 }
 
 async fn tile(

@@ -6,6 +6,7 @@ mod demand;
 mod export;
 mod fetch;
 mod keys;
+mod seen;
 mod verify;
 mod words;
 

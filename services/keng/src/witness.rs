@@ -20,7 +20,8 @@ pub(crate) struct WitnessArgs {
     #[arg(long, env = "KENG_WITNESS_NAME", value_name = "NAME")]
     name: String,
     /// Khóa của nhật ký được theo dõi; dùng được nhiều lần / Key of a log that is watched, as
-    /// `/v1/audit/key` shows it; may be repeated, in the variable with spaces between
+    /// the first line of `/v1/audit/key` shows it; may be repeated, in the variable with spaces
+    /// between
     #[arg(
         long = "log",
         env = "KENG_WITNESS_LOGS",

@@ -146,7 +146,8 @@ impl Store {
         self.read_run(position, 1)?.pop_front().ok_or(Unreadable::None(position))
     }
 
-    /// The record at a position; from the journals also those of its class close behind it.
+    /// The record at a position; from the journals also those of its class close behind it, up to
+    /// the first that cannot be read.
     pub(crate) fn run(&self, position: Position) -> Result<VecDeque<Arc<Recorded>>, Unreadable> {
         self.read_run(position, RUN_RECORDS_MAX)
     }
@@ -166,33 +167,42 @@ impl Store {
         let entries: Vec<u64> = places.iter().map(|place| place.position - 1).collect();
         let entries = self.log.read_these(&entries, RUN_BYTES_MAX)?;
         let records = places.iter().zip(entries);
-        let records: Vec<(Recorded, Option<u64>)> = records
-            .map(|(place, bytes)| Ok((entry::decode(bytes, place.position)?, place.part)))
-            .collect::<Result<_, Unreadable>>()?;
-        let mut parts = self.parts(&records)?.into_iter();
-        let mut run = VecDeque::with_capacity(records.len());
-        for (mut recorded, part) in records {
+        let records = up_to_the_first_bad(records.map(|(place, bytes)| {
+            Ok::<_, Unreadable>((entry::decode(bytes, place.position)?, place.part))
+        }))?;
+        let mut parts = self.parts(&records).into_iter();
+        let run = up_to_the_first_bad(records.into_iter().map(|(mut recorded, part)| {
             if has_part(&recorded, part) {
-                let part = parts.next().map(decode_sealed).transpose()?;
-                let part = part.filter(|part| part.id == recorded.id);
-                let opened = part.map(|part| part.open(&self.keyring)).transpose();
-                let sealed = opened.map_err(NotAnEntry::Locked)?.flatten();
-                recorded.seal = sealed.map_or(Seal::Missing, Seal::Here);
+                recorded.seal = self.seal(recorded.id, parts.next().transpose()?)?;
             }
-            run.push_back(Arc::new(recorded));
-        }
-        Ok(run)
+            Ok::<_, Unreadable>(Arc::new(recorded))
+        }))?;
+        Ok(run.into())
     }
 
-    /// The entries of the sealed parts of these records, of those that have one.
-    fn parts(&self, records: &[(Recorded, Option<u64>)]) -> Result<Vec<Bytes>, ReadError> {
+    /// The sealed part of a record, from its entry.
+    fn seal(&self, of: RecordId, entry: Option<Bytes>) -> Result<Seal, NotAnEntry> {
+        let part = entry.map(decode_sealed).transpose()?.filter(|part| part.id == of);
+        let sealed = part.map(|part| part.open(&self.keyring)).transpose()?.flatten();
+        Ok(sealed.map_or(Seal::Missing, Seal::Here))
+    }
+
+    /// The entries of the sealed parts of these records, of those that have one; the first that
+    /// cannot be read is the last.
+    fn parts(&self, records: &[(Recorded, Option<u64>)]) -> Vec<Result<Bytes, ReadError>> {
         let parts = records.iter().filter(|(recorded, part)| has_part(recorded, *part));
         let entries: Vec<u64> = parts.filter_map(|(_, part)| *part).collect();
         let mut read = Vec::with_capacity(entries.len());
         while let Some(left) = entries.get(read.len()..).filter(|left| !left.is_empty()) {
-            read.extend(self.sealed.read_these(left, RUN_BYTES_MAX)?);
+            match self.sealed.read_these(left, RUN_BYTES_MAX) {
+                Ok(some) => read.extend(some.into_iter().map(Ok)),
+                Err(why) => {
+                    read.push(Err(why));
+                    break;
+                }
+            }
         }
-        Ok(read)
+        read
     }
 
     /// The open part at a position, with the state locked.
@@ -227,6 +237,19 @@ impl Store {
             }
         }
     }
+}
+
+/// What stands before the first error; that error, where nothing does.
+fn up_to_the_first_bad<T, E>(found: impl Iterator<Item = Result<T, E>>) -> Result<Vec<T>, E> {
+    let mut good = Vec::new();
+    for one in found {
+        match one {
+            Ok(one) => good.push(one),
+            Err(why) if good.is_empty() => return Err(why),
+            Err(_) => break,
+        }
+    }
+    Ok(good)
 }
 
 /// Whether a record was read without its sealed part, and that lies in the other journal.

@@ -2,12 +2,13 @@
 //! opened at all where one is missing.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "these are tests")]
 
-use std::{fs, path::Path, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, fs, path::Path, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use domain::ids::{AlertId, EntityName, Home, RecordId};
-use event_log::{Class, Durable, EventLog, Key, Kind, Record, Seal};
+use event_log::{Class, Durable, EventLog, Following, Key, Kind, Record, Role, Seal, Step};
 use event_log_embedded::{EmbeddedLog, EmbeddedOptions, OpenError};
+use journal::{Journal, Options};
 use keyring::Keyring;
 
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -101,4 +102,67 @@ async fn what_is_erased_leaves_no_ciphertext() {
     assert!(!holds(&ciphertext) && !holds(b"keng1"), "neither it nor its key's id is left");
     let left = log.load(&commit(1).key, None).await.unwrap();
     assert_eq!(left[0].seal, Seal::Missing);
+}
+
+#[tokio::test]
+async fn a_log_is_followed_up_to_the_first_part_that_cannot_be_opened() {
+    let dir = tempfile::tempdir().unwrap();
+    let keys = Keyring::fresh().unwrap();
+    for version in 1..=6 {
+        append(dir.path(), &keys, version).await;
+    }
+    // The fourth part is altered as no disk alters one: its checksum is right.
+    let sealed = Journal::open(&dir.path().join("sealed"), Options::default()).unwrap().0;
+    let mut altered = sealed.read(3).unwrap().to_vec();
+    *altered.last_mut().unwrap() ^= 1;
+    sealed.replace(&BTreeMap::from([(3, altered.into())])).unwrap();
+    sealed.close().await;
+
+    let log = try_open(dir.path(), &keys).unwrap();
+    let following = Following { class: Class::Alert, role: Role::Projection, from: None };
+    let mut projection = log.follow(following).await.unwrap();
+    for version in 1..=3 {
+        let Step::Record(recorded) = projection.next().await.unwrap() else { panic!("a record") };
+        assert_eq!(recorded.seal.bytes(), commit(version).sealed.as_ref());
+    }
+    assert!(projection.next().await.is_err(), "it is not passed over");
+    log.close().await;
+}
+
+#[tokio::test]
+async fn a_log_is_followed_up_to_the_first_entry_that_the_disk_has_lost() {
+    let keys = Keyring::fresh().unwrap();
+    for journal in ["log", "sealed"] {
+        let dir = tempfile::tempdir().unwrap();
+        for version in 1..=6 {
+            append(dir.path(), &keys, version).await;
+        }
+        let log = try_open(dir.path(), &keys).unwrap();
+        // While it is open: what is damaged at the opening is found there.
+        damage(&dir.path().join(journal), &commit(4));
+        let following = Following { class: Class::Alert, role: Role::Projection, from: None };
+        let mut projection = log.follow(following).await.unwrap();
+        for version in 1..=3 {
+            let step = projection.next().await.unwrap();
+            let Step::Record(recorded) = step else { panic!("a record") };
+            assert_eq!(recorded.open, commit(version).open, "{journal}");
+        }
+        assert!(projection.next().await.is_err(), "{journal}: it is not passed over");
+        log.close().await;
+    }
+}
+
+/// Flips a bit of the id of this record, where it lies in the files of a journal.
+fn damage(journal: &Path, record: &Record) {
+    let id = record.id.0.as_bytes();
+    let mut places = 0;
+    for file in fs::read_dir(journal).unwrap().map(|file| file.unwrap().path()) {
+        let mut bytes = fs::read(&file).unwrap();
+        if let Some(at) = bytes.windows(id.len()).position(|found| found == id) {
+            *bytes.get_mut(at).unwrap() ^= 1;
+            fs::write(&file, bytes).unwrap();
+            places += 1;
+        }
+    }
+    assert_eq!(places, 1);
 }

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 
 use crate::{
-    errors::AppendError,
+    errors::{AppendError, ReadError},
     frame::{PAYLOAD_BYTES_MAX, frame_bytes},
 };
 
@@ -69,6 +69,14 @@ impl Gathered {
     pub(crate) fn push(&mut self, entry: Bytes) {
         self.bytes_left = self.bytes_left.saturating_sub(entry.len());
         self.entries.push(entry);
+    }
+
+    /// What was gathered before this went wrong.
+    ///
+    /// # Errors
+    /// This, where nothing was.
+    pub(crate) fn before(self, why: ReadError) -> Result<Vec<Bytes>, ReadError> {
+        if self.entries.is_empty() { Err(why) } else { Ok(self.entries) }
     }
 }
 

@@ -150,10 +150,11 @@ impl Journal {
     }
 
     /// Reads entries from `index` on, on disk or not yet: at most `limit`, and no more than
-    /// `bytes`, but at least one where there is one. Empty at the end and beyond.
+    /// `bytes`, but at least one where there is one; none from a damaged one on. Empty at the end
+    /// and beyond.
     ///
     /// # Errors
-    /// [`ReadError`]; never `Beyond`.
+    /// [`ReadError`] of the first; never `Beyond`.
     pub fn read_from(
         &self,
         index: u64,
@@ -171,7 +172,10 @@ impl Journal {
             let Some(synced) = self.0.shared.queue.gather(next, &mut gathered) else {
                 return Ok(gathered.entries);
             };
-            self.0.shared.store.gather(next..synced, synced, &mut gathered, bytes)?;
+            let store = &self.0.shared.store;
+            if let Err(why) = store.gather(next..synced, synced, &mut gathered, bytes) {
+                return gathered.before(why);
+            }
             if gathered.entries.len() == before || !gathered.wants(0) {
                 return Ok(gathered.entries);
             }
@@ -179,11 +183,11 @@ impl Journal {
     }
 
     /// Reads the entries with these indices, which rise, on disk or not yet: as many of the first
-    /// of them as come cheaply, but at least one where there is one. What lies between costs
-    /// little.
+    /// of them as come cheaply, but at least one where there is one; none from a damaged one on.
+    /// What lies between costs little.
     ///
     /// # Errors
-    /// [`ReadError`].
+    /// [`ReadError`] of the first.
     pub fn read_these(&self, indices: &[u64], bytes: usize) -> Result<Vec<Bytes>, ReadError> {
         let Some((first, last)) = indices.first().zip(indices.last()) else { return Ok(vec![]) };
         if *last >= self.durable_end() {
@@ -191,8 +195,10 @@ impl Journal {
         }
         let mut gathered = Gathered::new(indices.len(), bytes);
         let store = &self.0.shared.store;
-        store.gather(indices.iter().copied(), last + 1, &mut gathered, bytes)?;
-        Ok(gathered.entries)
+        match store.gather(indices.iter().copied(), last + 1, &mut gathered, bytes) {
+            Ok(()) => Ok(gathered.entries),
+            Err(why) => gathered.before(why),
+        }
     }
 
     /// Forgets the entries from `index` on, and the whole group that `index` lies within; returns

@@ -153,7 +153,9 @@ impl Store {
             .map_err(|source| ReadError::Io { path: segment.path.clone(), source })?;
         let chunk = bytes_expected.clamp(ENTRY_CHUNK_BYTES, SCAN_BYTES);
         let mut walk = Walk::new(&segment, &file, chunk);
-        while let Some(index) = indices.next_if(|index| *index < end) {
+        while gathered.wants(0)
+            && let Some(index) = indices.next_if(|index| *index < end)
+        {
             let payload = walk.to(index)?;
             if !gathered.wants(payload.len()) {
                 break;

@@ -18,6 +18,9 @@ use crate::{KEY_BYTES, Key, KeyId, Keyring};
 /// What a line begins with.
 const WORD: &str = "keng-key";
 
+/// What the name of a file ends with that is not whole yet.
+const HALF: &str = ".half";
+
 const HEADER: &str = "\
 # Khóa mã hóa dữ liệu của Kẻng. Mất tệp này là mất mọi lời đã niêm phong: hãy cất một bản nơi khác.
 # Kẻng's key at rest. Without it nothing sealed can be read: keep a copy, apart from the backups.
@@ -57,7 +60,9 @@ impl Keyring {
         Ok(Self(Arc::new(keys)))
     }
 
-    /// Makes a file (mode 0600) with one new key; it is durable when this returns.
+    /// Makes a file (mode 0600) with one new key; it is durable when this returns. Under its name
+    /// it is whole or not there: what a kill leaves is called after its key's id and `.half`, is in
+    /// nobody's way and may be deleted.
     ///
     /// # Errors
     /// The system's; `AlreadyExists` where there is such a file, which stays as it is.
@@ -65,10 +70,14 @@ impl Keyring {
         let secret = secret()?;
         let id = KeyId::of(&secret);
         let line = Zeroizing::new(format!("{WORD} {id} {}\n", *Zeroizing::new(hex(&*secret))));
-        let mut made = OpenOptions::new().write(true).create_new(true).mode(0o600).open(file)?;
-        made.write_all(HEADER.as_bytes())?;
-        made.write_all(line.as_bytes())?;
-        made.sync_all()?;
+        let half = file.with_added_extension(format!("{id}{HALF}"));
+        let linked = write(&half, &[HEADER, &line]).and_then(|()| fs::hard_link(&half, file));
+        // It holds the secret: it goes, whatever became of the file.
+        let removed = match fs::remove_file(&half) {
+            Err(why) if why.kind() != io::ErrorKind::NotFound => Err(why),
+            _ => Ok(()),
+        };
+        linked.and(removed)?;
         let dir = file.parent().filter(|dir| !dir.as_os_str().is_empty());
         File::open(dir.unwrap_or(Path::new(".")))?.sync_all()?;
         Self::of(&secret)
@@ -88,6 +97,13 @@ impl Keyring {
     }
 }
 
+/// Writes a new file that only its owner reads; it is durable when this returns.
+fn write(file: &Path, parts: &[&str]) -> io::Result<()> {
+    let mut made = OpenOptions::new().write(true).create_new(true).mode(0o600).open(file)?;
+    parts.iter().try_for_each(|part| made.write_all(part.as_bytes()))?;
+    made.sync_all()
+}
+
 fn secret() -> io::Result<Zeroizing<[u8; KEY_BYTES]>> {
     let mut secret = Zeroizing::new([0; KEY_BYTES]);
     let filled = SystemRandom::new().fill(&mut *secret);
@@ -105,6 +121,8 @@ fn key(line: &str) -> Option<Key> {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::MetadataExt;
+
     use super::*;
 
     #[test]
@@ -118,6 +136,22 @@ mod tests {
         assert_eq!(again.kind(), io::ErrorKind::AlreadyExists, "a key is never written over");
         fs::set_permissions(&file, fs::Permissions::from_mode(0o604)).unwrap();
         assert!(matches!(Keyring::read(&file), Err(NotAKeyFile::Open)));
+    }
+
+    #[test]
+    fn what_a_killed_process_left_half_made_does_no_harm() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("key");
+        fs::write(folder.path().join("key.0011.half"), &HEADER.as_bytes()[..20]).unwrap();
+        let made = Keyring::make(&file).unwrap();
+        assert_eq!(Keyring::read(&file).unwrap().newest(), made.newest());
+        assert_eq!(Keyring::make(&file).unwrap_err().kind(), io::ErrorKind::AlreadyExists);
+        assert_eq!(Keyring::read(&file).unwrap().newest(), made.newest());
+        let there = fs::read_dir(folder.path()).unwrap();
+        let mut there: Vec<_> = there.map(|file| file.unwrap().file_name()).collect();
+        there.sort();
+        assert_eq!(there, ["key", "key.0011.half"], "a secret is in its file alone");
+        assert_eq!(fs::metadata(&file).unwrap().nlink(), 1);
     }
 
     #[test]

@@ -5,14 +5,15 @@
 //! The first thing that is wrong is named. What is read is compared with what the parsed would be
 //! written as, so that no byte of a log is free.
 
-use std::{collections::BTreeSet, io, sync::mpsc, thread};
+use std::{cmp::Ordering, collections::BTreeSet, io, sync::mpsc, thread};
 
 use merkle::{
-    BundleId, Hash, SignedCheckpoint, TileId, TileWriter, VerifierKey,
+    BundleId, Checkpoint, Hash, SignedCheckpoint, TileId, TileWriter, VerifierKey,
     bundle::{BadBundle, bundles_since},
     checkpoint::BadCheckpoint,
     hash::leaf,
     note::NotVerified,
+    proof::{self, Unprovable},
 };
 
 use crate::{CHECKPOINT, Folder, files_of, signatures_of};
@@ -69,6 +70,29 @@ pub enum Wrong {
         /// The root of the entries.
         found: Hash,
         /// What the checkpoint says.
+        signed: Hash,
+    },
+    /// It is smaller than it was: yesterday's copy was put in its place.
+    #[error("checkpoint: the log has {size} entries, and {seen} were signed before")]
+    Shrunk {
+        /// What it has.
+        size: u64,
+        /// What somebody has seen.
+        seen: u64,
+    },
+    /// It did not grow from what it was: two histories were shown.
+    #[error(
+        "checkpoint: the first {seen} of {size} entries give the root {found}, and {signed} was \
+         signed before"
+    )]
+    Rewritten {
+        /// What somebody has seen.
+        seen: u64,
+        /// What it has.
+        size: u64,
+        /// The root of as many entries as were seen.
+        found: Hash,
+        /// What was seen.
         signed: Hash,
     },
     /// An entry says what it must not.
@@ -196,6 +220,39 @@ pub fn whole(
         return Err(Wrong::Root { found, signed });
     }
     Ok(log)
+}
+
+/// Checks that a log which is whole grew from what somebody has seen of it before. The folder is
+/// read where it has grown since.
+///
+/// # Errors
+/// It is smaller now, or of another history.
+pub fn grown_from(folder: &Folder, log: &Whole, seen: &Checkpoint) -> Result<(), Wrong> {
+    let now = log.checkpoint.checkpoint();
+    let (seen, size, signed) = (seen.size(), now.size(), seen.root());
+    let found = match seen.cmp(&size) {
+        Ordering::Greater => return Err(Wrong::Shrunk { size, seen }),
+        Ordering::Equal => now.root(),
+        Ordering::Less => root_at(folder, seen, size)?,
+    };
+    match found == signed {
+        true => Ok(()),
+        false => Err(Wrong::Rewritten { seen, size, found, signed }),
+    }
+}
+
+/// The root that a log of `size` entries had when it had `before` of them, from its tiles.
+fn root_at(folder: &Folder, before: u64, size: u64) -> Result<Hash, Wrong> {
+    // The tile as wide as it is by now begins with the one that was there.
+    let read = |id: TileId| {
+        let id = TileId::within(id.level(), id.index(), size).unwrap_or(id);
+        folder.tile(id).map_err(|cause| Wrong::Unreadable { path: id.to_string(), cause })
+    };
+    proof::root_of(before, read).map_err(|why| match why {
+        Unprovable::Read(wrong) => wrong,
+        Unprovable::Damaged { tile, .. } => Wrong::Tile(tile.to_string()),
+        Unprovable::OutOfRange { .. } => Wrong::Shrunk { size, seen: before },
+    })
 }
 
 /// A bundle as it was read, with the hashes of its entries and the bundle of their signatures.

@@ -76,7 +76,21 @@ fn whole_logs_of_all_sizes_pass() {
     }
 }
 
-/// Flips one bit of every byte of a small log.
+/// The tree alone: whatever an entry says is taken.
+fn check_tree(dir: &Path) -> Result<Whole, Wrong> {
+    let key = log_key();
+    let keys = Keys { log: key.verifier(), witnesses: &[] };
+    whole(&Folder::at(dir), keys, &signed(), |_, _| Ok(()))
+}
+
+/// What finds an altered byte of a file. Signatures lie outside of the tree: no hash covers them,
+/// and whether each is of its entry, by a key of the log, is `history::Tally`'s matter; here they
+/// are compared with what they were.
+fn checking(path: &str) -> fn(&Path) -> Result<Whole, Wrong> {
+    if path.starts_with("tile/signatures/") { check } else { check_tree }
+}
+
+/// Flips bits of every byte of a small log.
 #[test]
 fn every_byte_of_a_small_log_counts() {
     let dir = log(5);
@@ -84,7 +98,7 @@ fn every_byte_of_a_small_log_counts() {
     let mut flips = 0;
     for path in folder.files().unwrap() {
         let file = dir.path().join(&path);
-        let bytes = fs::read(&file).unwrap();
+        let (bytes, check) = (fs::read(&file).unwrap(), checking(&path));
         for at in 0..bytes.len() {
             for bit in [0x01, 0x20, 0x80] {
                 let mut flipped = bytes.clone();
@@ -102,7 +116,7 @@ fn every_byte_of_a_small_log_counts() {
         fs::write(&file, bytes).unwrap();
     }
     assert!(flips > 1_000, "{flips}");
-    check(dir.path()).unwrap();
+    check_tree(dir.path()).unwrap();
 }
 
 /// The root and the signature depend on all of them, so a sample does.
@@ -117,11 +131,33 @@ fn a_sample_of_the_bytes_of_a_large_log_counts() {
             let mut flipped = bytes.clone();
             flipped[at] ^= 0x10;
             fs::write(&file, flipped).unwrap();
-            assert!(check(dir.path()).is_err(), "{path}: byte {at}");
+            assert!(checking(&path)(dir.path()).is_err(), "{path}: byte {at}");
         }
         fs::write(&file, bytes).unwrap();
     }
     check(dir.path()).unwrap();
+}
+
+/// Entries of one length, so that no frame is moved.
+#[test]
+fn two_entries_that_changed_places_are_found() {
+    for (size, one, other) in [(5, 1, 3), (300, 10, 11), (300, 256, 299)] {
+        let dir = log(size);
+        let id = BundleId::within(one / 256, size).unwrap();
+        let file = dir.path().join(id.to_string());
+        let bytes = fs::read(&file).unwrap();
+        let mut entries: Vec<Vec<u8>> =
+            id.entries(&bytes).unwrap().into_iter().map(<[u8]>::to_vec).collect();
+        let (one, other) = ((one % 256) as usize, (other % 256) as usize);
+        assert_eq!(entries[one].len(), entries[other].len());
+        entries.swap(one, other);
+        let mut swapped = Vec::new();
+        entries.iter().for_each(|entry| bundle::append(&mut swapped, entry).unwrap());
+        assert_eq!(swapped.len(), bytes.len());
+        fs::write(&file, swapped).unwrap();
+        let found = check_tree(dir.path()).unwrap_err();
+        assert!(matches!(found, Wrong::Tile(_)), "{size}: {found}");
+    }
 }
 
 #[test]
@@ -201,4 +237,29 @@ fn a_narrow_file_that_is_gone_is_the_beginning_of_the_full_one() {
     assert_eq!(after.tile(tile).unwrap(), before.tile(tile).unwrap());
     assert_eq!(after.bundle(bundle).unwrap(), before.bundle(bundle).unwrap());
     assert!(bundle.of_wider(&[0, 1]).is_err());
+}
+
+#[test]
+fn a_log_has_grown_from_what_was_seen_of_it_or_is_refused() {
+    let size = 600;
+    let dir = log(size);
+    let folder = Folder::at(dir.path());
+    let now = check_tree(dir.path()).unwrap();
+    let seen = |entries: &mut dyn Iterator<Item = Vec<u8>>| {
+        let mut tiles = TileWriter::default();
+        entries.for_each(|entry| drop(tiles.push(leaf(&entry))));
+        SignedCheckpoint::sign(&log_key(), tiles.size(), tiles.root())
+    };
+    let grown = |seen: SignedCheckpoint| grown_from(&folder, &now, seen.checkpoint());
+    for before in [0, 1, 2, 255, 256, 257, 300, 512, 513, 599, 600] {
+        grown(seen(&mut (0..before).map(entry))).unwrap();
+    }
+    let later = grown(seen(&mut (0..601).map(entry))).unwrap_err();
+    assert!(matches!(later, Wrong::Shrunk { size: 600, seen: 601 }), "{later}");
+    for before in [1, 256, 300, 600] {
+        let other = |index| if index == before / 2 { b"other".to_vec() } else { entry(index) };
+        let found = grown(seen(&mut (0..before).map(other))).unwrap_err();
+        let said = found.to_string();
+        assert!(said.contains(&format!("the first {before} of {size} entries")), "{said}");
+    }
 }

@@ -1,8 +1,9 @@
 """Checks an export of one alert without any code of ours: Python's hashlib and openssl.
 
-Usage: check_alert.py FOLDER VKEY. Exits with 0 where every record is in the signed log, signed by
-a key that is good there, and its words are what was committed to.
-Sources: RFC 9162, 2.1.3.2; C2SP signed-note, tlog-checkpoint, tlog-proof.
+Usage: check_alert.py FOLDER VKEY [WITNESS-VKEY…]. Exits with 0 where every record is in the signed
+log, signed by a key that is good there, and its words are what was committed to; each witness that
+is named must have signed the checkpoint too.
+Sources: RFC 9162, 2.1.3.2; C2SP signed-note, tlog-checkpoint, tlog-cosignature, tlog-proof.
 """
 import base64
 import pathlib
@@ -11,12 +12,33 @@ import sys
 from check_signatures import check, digest, signed_by
 
 
-def checkpoint(note, vkey):
-    """The size and the root, where the key signed them."""
+def parts(vkey, kind):
+    """Name, id and public key of a vkey of this type."""
     name, key_id, key = vkey.split("+", 2)
     key = base64.b64decode(key)
-    assert key[0] == 1 and len(key) == 33, "not an Ed25519 key of a log"
+    assert key[0] == kind and len(key) == 33, "not an Ed25519 key of this type"
     assert digest(name.encode(), b"\n", key)[:4].hex() == key_id, "the key has another id"
+    return name, key_id, key
+
+
+def cosigned(note, vkey):
+    """A witness has signed the checkpoint, with the time."""
+    name, key_id, key = parts(vkey, 4)
+    text, _, lines = note.rpartition("\n\n")
+    for line in lines.splitlines():
+        _, signer, blob = line.split(" ")
+        blob = base64.b64decode(blob)
+        if signer == name and blob[:4].hex() == key_id:
+            head = f"cosignature/v1\ntime {int.from_bytes(blob[4:12], 'big')}\n"
+            message = (head + text + "\n").encode()
+            assert signed_by(key[1:], message, blob[12:]), "a cosignature is wrong"
+            return
+    raise AssertionError(f"{name} did not sign the checkpoint")
+
+
+def checkpoint(note, vkey):
+    """The size and the root, where the key signed them."""
+    name, key_id, key = parts(vkey, 1)
     text, _, lines = note.rpartition("\n\n")
     text += "\n"
     for line in lines.splitlines():
@@ -47,10 +69,12 @@ def root_of(leaf, index, size, proof):
     return found
 
 
-def main(folder, vkey):
+def main(folder, vkey, *witnesses):
     folder = pathlib.Path(folder)
     note = (folder / "checkpoint").read_text(encoding="utf-8")
     size, root = checkpoint(note, vkey)
+    for witness in witnesses:
+        cosigned(note, witness)
     records = sorted((folder / "records").iterdir(), key=lambda path: int(path.name))
     assert records, "there are no records"
     checked = []

@@ -38,8 +38,11 @@ pub(super) fn open(
     let signed = Signed::open(&dir.join(SIGNED), name)?;
     let published = published(&folder, &signed)?;
     let growing = grown(shared, &folder, &signed)?;
-    let last = signed.last().map(|last| with_cosignatures(last, published.as_ref(), policy));
-    let tree = tree_of(folder, signed.key().verifier().clone(), None);
+    let witnesses: Vec<_> = policy.witnesses().iter().map(|witness| witness.key.clone()).collect();
+    signed.keep_witnesses(&witnesses)?;
+    let last = signed.last();
+    let last = last.map(|last| with_cosignatures(last, published.as_ref(), &witnesses));
+    let tree = tree_of(folder, (signed.key().verifier().clone(), witnesses), None);
     match last {
         Some(last) if Some(&last) == published.as_ref() => {
             tree.0.checkpoint.send_replace(Some(Arc::new(last)));
@@ -51,7 +54,8 @@ pub(super) fn open(
     Ok((tree, sealing))
 }
 
-/// The tree in `dir` as it was published last. Nothing is written, and nothing can be signed.
+/// The tree in `dir` as it was published last, with the cosignatures of whoever was a witness when
+/// it was opened last. Nothing is written, and nothing can be signed.
 ///
 /// # Errors
 /// [`Trouble`]: nothing was signed, what is published was not, or the journal has less.
@@ -59,6 +63,7 @@ pub(super) fn read_only(shared: &Shared, dir: &Path) -> Result<Tree, Trouble> {
     let folder = Folder::at(&dir.join(TILES));
     let path = folder.path().join(CHECKPOINT);
     let key = signed::verifier(&dir.join(SIGNED))?;
+    let witnesses = signed::witnesses(&dir.join(SIGNED))?;
     let bytes = folder.checkpoint().map_err(Trouble::file(&path))?;
     let bytes = bytes.ok_or_else(|| Trouble::NothingSigned(path.clone()))?;
     let published = SignedCheckpoint::parse(&bytes).ok();
@@ -67,30 +72,38 @@ pub(super) fn read_only(shared: &Shared, dir: &Path) -> Result<Tree, Trouble> {
     let (signed, here) = (published.checkpoint().size(), shared.journal.durable_end());
     match here < signed {
         true => Err(Trouble::RolledBack { signed, here }),
-        false => Ok(tree_of(folder, key, Some(Arc::new(published)))),
+        false => {
+            let lines = published.note().signatures().iter();
+            let ours = lines.filter(|line| line.is_by(&key)).cloned().collect();
+            let own = published.with_signatures(ours);
+            let cosigned = with_cosignatures(&own, Some(&published), &witnesses);
+            Ok(tree_of(folder, (key, witnesses), Some(Arc::new(cosigned))))
+        }
     }
 }
 
-fn tree_of(folder: Folder, key: VerifierKey, published: Option<Arc<SignedCheckpoint>>) -> Tree {
+fn tree_of(
+    folder: Folder,
+    (key, witnesses): (VerifierKey, Vec<VerifierKey>),
+    published: Option<Arc<SignedCheckpoint>>,
+) -> Tree {
     let checkpoint = watch::Sender::new(published);
-    Tree(Arc::new(Published { folder, key, publishing: Mutex::new(()), checkpoint }))
+    Tree(Arc::new(Published { folder, key, witnesses, publishing: Mutex::new(()), checkpoint }))
 }
 
 /// What was signed last, with those cosignatures of the published one that are a witness's.
 fn with_cosignatures(
     last: &SignedCheckpoint,
     published: Option<&SignedCheckpoint>,
-    policy: &Policy,
+    witnesses: &[VerifierKey],
 ) -> SignedCheckpoint {
     let mut cosigned = last.clone();
     let published = published.filter(|published| published.checkpoint() == last.checkpoint());
     for line in published.map_or(&[][..], |published| published.note().signatures()) {
         let text = last.note().text();
-        let is_witness = |key| line.verify(text, key).is_ok();
+        let is_witness = |key: &VerifierKey| line.verify(text, key).is_ok();
         // A note that is full has all that it can have.
-        if policy.witnesses().iter().any(|witness| is_witness(&witness.key))
-            && cosigned.add(line.clone()).is_err()
-        {
+        if witnesses.iter().any(is_witness) && cosigned.add(line.clone()).is_err() {
             break;
         }
     }

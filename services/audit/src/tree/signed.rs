@@ -18,6 +18,8 @@ const KEY: &str = "key";
 const CHECKPOINT: &str = "checkpoint";
 const LOCK: &str = "lock";
 const REFUSED: &str = "refused";
+/// The vkeys of whoever may cosign, one a line: for whoever reads this when no process runs.
+const WITNESSES: &str = "witnesses";
 
 /// The folder, held.
 pub(super) struct Signed {
@@ -90,6 +92,20 @@ impl Signed {
         durable_file::write(&self.dir, REFUSED, why).map_err(Trouble::file(self.dir.join(REFUSED)))
     }
 
+    /// Keeps the keys of those who may cosign.
+    ///
+    /// # Errors
+    /// They cannot be written.
+    pub(super) fn keep_witnesses(&self, keys: &[VerifierKey]) -> Result<(), Trouble> {
+        let path = self.dir.join(WITNESSES);
+        let text: String = keys.iter().map(|key| format!("{key}\n")).collect();
+        let kept = durable_file::read(&path).map_err(Trouble::file(&path))?;
+        match kept.unwrap_or_default() == text {
+            true => Ok(()),
+            false => durable_file::write(&self.dir, WITNESSES, text).map_err(Trouble::file(path)),
+        }
+    }
+
     fn read(&self) -> Result<Option<SignedCheckpoint>, Trouble> {
         let path = self.dir.join(CHECKPOINT);
         let text = durable_file::read(&path).map_err(Trouble::file(&path))?;
@@ -116,6 +132,16 @@ pub(super) fn verifier(dir: &Path) -> Result<VerifierKey, Trouble> {
     let text = durable_file::read(&path).map_err(Trouble::file(&path))?;
     let text = text.ok_or(Trouble::NothingSigned(path))?;
     Ok(LogKey::from_secret_text(text.trim_end())?.verifier().clone())
+}
+
+/// The keys of those who could cosign when `dir` was held last.
+///
+/// # Errors
+/// They cannot be read.
+pub(super) fn witnesses(dir: &Path) -> Result<Vec<VerifierKey>, Trouble> {
+    let path = dir.join(WITNESSES);
+    let text = durable_file::read(&path).map_err(Trouble::file(&path))?.unwrap_or_default();
+    Ok(text.lines().map(str::parse).collect::<Result<_, _>>()?)
 }
 
 fn key(dir: &Path, name: &str) -> Result<LogKey, Trouble> {

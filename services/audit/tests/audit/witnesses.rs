@@ -11,9 +11,10 @@ use std::{
     time::Duration,
 };
 
-use audit::Anchors;
+use audit::{Anchors, Replayer};
 use axum::{
     Router,
+    body::{Body, to_bytes},
     extract::Request,
     http::StatusCode,
     middleware::{self, Next},
@@ -26,9 +27,11 @@ use merkle::{LogKey, SignedCheckpoint, VerifierKey, WitnessKey};
 use stand_ins::served::Served;
 use tempfile::TempDir;
 use tlog::check::{Beside, Keys, whole};
+use tower::ServiceExt;
 use witness::{Options, Witness, router};
 
 use crate::{
+    routes,
     stage::{Stage, append},
     tree::{cases, folder, signed},
 };
@@ -178,6 +181,30 @@ async fn each_checkpoint_is_cosigned_and_published_and_the_log_is_whole() {
     let beside = Beside { signatures: false, files: narrow };
     let found = whole(&folder, keys, &beside, |_, _| Ok(())).unwrap();
     assert_eq!(found.signers, ["keng.example.vn", "nhan-chung.example.vn"]);
+}
+
+#[tokio::test]
+async fn whoever_asks_for_the_keys_has_those_of_the_witnesses_too() {
+    let town = Town::with_a_witness().await;
+    let log = Arc::new(MemoryLog::new());
+    append(&*log, &cases(0..1)).await;
+    let stage = town.begin(log.clone());
+    let cosigned = town.cosigned(&stage, 4).await;
+    let keys = format!("{}\n{}\n", town.log, town.witness);
+    let routes = routes::router(&stage, Replayer::Audit(stage.audit.clone()));
+    let asked = Request::get("/v1/audit/key").body(Body::empty()).unwrap();
+    let said = routes.oneshot(asked).await.unwrap().into_body();
+    assert_eq!(to_bytes(said, 1_000).await.unwrap(), keys);
+    stage.end().await;
+    // As it lies there when no process runs, too, without a line whose key is not said.
+    let read = audit::read_only(town.dir.path()).unwrap();
+    assert_eq!(*read.subscribe_signed().unwrap().borrow().clone().unwrap(), cosigned);
+    drop(read);
+    fs::remove_file(town.dir.path().join("audit-signed/witnesses")).unwrap();
+    let read = audit::read_only(town.dir.path()).unwrap();
+    let bare = read.subscribe_signed().unwrap().borrow().clone().unwrap();
+    let lines: Vec<_> = bare.note().signatures().iter().map(|line| line.name()).collect();
+    assert_eq!(lines, ["keng.example.vn"]);
 }
 
 #[tokio::test]

@@ -20,7 +20,12 @@ use reqwest::Method;
 use serde_json::Value;
 use tlog::CHECKPOINT;
 
-use super::{KEYS, LINES, PAGE, PROOFS, RECORDS, SIGNATURES, export::put, fetch::Fetched, words};
+use super::{
+    KEYS, LINES, PAGE, PROOFS, RECORDS, SIGNATURES,
+    export::put,
+    fetch::Fetched,
+    words::{self, escaped},
+};
 use crate::{
     Failed,
     client::{Client, send},
@@ -56,13 +61,21 @@ pub(super) async fn export(
     put(out, CHECKPOINT, log.checkpoint.to_string())?;
     put(out, LINES, case.lines.values().flatten().copied().collect::<Vec<u8>>())?;
     let keys = log.file("v1/audit/key").await?;
-    let key = String::from_utf8_lossy(&keys);
+    let vkeys = escaped(&String::from_utf8_lossy(&keys));
+    let (key, witnesses) = vkeys.split_once('\n').unwrap_or((&vkeys, ""));
     // The words come last: they are people's, and may say `{key}`.
-    let page = TEXT.replace("{alert}", alert).replace("{key}", key.trim());
+    let page = TEXT.replace("{alert}", alert).replace("{key}", key);
+    let page = page.replace("{witnesses}", &shown(witnesses));
     put(out, PAGE, page.replace("{words}", &words))?;
     put(out, KEYS, &keys)?;
     let (of_keys, out) = (case.records.len() - of_alert, out.display());
     Ok(format!("{of_alert} bản ghi / records, {of_keys} của khóa / of keys → {out}"))
+}
+
+/// Keys of witnesses, one a line, for the page.
+fn shown(witnesses: &str) -> String {
+    let codes: Vec<String> = witnesses.lines().map(|key| format!("<code>{key}</code>")).collect();
+    if codes.is_empty() { "không có / none".to_owned() } else { codes.join(", ") }
 }
 
 /// What is taken out of the log so far.

@@ -16,7 +16,14 @@ use tlog::{
     check::{self, Beside, Entry, Whole},
 };
 
-use super::{KEYS, RECORDS, court_check, demand::DemandArgs, export, keys::KeyFile, words::Words};
+use super::{
+    KEYS, RECORDS, court_check,
+    demand::DemandArgs,
+    export,
+    keys::KeyFile,
+    seen::{Seen, SeenArgs},
+    words::Words,
+};
 use crate::{Failed, args::ServerArgs, client::Client, feeds::line, write::aside};
 
 /// So many entries between two words of how far it is.
@@ -35,11 +42,14 @@ pub(crate) struct VerifyArgs {
     bearer: Option<String>,
     #[command(flatten)]
     demand: DemandArgs,
+    #[command(flatten)]
+    seen: SeenArgs,
 }
 
 /// `keng verify`.
 pub(crate) async fn verify(args: VerifyArgs) -> Result<u8, Failed> {
     let tally = Tally::demanding(args.demand.read()?);
+    let seen = args.seen.read()?;
     if args.log.starts_with("http://") || args.log.starts_with("https://") {
         let server = ServerArgs {
             server: Some(args.log.clone()),
@@ -50,14 +60,14 @@ pub(crate) async fn verify(args: VerifyArgs) -> Result<u8, Failed> {
         let copy = Copy::make()?;
         let (client, _) = Client::new(&server).await?;
         aside(&export::whole(&client, &copy.0).await?);
-        return checked(&copy.0, args.key.as_deref(), tally);
+        return checked(&copy.0, args.key.as_deref(), &seen, tally);
     }
     let folder = Path::new(&args.log);
     if !folder.is_dir() {
         let why = "không có thư mục này / there is no such folder";
         return Err(Failed::Usage(format!("{}: {why}", folder.display())));
     }
-    checked(folder, args.key.as_deref(), tally)
+    checked(folder, args.key.as_deref(), &seen, tally)
 }
 
 /// A server's log, copied to be checked; gone when this is dropped.
@@ -79,11 +89,20 @@ impl Drop for Copy {
     }
 }
 
-fn checked(folder: &Path, key: Option<&Path>, mut tally: Tally) -> Result<u8, Failed> {
-    let own = folder.join(KEYS);
-    let keys = KeyFile::read(key.unwrap_or(&own))?;
+fn checked(
+    folder: &Path,
+    key: Option<&Path>,
+    seen: &[Seen],
+    mut tally: Tally,
+) -> Result<u8, Failed> {
     let failed = |why: String| Failed::Trouble(anyhow!(why));
-    if folder.join(RECORDS).is_dir() {
+    let trusted = key.map(KeyFile::read).transpose()?;
+    let own = KeyFile::of_export(folder).map_err(failed)?;
+    let keys = match trusted {
+        Some(trusted) => trusted.of_the_log_of(&own).map_err(failed)?,
+        None => own,
+    };
+    let tree = if folder.join(RECORDS).is_dir() {
         let court = court_check::check(folder, keys.keys(), &mut tally).map_err(failed)?;
         say_tree(&court.whole);
         let records = court.records;
@@ -98,9 +117,13 @@ fn checked(folder: &Path, key: Option<&Path>, mut tally: Tally) -> Result<u8, Fa
         for ((officer, key), count) in &tally.persons {
             line(&format!("{officer} ký bằng khóa / signed by the key {key}: {count}"));
         }
+        court.whole
     } else {
-        say_tree(&whole(folder, &keys, &mut tally).map_err(failed)?);
-    }
+        let whole = whole(folder, &keys, &mut tally).map_err(failed)?;
+        say_tree(&whole);
+        whole
+    };
+    seen.iter().try_for_each(|seen| seen.check(folder, &tree, keys.keys().log))?;
     say_signatures(&tally)?;
     match key {
         Some(_) => line("nguyên vẹn / whole"),

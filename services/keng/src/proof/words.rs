@@ -128,7 +128,7 @@ fn shown(index: u64, leaf: &Leaf, part: &Bytes) -> Result<String, Failed> {
 }
 
 /// What somebody wrote is shown, and does nothing.
-fn escaped(text: &str) -> String {
+pub(super) fn escaped(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
 }
 

@@ -74,6 +74,8 @@ async fn the_whole_log_is_checked_over_http_and_as_files() -> Result<()> {
     let there = says(&["verify", keng.http(), "--key", &key, "--bearer", &token], 0).await?;
     ensure!(there.contains("nguyên vẹn / whole"), "{there}");
 
+    goes_on_from_what_was_seen(&town, &keng, &out, &token).await?;
+
     // Entries are the auditors', hashes are everybody's.
     let anyone = support::Client::new(keng.http())?;
     anyone.get("/tile/entries/000").await?.expect(401)?;
@@ -81,6 +83,14 @@ async fn the_whole_log_is_checked_over_http_and_as_files() -> Result<()> {
     ensure!(tile.status().is_success() && tile.bytes().await?.len() == 8_192);
     let officer = keng.client("an", "officer", Some(HOME)).await?;
     officer.get("/tile/entries/000").await?.expect(403)?;
+
+    // One byte of the keys that came with it, whoever's key is trusted.
+    let own = format!("{out}/keys");
+    let bytes = fs::read(&own)?;
+    fs::write(&own, [bytes.get(..bytes.len() - 2).context("a key")?, b"?\n"].concat())?;
+    let wrong = says(&["verify", &out, "--key", &key], 1).await?;
+    ensure!(wrong.contains("SAI / WRONG: keys: "), "{wrong}");
+    fs::write(&own, bytes)?;
 
     // One byte of one record.
     let bundle = format!("{out}/tile/entries/000");
@@ -94,9 +104,43 @@ async fn the_whole_log_is_checked_over_http_and_as_files() -> Result<()> {
     // Another log's key.
     fs::write(&key, "example.com/foo+530d903a+AekyeRrm56hApGFkyQR4ZCbV54Id2LKaANYcrnKv3U2k\n")?;
     let wrong = says(&["verify", &out, "--key", &key], 1).await?;
-    ensure!(wrong.contains("whose key is not given"), "{wrong}");
+    ensure!(
+        wrong.contains("SAI / WRONG: keys: ") && wrong.contains("not of example.com"),
+        "{wrong}"
+    );
     // A folder that holds something is not written to.
     ensure!(says(&export, 64).await?.contains("không rỗng / it is not empty"));
+    Ok(())
+}
+
+/// The log has grown since this export, and not the other way.
+async fn goes_on_from_what_was_seen(
+    town: &Town,
+    keng: &Keng,
+    out: &str,
+    token: &str,
+) -> Result<()> {
+    let before = fs::read_to_string(format!("{out}/checkpoint"))?;
+    let before = before.lines().nth(1).context("a size")?.to_owned();
+    keng.token("lan", "officer", Some(HOME)).await?;
+    eventually(SOON, async || {
+        ensure!(signed(keng).await? > before.parse()?, "it is not signed for yet");
+        Ok(())
+    })
+    .await?;
+    let key = format!("{out}/keys");
+    let (seen, later) = (format!("{out}/checkpoint"), path(town.folder.path(), "later")?);
+    let there = ["verify", keng.http(), "--key", &key, "--bearer", token, "--seen", &seen];
+    let grown = says(&there, 0).await?;
+    ensure!(grown.contains(&format!("grew from {before} ")), "{grown}");
+    says(&["export", "--server", keng.http(), "--bearer", token, "--out", &later], 0).await?;
+    let newer = format!("{later}/checkpoint");
+    let now = fs::read_to_string(&newer)?.lines().nth(1).context("a size")?.to_owned();
+    let old = says(&["verify", out, "--seen", &seen, "--seen", &newer], 1).await?;
+    let shrunk = format!("SAI / WRONG: checkpoint: the log has {before} entries, and {now} were");
+    ensure!(old.contains(&shrunk), "{old}");
+    let none = says(&["verify", out, "--seen", &key], 64).await?;
+    ensure!(none.contains("--seen "), "{none}");
     Ok(())
 }
 

@@ -4,7 +4,7 @@
 use std::{path::Path, process::Stdio};
 
 use anyhow::{Context, Result, bail, ensure};
-use support::{Client, child::binary, eventually};
+use support::{Client, Keng, child::binary, eventually};
 use system::{
     SOON,
     people::lost_child,
@@ -14,6 +14,8 @@ use tokio::{
     io::{AsyncBufReadExt, BufReader},
     process::{Child, Command},
 };
+
+use crate::embedded_proof::{all_signed, is_installed, path, says};
 
 const NAME: &str = "nhan-chung.example.vn";
 
@@ -80,5 +82,53 @@ async fn a_witness_cosigns_is_killed_and_goes_on_where_it_was() -> Result<()> {
     cosigned(&officer, first).await?;
     let asked = Client::new(&url)?.get("/metrics").await?.expect(200)?.text;
     ensure!(asked.contains("keng_witness_cosigned_total"), "{asked}");
+    taken_away(&keng, raised.text_at("/id"), town.folder.path()).await?;
+    match is_installed("python3").await && is_installed("openssl").await {
+        true => is_whole_elsewhere(&path(town.folder.path(), "court")?).await?,
+        false => println!("skipped: python3 or openssl is not installed"),
+    }
     town.check_calls()
+}
+
+/// An auditor takes the log away, and the alert: each is whole by the keys that go with it, those
+/// of the witness too.
+async fn taken_away(keng: &Keng, alert: &str, folder: &Path) -> Result<()> {
+    all_signed(keng, alert, "ReceiptsRecorded").await?;
+    let token = keng.token("khanh", "auditor", None).await?;
+    let export = ["export", "--server", keng.http(), "--bearer", &token, "--out"];
+    for (name, more) in [("log", &[][..]), ("court", &["--alert", alert])] {
+        let out = path(folder, name)?;
+        // The witness is not waited for: the newest checkpoint may lack its line for a moment.
+        eventually(SOON, async || {
+            if Path::new(&out).exists() {
+                std::fs::remove_dir_all(&out)?;
+            }
+            says(&[&export[..], &[out.as_str()], more].concat(), 0).await?;
+            let whole = says(&["verify", &out], 0).await?;
+            let is_named = whole.contains(&format!(", {NAME}\n"));
+            ensure!(is_named && whole.contains("consistent with its own key"), "{whole}");
+            Ok(())
+        })
+        .await?;
+        let keys = std::fs::read_to_string(format!("{out}/keys"))?;
+        ensure!(keys.lines().count() == 2, "{keys}");
+        let whole = says(&["verify", &out, "--key", &format!("{out}/keys")], 0).await?;
+        ensure!(whole.contains("nguyên vẹn / whole"), "{whole}");
+    }
+    let court = path(folder, "court")?;
+    let keys = std::fs::read_to_string(format!("{court}/keys"))?;
+    let witness = keys.lines().nth(1).context("the witness's key")?;
+    let page = std::fs::read_to_string(format!("{court}/huong-dan.html"))?;
+    ensure!(page.contains(&format!("<code>{witness}</code>")), "{page}");
+    Ok(())
+}
+
+/// The alert's export is whole without a line of our code, cosignature and all.
+async fn is_whole_elsewhere(court: &str) -> Result<()> {
+    let keys = std::fs::read_to_string(format!("{court}/keys"))?;
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/independent/check_alert.py");
+    let mut check = Command::new("python3");
+    let output = check.args(["-B", script, court]).args(keys.lines()).output().await?;
+    ensure!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    Ok(())
 }
