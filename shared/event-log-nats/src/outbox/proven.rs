@@ -65,7 +65,8 @@ impl Outbox {
         lock(&self.known).clone()
     }
 
-    /// What no proof covers yet, in the order of its leaves. Reads what was said since the last time; blocks.
+    /// What no proof covers yet, in the order of its leaves. Reads what was said since the last
+    /// time; blocks.
     pub(crate) fn owed_leaves(&self) -> Result<Vec<(Leaf, u64)>, OutboxTrouble> {
         let unhashed = lock(&self.owed).unhashed();
         for entry in unhashed {
