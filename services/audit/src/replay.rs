@@ -14,7 +14,10 @@ use futures::{StreamExt, future::ready, stream::BoxStream};
 use history::{
     Asked, Line, Merge, Met, Placed, ReplayError, beside_of, records_of_log, replay_of_log,
 };
-use merkle::bundle::{self, BundleId};
+use merkle::{
+    WIDTH_MAX,
+    bundle::{self, BundleId},
+};
 use tokio::{sync::mpsc, time::timeout};
 use tokio_stream::wrappers::ReceiverStream;
 
@@ -26,7 +29,6 @@ const READ_ENTRIES: usize = 128;
 const READ_BYTES: usize = 1 << 20;
 /// Lines that wait for whoever reads them.
 const LINES_AHEAD_MAX: usize = 256;
-const BUNDLE_ENTRIES: u64 = 256;
 
 /// Which entries are looked at.
 enum Entries {
@@ -67,7 +69,7 @@ impl Audit {
     /// What lies beside the entries of a bundle, framed as they are: see [`history::beside`].
     /// Blocks.
     pub(crate) fn signatures(&self, id: BundleId) -> Result<Vec<u8>, ReplayError> {
-        let before = id.index() * BUNDLE_ENTRIES;
+        let before = id.index() * WIDTH_MAX;
         let entries = Entries::Run { next: before + 1, last: before + u64::from(id.width()) };
         let (mut bytes, mut count) = (Vec::new(), 0);
         for record in self.records(entries) {

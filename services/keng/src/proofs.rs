@@ -28,15 +28,16 @@ pub(crate) fn attend(log: Option<&Arc<NatsLog>>, host: &Host, audit: Option<&Aud
     if let Some((key, show)) = audit.and_then(Audit::show) {
         log.show_tree(key, Arc::new(show));
     }
-    let stop = host.drain.token();
     let (log_, host_) = (Arc::clone(log), host.clone());
-    host.drain.spawn("proofs", async move {
-        tokio::select! { () = say(&log_, &host_) => {}, () = stop.cancelled() => {} }
-    });
-    let stop = host.drain.token();
+    until_drained(host, "proofs", async move { say(&log_, &host_).await });
     let (log_, host_) = (Arc::clone(log), host.clone());
-    host.drain.spawn("losses", async move {
-        tokio::select! { () = record(&log_, &host_) => {}, () = stop.cancelled() => {} }
+    until_drained(host, "losses", async move { record(&log_, &host_).await });
+}
+
+fn until_drained(host: &Host, name: &'static str, task: impl Future<Output = ()> + Send + 'static) {
+    let stop = host.drain.token();
+    host.drain.spawn(name, async move {
+        tokio::select! { () = task => {}, () = stop.cancelled() => {} }
     });
 }
 

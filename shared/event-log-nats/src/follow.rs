@@ -382,12 +382,7 @@ impl Course {
             return Err(Ended::Trouble("a message was lost on the way".to_owned()));
         }
         let (message, acker) = message.split();
-        let raw = Raw {
-            subject: message.subject.to_string(),
-            sequence,
-            headers: message.headers.unwrap_or_default(),
-            payload: message.payload,
-        };
+        let raw = Raw::of(message, sequence);
         self.order(Order::Received(sequence, Box::new(acker)));
         let Some(recorded) = raw.recorded(self.class) else {
             // Set aside for good: it has no entity that could wait for it.
@@ -532,13 +527,7 @@ async fn recent_sealed_parts(inner: &Inner) -> Ended {
         match message {
             Ok(message) => {
                 missed = 0;
-                let (message, _) = message.split();
-                inner.sealed.met(&Raw {
-                    subject: message.subject.to_string(),
-                    sequence: 0,
-                    headers: message.headers.unwrap_or_default(),
-                    payload: message.payload,
-                });
+                inner.sealed.met(&Raw::of(message.split().0, 0));
             }
             Err(error)
                 if error.kind() == pull::MessagesErrorKind::MissingHeartbeat

@@ -155,8 +155,7 @@ pub(crate) async fn astray(
         if stream == Stream::Sealed || astray.contains(&stream) {
             continue;
         }
-        let raw = inner.broker.at(stream, anchor.sequence).await?;
-        if !raw.is_some_and(|raw| message::is(&raw, stream, anchor.id, &anchor.open)) {
+        if !inner.broker.has(stream, &anchor).await? {
             astray.insert(stream);
         }
     }
@@ -221,8 +220,7 @@ impl Pass<'_> {
         healing: &mut Healing,
     ) -> Result<(), Unread> {
         let Some(anchor) = self.inner.outbox.anchor(stream) else { return Ok(()) };
-        let there = self.inner.broker.at(stream, anchor.sequence).await?;
-        if there.is_some_and(|raw| message::is(&raw, stream, anchor.id, &anchor.open)) {
+        if self.inner.broker.has(stream, &anchor).await? {
             return Ok(());
         }
         self.inner.outbox.healed(stream, None);
@@ -243,8 +241,7 @@ impl Pass<'_> {
         said: u64,
         healing: &mut Healing,
     ) -> Result<Option<u64>, Unhealed> {
-        let there = self.inner.broker.at(stream, anchor.sequence).await?;
-        if there.is_some_and(|raw| message::is(&raw, stream, anchor.id, &anchor.open)) {
+        if self.inner.broker.has(stream, anchor).await? {
             return Ok(Some(anchor.sequence));
         }
         let record = self.inner.outbox.record(said)?;

@@ -106,6 +106,16 @@ pub(crate) fn sealed(record: &Record, labelled: bool) -> Option<Message> {
 }
 
 impl Raw {
+    /// A message that a consumer brought; 0 where nobody asks for its sequence.
+    pub(crate) fn of(message: async_nats::Message, sequence: u64) -> Self {
+        Self {
+            subject: message.subject.to_string(),
+            sequence,
+            headers: message.headers.unwrap_or_default(),
+            payload: message.payload,
+        }
+    }
+
     fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name).map(async_nats::HeaderValue::as_str)
     }

@@ -6,7 +6,7 @@ use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use futures::{StreamExt, TryStreamExt, stream};
-use merkle::{Frontier, Hash, SignedCheckpoint, TileId, VerifierKey, hash::HASH_BYTES};
+use merkle::{Frontier, Hash, SignedCheckpoint, TileId, VerifierKey, WIDTH_MAX, hash::HASH_BYTES};
 use tokio::{task::spawn_blocking, time::Instant};
 
 use crate::{
@@ -20,7 +20,6 @@ use crate::{
 const ANSWER_MAX: Duration = Duration::from_secs(5);
 /// Tiles that are asked for at once, each of at most 8 KiB.
 const TILES_AT_ONCE: usize = 8;
-const TILE_HASHES: u64 = 256;
 /// How often what was proven long ago is forgotten.
 const FORGET_EVERY: Duration = Duration::from_secs(60 * 60);
 /// Where proofs stay away, the broker is asked again after so many times the patience.
@@ -146,12 +145,12 @@ impl Proving {
         let owed = spawn_blocking(move || outbox.owed_leaves()).await;
         let owed = owed.map_err(|error| Unproven::Silent(error.to_string()))??;
         let (mut grown, mut covered) = (tree, Vec::new());
-        let tiles = grown.size() / TILE_HASHES..=(size - 1) / TILE_HASHES;
+        let tiles = grown.size() / WIDTH_MAX..=(size - 1) / WIDTH_MAX;
         let tiles = tiles.filter_map(|index| TileId::within(0, index, size));
         let shown = tiles.map(|tile| self.tile(&key, tile));
         let mut shown = stream::iter(shown).buffered(TILES_AT_ONCE);
         while let Some((tile, hashes)) = shown.try_next().await? {
-            let known = grown.size().saturating_sub(tile.index() * TILE_HASHES);
+            let known = grown.size().saturating_sub(tile.index() * WIDTH_MAX);
             for leaf in hashes.into_iter().skip(known as usize) {
                 grown.push(leaf);
                 covered.extend(entries_of(&owed, leaf));

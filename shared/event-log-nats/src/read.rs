@@ -4,7 +4,12 @@ use async_nats::{StatusCode, jetstream::stream::RawMessageErrorKind};
 use futures::StreamExt;
 use tokio::time::{Duration, timeout};
 
-use crate::{broker::Broker, message::Raw, subject::Stream};
+use crate::{
+    broker::Broker,
+    message::{self, Raw},
+    outbox::Anchor,
+    subject::Stream,
+};
 
 /// The longest wait for one answer.
 const READ_MAX: Duration = Duration::from_secs(2);
@@ -29,6 +34,12 @@ impl Broker {
             self.context.get_stream_no_info(stream.name()).await.map_err(Unread::because)?;
         let asked = handle.raw_message_builder().sequence(sequence).send();
         found(timeout(READ_MAX, asked).await)
+    }
+
+    /// Whether what was acknowledged stands where it did, by the stream's leader.
+    pub(crate) async fn has(&self, stream: Stream, anchor: &Anchor) -> Result<bool, Unread> {
+        let there = self.at(stream, anchor.sequence).await?;
+        Ok(there.is_some_and(|raw| message::is(&raw, stream, anchor.id, &anchor.open)))
     }
 
     /// The last message of a subject, from the stream's leader.

@@ -73,13 +73,7 @@ impl SealedAhead {
         let next = tokio::time::timeout(NEXT_MAX, parts.next()).await.ok()??.ok()?;
         let info = next.info().ok()?;
         let (at, pending) = (SystemTime::from(info.published), info.pending);
-        let (message, _) = next.split();
-        let raw = Raw {
-            subject: message.subject.to_string(),
-            sequence: 0,
-            headers: message.headers.unwrap_or_default(),
-            payload: message.payload,
-        };
+        let raw = Raw::of(next.split().0, 0);
         self.at = Some(at);
         self.ended = pending == 0;
         if let Some(name) = raw.sealed_for() {

@@ -12,7 +12,6 @@ use tokio::sync::Notify;
 use crate::{
     broker::Broker,
     cache::lock,
-    message,
     outbox::{Anchor, Outbox},
     read::Unread,
     subject::Stream,
@@ -108,6 +107,5 @@ async fn stands(
     if info.state.last_sequence < anchor.sequence {
         return Ok(false);
     }
-    let raw = broker.at(stream, anchor.sequence).await?;
-    Ok(raw.is_some_and(|raw| message::is(&raw, stream, anchor.id, &anchor.open)))
+    broker.has(stream, anchor).await
 }

@@ -28,6 +28,7 @@ pub use crate::{
     hash::Hash,
     key::{LogKey, VerifierKey, WitnessKey},
     note::{Note, SignatureLine},
+    place::WIDTH_MAX,
     policy::Policy,
     proof_file::ProofFile,
     tile::TileId,

@@ -3,8 +3,8 @@
 
 use std::{fmt, str::FromStr};
 
-/// The most items in a row.
-pub(crate) const WIDTH_MAX: u64 = 256;
+/// The most items in a row: hashes of a tile, entries of a bundle.
+pub const WIDTH_MAX: u64 = 256;
 
 /// A row of items: numbers `index · 256` and the following, `width` of them, 1 to 256.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -133,8 +133,24 @@ async fn follow(log: &Arc<dyn EventLog>) -> Result<(u64, u64)> {
     Ok(all)
 }
 
-fn per_second(records: u64, taken: &[Duration]) -> f64 {
-    records as f64 / median_ms(taken)
+/// So many records a millisecond, beside as many bare.
+fn row(
+    what: String,
+    disk: &str,
+    floor_is: &str,
+    (records, replayed, bare): (u64, &[Duration], &[Duration]),
+) -> Row {
+    let speed = |taken: &[Duration]| records as f64 / median_ms(taken);
+    Row {
+        what,
+        disk: disk.to_owned(),
+        measured: speed(replayed),
+        floor_is: floor_is.to_owned(),
+        floor: speed(bare),
+        unit: "records/ms",
+        target: Target::AtLeast(0.7),
+        rounds: replayed.len(),
+    }
 }
 
 /// From the embedded log.
@@ -158,16 +174,9 @@ pub async fn embedded(records: u64, rounds: usize) -> Result<Row> {
         ensure!(found.0 >= records && found.1 >= records / COMMANDS, "{found:?} were read");
         log.close().await;
     }
-    Ok(Row {
-        what: format!("replay {records} records"),
-        disk: "in the page cache".to_owned(),
-        measured: per_second(records, &replayed),
-        floor_is: "a scan of both journals".to_owned(),
-        floor: per_second(records, &bare),
-        unit: "records/ms",
-        target: Target::AtLeast(0.7),
-        rounds,
-    })
+    let disk = "in the page cache";
+    let what = format!("replay {records} records");
+    Ok(row(what, disk, "a scan of both journals", (records, &replayed, &bare)))
 }
 
 /// Reads both journals from end to end.
@@ -229,16 +238,8 @@ pub async fn jetstream(records: u64, rounds: usize) -> Result<Row> {
         ensure!(found.0 >= records && found.1 >= records / COMMANDS, "{found:?} were read");
     }
     log.close().await;
-    Ok(Row {
-        what: format!("replay {records} records over JetStream"),
-        disk: "as it is".to_owned(),
-        measured: per_second(records, &replayed),
-        floor_is: "a bare pull of the same messages".to_owned(),
-        floor: per_second(records, &bare),
-        unit: "records/ms",
-        target: Target::AtLeast(0.7),
-        rounds,
-    })
+    let what = format!("replay {records} records over JetStream");
+    Ok(row(what, "as it is", "a bare pull of the same messages", (records, &replayed, &bare)))
 }
 
 /// Pulls every message of a stream, without acknowledging.

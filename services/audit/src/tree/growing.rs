@@ -8,7 +8,7 @@ use std::{fs, path::Path, sync::Arc};
 use bytes::Bytes;
 use chassis::durable_file;
 use merkle::{
-    BundleId, Hash, Tile, TileId, TileWriter,
+    BundleId, Hash, Tile, TileId, TileWriter, WIDTH_MAX,
     bundle::{self, EntryTooLarge},
     hash::leaf,
     proof::Unprovable,
@@ -20,7 +20,6 @@ use crate::{book::Shared, entry};
 
 const READ_ENTRIES: usize = 512;
 const READ_BYTES: usize = 4 << 20;
-const BUNDLE_ENTRIES: u64 = 256;
 /// The levels of tiles that a log can come to have.
 const LEVELS: u8 = 8;
 
@@ -55,7 +54,7 @@ impl Growing {
             Unprovable::OutOfRange { .. } | Unprovable::Damaged { .. } => Trouble::Altered { size },
         })?;
         let mut growing = Self { tiles, ..Self::anew(shared, folder) };
-        let first = size - size % BUNDLE_ENTRIES;
+        let first = size - size % WIDTH_MAX;
         let mut hashes = Vec::new();
         let mut index = first;
         while index < size {
@@ -96,7 +95,7 @@ impl Growing {
                 for tile in self.tiles.push(leaf(&open)) {
                     self.write_tile(&tile)?;
                 }
-                if self.size().is_multiple_of(BUNDLE_ENTRIES) {
+                if self.size().is_multiple_of(WIDTH_MAX) {
                     self.write_bundle()?;
                     self.bundle.clear();
                 }
@@ -131,7 +130,7 @@ impl Growing {
                 self.forget_narrow(&full.to_string());
             }
         }
-        let index = before / BUNDLE_ENTRIES;
+        let index = before / WIDTH_MAX;
         let narrow = BundleId::within(index, before).filter(|id| !id.is_full());
         let full = narrow.and_then(|_| BundleId::within(index, now));
         if let Some(full) = full.filter(|id| id.is_full()) {
@@ -170,7 +169,7 @@ impl Growing {
     }
 
     fn write_bundle(&self) -> Result<(), Trouble> {
-        let last = self.size().saturating_sub(1) / BUNDLE_ENTRIES;
+        let last = self.size().saturating_sub(1) / WIDTH_MAX;
         match BundleId::within(last, self.size()) {
             Some(id) => self.write(&id.to_string(), &self.bundle),
             None => Ok(()),
