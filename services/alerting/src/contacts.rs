@@ -54,7 +54,7 @@ fn with_tokens<'a>(
 mod tests {
     use domain::{
         dated::Validity,
-        directory::TokenFacts,
+        directory::{TokenFacts, TokenPurpose},
         roster::{Contact, Roster},
     };
 
@@ -71,6 +71,7 @@ mod tests {
             officer: officer.parse().unwrap(),
             standing,
             expires_at: Some(Millis(100)),
+            purpose: TokenPurpose::Access,
         };
         Token { facts, revoked: false }
     }

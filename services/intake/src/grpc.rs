@@ -4,7 +4,7 @@ use std::{pin::Pin, sync::Arc};
 
 use chassis::{
     Problem,
-    auth::{NotKnown, token_holder},
+    auth::{Credential, NotKnown, token_holder},
 };
 use domain::{
     ids::{AlertId, CommuneCode},
@@ -278,7 +278,7 @@ impl IntakeService for Grpc {
             .map(|id| id.parse().map_err(|()| status(&invalid("last_event_id", NO_EVENT_ID))))
             .transpose()?;
         self.0.has_come_to(seen).await.map_err(|p| status(&p))?;
-        let told = watch(Arc::clone(&self.0), asker, Some(token), scope, seen);
+        let told = watch(Arc::clone(&self.0), asker, Some(Credential::Token(token)), scope, seen);
         let told = told.map(|told| {
             let (event, data_json) = (told.event.to_owned(), told.data.to_string());
             Ok(v1::WatchCommuneResponse { id: told.id, event, data_json })

@@ -18,7 +18,7 @@ use axum::{
 };
 use chassis::{
     Host, Problem,
-    auth::{Caller, bearer, forbidden},
+    auth::{Caller, Credential, forbidden},
     problem::HELD_HERE,
 };
 use domain::{
@@ -277,8 +277,8 @@ async fn stream(
     let seen: Option<Seen> =
         last.transpose().map_err(|()| invalid("Last-Event-ID", NO_EVENT_ID))?;
     intake.has_come_to(seen).await?;
-    let token = bearer(&headers).map(str::to_owned);
-    let told = watch(intake, asker, token, scope, seen).map(|told| {
+    let credential = Credential::of(&headers);
+    let told = watch(intake, asker, credential, scope, seen).map(|told| {
         let event = Event::default().id(told.id).event(told.event);
         Ok(event.data(told.data.to_string()))
     });

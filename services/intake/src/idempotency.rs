@@ -43,6 +43,14 @@ impl IdempotencyKey {
         )
     }
 
+    /// A new key, for a form.
+    ///
+    /// # Errors
+    /// The operating system gives no randomness: a broken assumption.
+    pub fn fresh() -> Result<Self, getrandom::Error> {
+        Ok(Self(domain::hex::hex(&wire::seal::salt()?)))
+    }
+
     /// The key as it is sent.
     #[must_use]
     pub fn as_str(&self) -> &str {

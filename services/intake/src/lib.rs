@@ -41,6 +41,7 @@ mod match_view;
 mod matches;
 mod measuring;
 mod notices;
+mod pages;
 mod photo_http;
 mod photos;
 mod poster_http;
@@ -76,6 +77,7 @@ use std::sync::Arc;
 use ::photos::Photos;
 use axum::Router;
 use chassis::Host;
+use console::Console;
 use event_log::{Class, projection};
 use tokio::sync::mpsc;
 
@@ -135,6 +137,11 @@ pub fn start_with(host: &Host, options: IntakeOptions) -> Arc<Intake> {
 /// The routes of people: officers, communes, and anyone who verifies an alert.
 pub fn router(intake: Arc<Intake>) -> Router {
     http::router(intake)
+}
+
+/// The pages of people.
+pub fn pages(intake: Arc<Intake>, console: Console) -> Router {
+    pages::router(intake, console)
 }
 
 /// The routes of the machine's owner: whether the installation is fit for a real alert.

@@ -9,7 +9,7 @@ use axum::{
 };
 use chassis::{
     Host, Problem,
-    auth::{Caller, NotKnown},
+    auth::{Caller, TurnedAway},
 };
 use domain::rights::Asker;
 use serde_json::{Value, json};
@@ -62,7 +62,7 @@ where
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Response> {
         let caller = Caller::from_request_parts(parts, state).await;
-        let Caller(asker) = caller.map_err(NotKnown::into_response)?;
+        let Caller(asker) = caller.map_err(TurnedAway::into_response)?;
         let reason = parts.headers.get(REASON).map(|reason| reason.as_bytes());
         Self::of(asker, reason).map_err(Problem::into_response)
     }

@@ -12,7 +12,7 @@ use axum::{
 };
 use chassis::{
     Problem,
-    auth::{Caller, NotKnown, forbidden},
+    auth::{Caller, TurnedAway, forbidden},
     problem::HELD_HERE,
 };
 use domain::{
@@ -136,7 +136,7 @@ struct Posted {
 async fn posted(
     State(App(intake)): State<App>,
     id: Result<Path<String>, PathRejection>,
-    caller: Result<Caller, NotKnown>,
+    caller: Result<Caller, TurnedAway>,
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Response> {
@@ -146,7 +146,7 @@ async fn posted(
     let attested = match token {
         Some(token) => posted_by_token(&intake, &id, &token).await,
         None => {
-            let caller = caller.map_err(NotKnown::into_response)?;
+            let caller = caller.map_err(TurnedAway::into_response)?;
             posted_by_officer(&intake, &id, caller, (&headers, &body)).await
         }
     };

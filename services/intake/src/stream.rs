@@ -2,6 +2,7 @@
 
 use std::{collections::VecDeque, sync::Arc, time::Duration};
 
+use chassis::auth::Credential;
 use domain::{
     ids::{CommuneCode, EntityName, Home, ProvinceCode},
     rights::Asker,
@@ -62,7 +63,7 @@ struct Stream_ {
     since: Since,
     ready: VecDeque<Told>,
     heartbeat: tokio::time::Interval,
-    token_check: Option<String>,
+    credential: Option<Credential>,
     freezes: watch::Receiver<u64>,
     /// The banners that were told last.
     banners: Vec<String>,
@@ -73,7 +74,7 @@ struct Stream_ {
 pub(crate) fn watch(
     intake: Arc<Intake>,
     asker: Asker,
-    token: Option<String>,
+    credential: Option<Credential>,
     scope: Scope,
     seen: Option<Seen>,
 ) -> impl Stream<Item = Told> + Send {
@@ -92,7 +93,7 @@ pub(crate) fn watch(
         ready: VecDeque::new(),
         missed: VecDeque::new(),
         since,
-        token_check: token,
+        credential,
         freezes,
         banners: vec![],
     };
@@ -240,8 +241,8 @@ impl Stream_ {
     }
 
     fn still_allowed(&self) -> bool {
-        let Some(token) = &self.token_check else { return true };
-        chassis::auth::token_holder(&self.intake.host, token).as_ref() == Some(&self.asker)
+        let Some(credential) = &self.credential else { return true };
+        credential.holder(&self.intake.host).as_ref() == Some(&self.asker)
     }
 
     /// `None` where the process drains before it could be told.

@@ -172,6 +172,7 @@ async fn client(
         .map_err(|why| anyhow!("{why}"))?,
         // A demo's token is good for the day.
         expires_at: Some(host.clock.now().plus_ms(24 * 3_600_000)),
+        purpose: domain::directory::TokenPurpose::Access,
     };
     let id = RecordId(uuid::Uuid::now_v7());
     let made = host.clerk.make_token(id, actor::service("demo"), facts, host.clock.now()).await;

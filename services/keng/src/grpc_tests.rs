@@ -5,7 +5,7 @@ use chassis::{
     admin::{hash_of, public_id, token_of},
 };
 use domain::{
-    directory::TokenFacts,
+    directory::{TokenFacts, TokenPurpose},
     ids::{Millis, RecordId},
     rights::Standing,
 };
@@ -140,6 +140,7 @@ async fn token_as(host: &Host, officer: &str, standing: Standing, secret: u8) ->
         officer: officer.parse().unwrap(),
         standing,
         expires_at: None,
+        purpose: TokenPurpose::Access,
     };
     let id = RecordId::of_purpose(&format!("token/{officer}"));
     host.clerk.make_token(id, actor::service("test"), facts, now()).await.unwrap();

@@ -2,12 +2,14 @@
 
 use std::{sync::Arc, time::Duration};
 
+use anyhow::Context;
 use audit::{Audit, Replayer};
 use axum::{Router, extract::FromRef};
 use chassis::{
     Drain, Health, Host, HostParts, KeyFile, Kind, ServerOptions, Service, Settings, SystemClock,
     admin, disk::Disk, operators, telemetry,
 };
+use console::{Console, Texts};
 use fan_out::{FanOut, FanOutOptions};
 use intake::{Intake, IntakeOptions};
 use registry::{ClerkError, GroupEntry};
@@ -82,7 +84,9 @@ async fn run(service: Service, options: ServerOptions, kind: Kind) -> Result<u8,
     let everywhere = operators::router(health.clone(), metrics)
         .merge(feeds::open_api())
         .merge(admin::router().with_state(host.clone()));
-    let people = everywhere.clone().merge(services.people());
+    let console = Console::new(&host, Texts::built_in().context("the words of the pages")?);
+    let people = everywhere.clone().merge(console::router(console.clone()));
+    let people = people.merge(services.people()).merge(services.pages(&console));
     let local = everywhere.merge(services.local());
     let routes = services.grpc().await?;
     serving::serve(bound, people, local, routes, (&opened.data, &health, &drain))?;
@@ -272,6 +276,12 @@ impl Services {
         let fan_out = self.fan_out.clone().map(FanOut::router);
         let audit = self.audit.is_some().then(|| self.records());
         intake.into_iter().chain(fan_out).chain(audit).fold(Router::new(), Router::merge)
+    }
+
+    /// The pages of people.
+    fn pages(&self, console: &Console) -> Router {
+        let intake = self.intake.clone().map(|intake| intake::pages(intake, console.clone()));
+        intake.unwrap_or_default()
     }
 
     /// What the owner of the machine is served, at any server.

@@ -15,7 +15,7 @@ use axum::{
 };
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use domain::{
-    directory::TokenFacts,
+    directory::{TokenFacts, TokenPurpose},
     hex::hex,
     ids::{CommuneCode, Home, Millis, OfficerId, ProvinceCode, RecordId},
     rights::{Asker, Standing},
@@ -94,6 +94,7 @@ async fn make(
         officer: officer(&make)?,
         standing: standing(&host, &make)?,
         expires_at: make.expires.as_deref().map(|text| expires(&host, text)).transpose()?,
+        purpose: TokenPurpose::Access,
     };
     let now = host.clock.now();
     host.clerk.make_token(id, person(&asker), facts, now).await.map_err(of_clerk)?;
@@ -171,6 +172,14 @@ fn expires(host: &Host, text: &str) -> Result<Millis, Problem> {
     Ok(at)
 }
 
+fn purpose_word(purpose: TokenPurpose) -> &'static str {
+    match purpose {
+        TokenPurpose::Access => "access",
+        TokenPurpose::Session { .. } => "session",
+        TokenPurpose::Enrolment => "enrolment",
+    }
+}
+
 async fn list(State(host): State<Host>, Caller(asker): Caller) -> Result<Response, Problem> {
     administers(&asker)?;
     let now = host.clock.now();
@@ -186,6 +195,7 @@ async fn list(State(host): State<Host>, Caller(asker): Caller) -> Result<Respons
                 "commune": facts.standing.commune().map(|code| code.to_string()),
                 "province": facts.standing.province().map(|code| code.to_string()),
                 "expires": facts.expires_at.map(time),
+                "purpose": purpose_word(facts.purpose),
                 "state": if token.revoked {
                     "revoked"
                 } else if facts.expires_at.is_some_and(|at| at <= now) {
@@ -321,7 +331,7 @@ fn parse(body: &[u8]) -> Result<Make, Problem> {
     Ok(make)
 }
 
-fn unavailable(why: &str) -> Problem {
+pub(crate) fn unavailable(why: &str) -> Problem {
     tracing::error!(why, "not stored");
     let detail = "Chưa ghi được vào đĩa. / It could not be stored.";
     Problem::new(StatusCode::SERVICE_UNAVAILABLE, "not-stored", detail)

@@ -1,5 +1,5 @@
 use domain::{
-    directory::TokenFacts,
+    directory::{TokenFacts, TokenPurpose},
     ids::{EntityName, Home, Millis, OfficerId, RecordId},
     rights::Standing,
 };
@@ -52,6 +52,7 @@ async fn make_token(host: &Host, secret: u8) -> String {
         officer: "an".parse::<OfficerId>().unwrap(),
         standing: Standing::Admin,
         expires_at: None,
+        purpose: TokenPurpose::Access,
     };
     let id = RecordId::of_purpose(&token);
     host.clerk.make_token(id, actor::service("test"), facts, Millis(1_000)).await.unwrap();

@@ -28,6 +28,7 @@ pub mod officers;
 pub mod operators;
 pub mod options;
 pub mod problem;
+pub mod session;
 pub mod sheets;
 pub mod socket;
 pub mod telemetry;

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use crate::{
     dated::Validity,
     decider::{Decider, Refusal},
-    ids::{ChannelId, GroupId, Home, Millis, OfficerId, RecordId, SwitchId},
+    ids::{ChannelId, GroupId, Home, KeyId, Millis, OfficerId, RecordId, SwitchId},
     key::{Key, KeyCommand, KeyEvent, NotOfKey},
     maps::MapFacts,
     rights::Standing,
@@ -73,6 +73,23 @@ pub struct TokenFacts {
     pub standing: Standing,
     /// When it ends by itself.
     pub expires_at: Option<Millis>,
+    /// What it is good for.
+    pub purpose: TokenPurpose,
+}
+
+/// What a token is good for; for nothing else.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum TokenPurpose {
+    /// Requests of programs, in their `Authorization` header.
+    #[default]
+    Access,
+    /// Requests of a browser, in its cookie: a person who has signed in.
+    Session {
+        /// By this key, and no longer than it is good; `None`: without one.
+        key: Option<KeyId>,
+    },
+    /// Asking for a first passkey.
+    Enrolment,
 }
 
 /// What is open of how an officer is reached; name and addresses are sealed.
@@ -389,6 +406,7 @@ mod tests {
             officer: "an".parse().unwrap(),
             standing: Standing::Admin,
             expires_at: None,
+            purpose: TokenPurpose::Access,
         });
         let revoke = DirectoryCommand::RevokeToken { id: "t1".into() };
         let contact = |content| DirectoryCommand::RecordContact {

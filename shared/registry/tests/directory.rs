@@ -189,6 +189,7 @@ fn token(id: &str, hash: u8, expires_at_ms: i64) -> TokenFacts {
         commune: "25126".to_owned(),
         province: "68".to_owned(),
         expires_at_ms,
+        ..TokenFacts::default()
     }
 }
 

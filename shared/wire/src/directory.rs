@@ -4,8 +4,9 @@ use bytes::Bytes;
 use domain::{
     directory::{
         ChannelFacts, ChannelUse, DirectoryCommand, DirectoryEvent, Entry, GroupFacts, TokenFacts,
+        TokenPurpose,
     },
-    ids::{Home, SwitchId},
+    ids::{Home, KeyId, SwitchId},
     maps::MapFacts,
 };
 
@@ -84,6 +85,12 @@ fn channel_recalled(channel: &v1::ChannelFacts) -> Result<ChannelFacts, NotDecod
 #[must_use]
 pub fn token_said(facts: &TokenFacts) -> v1::TokenFacts {
     let text = |code: Option<String>| code.unwrap_or_default();
+    let (purpose, key) = match facts.purpose {
+        // As it was before there were others.
+        TokenPurpose::Access => (v1::TokenPurpose::Unspecified, None),
+        TokenPurpose::Session { key } => (v1::TokenPurpose::Session, key),
+        TokenPurpose::Enrolment => (v1::TokenPurpose::Enrolment, None),
+    };
     v1::TokenFacts {
         id: facts.id.clone(),
         hash: Bytes::copy_from_slice(&facts.hash),
@@ -92,6 +99,8 @@ pub fn token_said(facts: &TokenFacts) -> v1::TokenFacts {
         commune: text(facts.standing.commune().map(|code| code.to_string())),
         province: text(facts.standing.province().map(|code| code.to_string())),
         expires_at_ms: facts.expires_at.map_or(0, |at| at.0),
+        purpose: purpose.into(),
+        key: text(key.map(|key| key.to_string())),
     }
 }
 
@@ -107,7 +116,19 @@ pub fn token_recalled(facts: &v1::TokenFacts) -> Result<TokenFacts, NotDecodable
         officer: facts.officer.parse().map_err(|_| NotDecodable("an officer"))?,
         standing: standing(role, &facts.province, &facts.commune)?,
         expires_at: millis_or_none(facts.expires_at_ms),
+        purpose: match v1::TokenPurpose::try_from(facts.purpose) {
+            Ok(v1::TokenPurpose::Unspecified | v1::TokenPurpose::Access) => TokenPurpose::Access,
+            Ok(v1::TokenPurpose::Session) => TokenPurpose::Session { key: key_of(&facts.key)? },
+            Ok(v1::TokenPurpose::Enrolment) => TokenPurpose::Enrolment,
+            Err(_) => return Err(NotDecodable("a token's purpose")),
+        },
     })
+}
+
+/// The key of a session; none where it is empty.
+fn key_of(key: &str) -> Result<Option<KeyId>, NotDecodable> {
+    let parse = |key: &str| key.parse().map_err(|_| NotDecodable("a key"));
+    Some(key).filter(|key| !key.is_empty()).map(parse).transpose()
 }
 
 /// Which map is asked to be in force, on the wire.

@@ -11,7 +11,7 @@ use axum::{
 };
 use chassis::Host;
 use domain::{
-    directory::TokenFacts,
+    directory::{TokenFacts, TokenPurpose},
     ids::{CommuneCode, Home, RecordId},
     rights::Standing,
 };
@@ -190,6 +190,7 @@ pub(crate) async fn person_at(
         officer: officer.parse()?,
         standing,
         expires_at: None,
+        purpose: TokenPurpose::Access,
     };
     let id = RecordId(Uuid::now_v7());
     let by = actor::service("acceptance");

@@ -16,7 +16,7 @@ use chassis::{
     telemetry,
 };
 use domain::{
-    directory::TokenFacts,
+    directory::{TokenFacts, TokenPurpose},
     ids::{CommuneCode, RecordId},
     policy::Policy,
     quiet::QuietHours,
@@ -172,6 +172,7 @@ async fn token(host: &Host, officer: u8, commune: &str) -> Result<String> {
         officer: format!("can-bo-{officer}").parse()?,
         standing: Standing::Commander(home),
         expires_at: None,
+        purpose: TokenPurpose::Access,
     };
     let id = RecordId(Uuid::now_v7());
     host.clerk.make_token(id, actor::service("bench"), facts, host.clock.now()).await?;

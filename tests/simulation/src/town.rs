@@ -10,7 +10,7 @@ use axum::{
 };
 use chassis::{Drain, Health, Host, HostParts, Kind, problem::with_fallbacks};
 use domain::{
-    directory::TokenFacts,
+    directory::{TokenFacts, TokenPurpose},
     ids::{CommuneCode, Home, RecordId},
     rights::Standing,
 };
@@ -177,6 +177,7 @@ impl Town {
                 officer: officer.parse()?,
                 standing,
                 expires_at: None,
+                purpose: TokenPurpose::Access,
             };
             let id = RecordId::of_purpose(&format!("token of {officer}"));
             host.clerk.make_token(id, by(), facts, now).await?;

@@ -11,7 +11,7 @@ use axum::{
 };
 use chassis::host::Host;
 use domain::{
-    directory::TokenFacts,
+    directory::{TokenFacts, TokenPurpose},
     ids::{Home, Millis, RecordId},
     rights::Standing,
 };
@@ -55,6 +55,7 @@ pub(crate) async fn stage(log: Arc<MemoryLog>, dir: &std::path::Path) -> Stage {
             officer: format!("the-{token}").parse().unwrap(),
             standing,
             expires_at: None,
+            purpose: TokenPurpose::Access,
         };
         let id = RecordId::of_purpose(token);
         let actor = wire::actor::service("test");

@@ -1,0 +1,88 @@
+//! A form of an alert: the same request that a program would make, from a form's fields.
+
+use std::sync::Arc;
+
+use axum::{
+    Form,
+    extract::{Path, State, rejection::PathRejection},
+    response::Response,
+};
+use chassis::Problem;
+use console::{Visitor, see};
+use domain::{ids::AlertId, rights::Asker};
+use serde::Deserialize;
+use serde_json::{Map, Value};
+
+use crate::{
+    Intake,
+    application::{Request, Shown},
+    http::commune_of,
+    idempotency::{IdempotencyKey, request_sha256},
+    refused::{bad_request, not_found},
+};
+
+/// What the forms of an alert have; each act takes what it knows.
+#[derive(Deserialize)]
+pub(super) struct Fields {
+    /// The `Idempotency-Key`.
+    key: String,
+    /// For which commune.
+    #[serde(default)]
+    commune: String,
+    /// Exactly which revision is meant.
+    revision: Option<u64>,
+    #[serde(default)]
+    note: String,
+}
+
+impl Fields {
+    /// The body that a program would send; empty where there is nothing to say.
+    fn body(&self) -> Vec<u8> {
+        let mut body = Map::new();
+        if let Some(revision) = self.revision {
+            body.insert("revision".into(), revision.into());
+        }
+        if !self.note.trim().is_empty() {
+            body.insert("note".into(), self.note.trim().into());
+        }
+        if body.is_empty() { vec![] } else { Value::Object(body).to_string().into_bytes() }
+    }
+}
+
+pub(super) async fn act(
+    State(intake): State<Arc<Intake>>,
+    Visitor { asker, frame }: Visitor,
+    path: Result<Path<(String, String)>, PathRejection>,
+    Form(fields): Form<Fields>,
+) -> Response {
+    let Ok(Path((id, action))) = path else { return frame.trouble(&not_found()) };
+    match done(&intake, &asker, (&id, &action), &fields).await {
+        Ok(shown) => {
+            let said = match (shown.request_held, shown.pending) {
+                (true, _) => "?said=held",
+                (false, true) => "?said=deciding",
+                (false, false) => "",
+            };
+            see(&format!("/alerts/{id}{said}"))
+        }
+        Err(problem) => frame.trouble(&problem),
+    }
+}
+
+async fn done(
+    intake: &Arc<Intake>,
+    asker: &Asker,
+    (id, action): (&str, &str),
+    fields: &Fields,
+) -> Result<Shown, Problem> {
+    let alert: AlertId = id.parse().map_err(|_| not_found())?;
+    let key =
+        IdempotencyKey::of_headers([fields.key.as_bytes()]).map_err(|bad| bad_request(&bad))?;
+    let commune = Some(&fields.commune).filter(|code| !code.is_empty());
+    let commune = commune.map(|code| commune_of(code)).transpose()?;
+    let body = fields.body();
+    let act = intake.asked_act(asker, alert, action, (&body, commune)).await?;
+    let command = key.command_id(&asker.officer, &format!("/v1/alerts/{id}/{action}"));
+    let request = Request { command, sha256: request_sha256(&body) };
+    intake.act(asker, request, alert, act).await
+}

@@ -1,0 +1,140 @@
+//! An alert as a template reads it.
+
+use console::Frame;
+use domain::{
+    ids::{CommuneCode, Millis},
+    rights::Asker,
+};
+use rendering::text::clock;
+use wire::v1;
+
+use crate::{Intake, application::Shown, idempotency::IdempotencyKey, view};
+
+/// An alert, for who looks at it.
+pub(crate) struct AlertSeen<'a> {
+    pub(crate) frame: &'a Frame,
+    pub(crate) alert: v1::AlertView,
+    intake: &'a Intake,
+    asker: &'a Asker,
+}
+
+/// A commune's part in it.
+pub(crate) struct PlaceSeen<'a> {
+    pub(crate) name: String,
+    pub(crate) view: &'a v1::CommuneView,
+    /// Whether who looks may answer for it, and it has not answered.
+    pub(crate) may_answer: bool,
+}
+
+impl<'a> AlertSeen<'a> {
+    pub(crate) fn new(
+        frame: &'a Frame,
+        intake: &'a Intake,
+        asker: &'a Asker,
+        shown: &Shown,
+    ) -> Self {
+        let alert = view::message(&shown.row, shown.text.as_deref(), shown.held);
+        Self { frame, alert, intake, asker }
+    }
+
+    /// What was asked for; empty where it is not known yet.
+    pub(crate) fn fields(&self) -> v1::AlertFields {
+        self.alert.fields.clone().unwrap_or_default()
+    }
+
+    /// Whether it is real. What is not known to be real is not.
+    pub(crate) fn is_live(&self) -> bool {
+        self.alert.fields.as_ref().is_some_and(|fields| fields.status == "actual")
+    }
+
+    /// Real or not, in a word.
+    pub(crate) fn mark(&self) -> String {
+        let status = self.alert.fields.as_ref().map_or("", |fields| fields.status.as_str());
+        self.frame.t(match status {
+            "actual" => "live",
+            "test" => "test",
+            _ => "exercise",
+        })
+    }
+
+    pub(crate) fn kind(&self) -> String {
+        self.frame.t(&format!("kind-{}", self.fields().kind))
+    }
+
+    pub(crate) fn state(&self) -> String {
+        self.frame.t(&format!("state-{}", self.alert.state))
+    }
+
+    /// Whether it is over, in whatever way.
+    pub(crate) fn is_over(&self) -> bool {
+        !matches!(self.alert.state.as_str(), "deciding" | "held" | "awaiting-approval" | "active")
+    }
+
+    pub(crate) fn is_active(&self) -> bool {
+        self.alert.state == "active"
+    }
+
+    /// The headline; where the words are gone, that they are.
+    pub(crate) fn headline(&self) -> String {
+        match self.fields().headline {
+            empty if empty.is_empty() => self.frame.t("words-gone"),
+            headline => headline,
+        }
+    }
+
+    /// A commune by its code.
+    pub(crate) fn place(&self, code: &str) -> String {
+        let commune =
+            code.parse::<CommuneCode>().ok().and_then(|it| self.intake.host.map.commune(it));
+        commune.map_or_else(|| code.to_owned(), |it| it.name.to_string())
+    }
+
+    /// A time, as it is in Viet Nam.
+    pub(crate) fn when(&self, rfc3339: &str) -> String {
+        let at = rfc3339.parse::<jiff::Timestamp>();
+        at.map_or_else(|_| String::new(), |at| clock(Millis(at.as_millisecond())))
+    }
+
+    /// The communes that it was put to, its own first.
+    pub(crate) fn places(&self) -> Vec<PlaceSeen<'_>> {
+        let own = self.fields().commune;
+        let mut places: Vec<_> = self.alert.communes.iter().map(|it| self.place_seen(it)).collect();
+        places.sort_by_key(|it| (it.view.code != own, it.name.clone()));
+        places
+    }
+
+    fn place_seen<'v>(&self, view: &'v v1::CommuneView) -> PlaceSeen<'v> {
+        let home = view.code.parse().ok().and_then(|code| self.intake.host.map.home(code));
+        let may_answer = self.is_active()
+            && view.answer.is_empty()
+            && view.code != self.fields().commune
+            && home.is_some_and(|home| self.asker.standing.acts_for(home));
+        PlaceSeen { name: self.place(&view.code), view, may_answer }
+    }
+
+    /// The communes for which who looks has yet to answer.
+    pub(crate) fn to_answer(&self) -> Vec<PlaceSeen<'_>> {
+        self.places().into_iter().filter(|place| place.may_answer).collect()
+    }
+
+    /// How many communes have taken it, and how many were asked.
+    pub(crate) fn answers(&self) -> String {
+        let own = self.fields().commune;
+        let asked = self.alert.communes.iter().filter(|it| it.code != own);
+        let taken = asked.clone().filter(|it| it.answer == "acknowledged").count();
+        let filled = [("taken", taken.into()), ("asked", asked.count().into())];
+        self.frame.tn("answers", &filled)
+    }
+
+    /// Whether who looks acts for the commune that issued it.
+    pub(crate) fn is_own(&self) -> bool {
+        let home = self.fields().commune.parse().ok();
+        let home = home.and_then(|code| self.intake.host.map.home(code));
+        home.is_some_and(|home| self.asker.standing.acts_for(home))
+    }
+
+    /// A key for a form: a request that is sent twice is one.
+    pub(crate) fn key(&self) -> String {
+        IdempotencyKey::fresh().map(|key| key.as_str().to_owned()).unwrap_or_default()
+    }
+}

@@ -1,0 +1,25 @@
+# The frame of every page.
+language-name = English
+skip = Skip to the content
+ways = Pages
+way-board = Board
+way-raise = Raise an alert
+way-queues = Waiting
+way-audit = Audit
+way-admin = Administration
+demo = A DEMO: it sends exercises only.
+sign-in = Sign in
+sign-in-token = Access token
+sign-in-wrong = The token is wrong or no longer good.
+sign-out = Sign out
+line-down = The line is down: this page may be old.
+trouble = That did not work
+try-again = Try again
+role-officer = officer
+role-commander = commander
+role-province = province
+role-auditor = auditor
+role-admin = administrator
+live = LIVE
+exercise = EXERCISE
+test = TECHNICAL TEST

@@ -1,0 +1,25 @@
+# Khung của mọi trang.
+language-name = Tiếng Việt
+skip = Đến nội dung
+ways = Các trang
+way-board = Bảng tin
+way-raise = Phát tin báo
+way-queues = Việc chờ
+way-audit = Kiểm toán
+way-admin = Quản trị
+demo = BẢN DIỄN TẬP: chỉ gửi tin diễn tập.
+sign-in = Đăng nhập
+sign-in-token = Mã truy cập
+sign-in-wrong = Mã không đúng hoặc đã hết hiệu lực.
+sign-out = Đăng xuất
+line-down = Mất kết nối: trang này chưa mới nhất.
+trouble = Chưa làm được
+try-again = Thử lại
+role-officer = cán bộ xã
+role-commander = chỉ huy xã
+role-province = cấp tỉnh
+role-auditor = kiểm toán
+role-admin = quản trị
+live = TIN THẬT
+exercise = DIỄN TẬP
+test = THỬ KỸ THUẬT
