@@ -8,10 +8,12 @@ pub mod child;
 pub mod client;
 pub mod eventually;
 pub mod group;
+pub mod people;
 pub mod seen;
 pub mod signature;
 pub mod sink;
 pub mod stream;
+pub mod town;
 
 pub use child::Keng;
 pub use client::{Answer, Client, Problem};

