@@ -153,7 +153,7 @@ impl Desk {
         Self {
             host: host.clone(),
             books: books.clone(),
-            sheets: Sheets::new(host, &format!("{}/v1/verify", options.public_url)),
+            sheets: Sheets::new(host, &format!("{}/v", options.public_url)),
             pictures: Pictures::new(host, options.photos.clone(), &options.public_url),
             public_url: options.public_url.trim_end_matches('/').to_owned(),
             outlets: Outlets::new(accounts, options.in_flight_max, &host.clock),

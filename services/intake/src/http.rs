@@ -9,7 +9,7 @@ use axum::{
         FromRef, Path, Query, State,
         rejection::{PathRejection, QueryRejection},
     },
-    http::{HeaderMap, HeaderValue, StatusCode, header},
+    http::{HeaderMap, HeaderValue, StatusCode},
     response::{
         IntoResponse, Response,
         sse::{Event, Sse},
@@ -22,7 +22,6 @@ use chassis::{
     problem::HELD_HERE,
 };
 use domain::{
-    alert::{Alert, Closing},
     ids::{AlertId, CommuneCode, Millis},
     rights::{Asker, Standing},
     values::AlertKind,
@@ -82,7 +81,7 @@ pub(crate) fn router(intake: Arc<Intake>) -> Router {
         .route("/v1/alerts/{id}/{action}", post(act))
         .route("/v1/alerts/{id}/deliveries", get(deliveries))
         .route("/v1/stream", get(stream))
-        .route("/v1/verify/{code}", get(verify))
+        .merge(crate::verified::routes())
         .merge(relay_http::routes())
         .merge(match_http::routes())
         .merge(crate::correction_http::routes())
@@ -304,58 +303,6 @@ pub(crate) fn scope_of(
     }
 }
 
-async fn verify(
-    State(App(intake)): State<App>,
-    code: Result<Path<String>, PathRejection>,
-) -> Result<Response, Problem> {
-    let Path(code) = code.map_err(|_| not_found())?;
-    let row = intake.verify(&as_typed(&code)).await?;
-    let facts = row.facts();
-    let exercise = facts.is_none_or(|facts| !facts.status.is_actual());
-    let closed = match &row.alert {
-        Alert::Closed { how: Closing::Cancelled, .. } => Some("cancelled"),
-        Alert::Closed { how: Closing::Resolved, .. } => Some("resolved"),
-        Alert::Closed { how: Closing::Expired, .. } => Some("expired"),
-        _ => None,
-    };
-    let status = match (closed, exercise) {
-        (Some(_), _) => "closed",
-        (None, true) => "exercise",
-        (None, false) => "live",
-    };
-    let commune = intake.host.map.commune(row.home.commune);
-    let body = json!({
-        "code": row.code(),
-        "status": status,
-        "exercise": exercise,
-        "state": row.state(),
-        "revision": row.revision(),
-        "kind": facts.map(|facts| facts.kind.as_str()),
-        "commune": {
-            "code": row.home.commune.to_string(),
-            "name": commune.map(|commune| commune.name.to_string()),
-            "province": intake.host.map.province_name(row.home.province),
-        },
-        "sent": row.sent.map(view::time),
-    });
-    let mut response = Json(body).into_response();
-    let cache = HeaderValue::from_static("public, max-age=2");
-    response.headers_mut().insert(header::CACHE_CONTROL, cache);
-    Ok(response)
-}
-
-/// A code as people type it: any case, hyphens and spaces between, O for 0, I and L for 1.
-fn as_typed(code: &str) -> String {
-    let letters = code.chars().filter(|c| !matches!(c, '-' | ' ')).take(16);
-    letters
-        .map(|c| match c.to_ascii_uppercase() {
-            'O' => '0',
-            'I' | 'L' => '1',
-            other => other,
-        })
-        .collect()
-}
-
 /// Reads a body within its limit; a larger one is read to its end, and refused.
 pub(crate) async fn read(body: Body) -> Result<Bytes, Problem> {
     read_up_to(body, BODY_BYTES_MAX).await?.ok_or_else(|| {
@@ -475,10 +422,5 @@ mod tests {
         for path in [rejected, Ok(Path("x".to_owned()))] {
             assert_eq!(alert_in(path), Err(not_found()));
         }
-    }
-
-    #[test]
-    fn a_code_is_taken_as_people_type_it() {
-        assert_eq!(super::as_typed("o1il-23 4Z"), "0111234Z");
     }
 }

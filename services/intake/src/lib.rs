@@ -64,6 +64,7 @@ mod signed_api;
 mod stream;
 mod uncorrected;
 mod uploads;
+mod verified;
 mod view;
 mod words;
 mod writing;

@@ -6,6 +6,7 @@
 mod acting;
 mod alert;
 mod board;
+mod open;
 mod seen;
 
 use std::sync::Arc;
@@ -40,6 +41,8 @@ impl FromRef<Pages> for Arc<Intake> {
 
 pub(crate) fn router(intake: Arc<Intake>, console: Console) -> Router {
     Router::new()
+        .route("/v/{code}", get(open::verify))
+        .route("/v/{code}/qr.svg", get(open::code))
         .route("/board", get(board::page))
         .route("/board/{id}", get(board::card))
         .route("/alerts/{id}", get(alert::page))

@@ -68,7 +68,7 @@ impl Tasks {
     }
 
     pub(crate) fn new(host: &Host, public_url: &str) -> Self {
-        let verify_base = format!("{}/v1/verify", public_url.trim_end_matches('/'));
+        let verify_base = format!("{}/v", public_url.trim_end_matches('/'));
         Self {
             sheets: Sheets::new(host, &verify_base),
             deciding: Shell::new(Arc::clone(&host.log)),

@@ -83,10 +83,7 @@ async fn story(running: &Running) -> Result<(), Failed> {
     line(&format!("{}  đã vào nhật ký kiểm toán / in the audit log", since(Instant::now())));
     line("");
     let http = running.http;
-    line(&format!(
-        "Ai cũng kiểm tra được / anyone can verify: http://{http}/v1/verify/{}",
-        text("code")
-    ));
+    line(&format!("Ai cũng kiểm tra được / anyone can verify: http://{http}/v/{}", text("code")));
     let data = running.data.display();
     line(&format!("Xem lại / replay: keng replay --data {data} --alert {}", text("id")));
     line("Dừng bằng Ctrl-C / stop with Ctrl-C");

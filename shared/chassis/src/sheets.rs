@@ -117,7 +117,7 @@ impl Ready {
 
 impl Sheets {
     /// None read yet; `verify_base` is where codes are verified, as
-    /// `https://keng.example.vn/v1/verify`.
+    /// `https://keng.example.vn/v`.
     #[must_use]
     pub fn new(host: &Host, verify_base: &str) -> Self {
         let verify_base = verify_base.to_owned();

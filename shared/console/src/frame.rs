@@ -137,9 +137,15 @@ struct TroublePage<'a> {
 /// A page as it leaves: kept by nobody, and found by no search.
 #[must_use]
 pub fn shown(status: StatusCode, page: &impl Template) -> Response {
+    kept(status, page, HeaderValue::from_static("no-store"))
+}
+
+/// A page for anyone as it leaves: kept on the way as `cache` says, so it must not depend on who
+/// asks.
+#[must_use]
+pub fn kept(status: StatusCode, page: &impl Template, cache: HeaderValue) -> Response {
     let fixed = [
         (header::CONTENT_TYPE, "text/html; charset=utf-8"),
-        (header::CACHE_CONTROL, "no-store"),
         (header::REFERRER_POLICY, "no-referrer"),
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
         (header::CONTENT_SECURITY_POLICY, POLICY),
@@ -147,8 +153,10 @@ pub fn shown(status: StatusCode, page: &impl Template) -> Response {
         (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
     ];
     let fixed = fixed.map(|(name, value)| (name, HeaderValue::from_static(value)));
+    let mut headers = HeaderMap::from_iter(fixed);
+    headers.insert(header::CACHE_CONTROL, cache);
     // Writing into memory does not fail.
-    (status, HeaderMap::from_iter(fixed), page.render().unwrap_or_default()).into_response()
+    (status, headers, page.render().unwrap_or_default()).into_response()
 }
 
 /// Sends a browser on, to a path of ours, after a form.

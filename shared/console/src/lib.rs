@@ -6,6 +6,7 @@
 
 mod assets;
 mod frame;
+mod open;
 mod sign_in;
 mod texts;
 mod visitor;
@@ -16,7 +17,8 @@ use axum::{Router, extract::FromRef, routing::get};
 use chassis::Host;
 
 pub use self::{
-    frame::{Frame, see, shown},
+    frame::{Frame, kept, see, shown},
+    open::{Open, qr},
     texts::{NotTexts, Texts},
     visitor::{Anyone, Visitor},
 };

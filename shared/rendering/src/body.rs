@@ -59,7 +59,7 @@ pub struct Body {
 
 impl Body {
     /// The common part. `at` is when the news was recorded, so that a retry has the same body;
-    /// `verify_base` is where codes are verified, as `https://keng.example.vn/v1/verify`.
+    /// `verify_base` is where codes are verified, as `https://keng.example.vn/v`.
     #[must_use]
     pub fn of_alert(news: News, at: Millis, sheet: &Sheet, verify_base: &str) -> Self {
         let front = format!(

@@ -207,6 +207,21 @@ impl Window {
         .await
     }
 
+    /// Goes to a path again and again, until the page says this: what anyone may see is kept on the
+    /// way for a moment.
+    ///
+    /// # Errors
+    /// It does not, soon; the error shows what it says.
+    pub async fn comes_to_say(&self, path: &str, words: &str) -> Result<()> {
+        eventually(SOON, async || {
+            self.go(path).await?;
+            let said = self.words().await?;
+            ensure!(said.contains(words), "{words:?} is missing in: {said}");
+            Ok(())
+        })
+        .await
+    }
+
     /// Keeps a picture of the whole page in `target/pages`, and has axe-core judge the page.
     ///
     /// # Errors

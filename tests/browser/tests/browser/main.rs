@@ -1,3 +1,4 @@
 //! Stories of people at their browsers: real pages of the real binary in a real Chromium.
 
+mod anyone;
 mod neighbours;
