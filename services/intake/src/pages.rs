@@ -6,6 +6,7 @@
 mod acting;
 mod alert;
 mod board;
+mod map;
 mod open;
 mod seen;
 

@@ -101,6 +101,14 @@ pub struct Commune {
     outline: Option<Outline>,
 }
 
+impl Commune {
+    /// The rings of its border, where the map has it: longitude and latitude of their points, each
+    /// ring's last point as its first.
+    pub fn rings(&self) -> impl Iterator<Item = &[[f64; 2]]> {
+        self.outline.iter().flat_map(Outline::rings)
+    }
+}
+
 /// All communes.
 #[derive(Debug, Clone)]
 pub struct Map {

@@ -29,6 +29,11 @@ impl Outline {
         (!rings.is_empty()).then_some(Self { rings, least, most })
     }
 
+    /// Each ring: longitude and latitude of its points, the last as the first.
+    pub(crate) fn rings(&self) -> impl Iterator<Item = &[[f64; 2]]> {
+        self.rings.iter().map(AsRef::as_ref)
+    }
+
     /// Whether the point is inside. On the line itself it may be either; the distance is 0 then.
     pub(crate) fn holds(&self, point: MilliPoint) -> bool {
         let lon = f64::from(point.lon_millideg) / 1000.0;

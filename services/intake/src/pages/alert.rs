@@ -14,7 +14,7 @@ use console::{Frame, Visitor, shown};
 use domain::rights::Asker;
 use serde::Deserialize;
 
-use super::seen::AlertSeen;
+use super::{map::Drawn, seen::AlertSeen};
 use crate::{
     Intake,
     application::AlertDeliveries,
@@ -28,6 +28,7 @@ struct AlertPage<'a> {
     seen: AlertSeen<'a>,
     /// How many groups of each commune are in each state, by the commune's code.
     groups: Vec<GroupsSeen>,
+    map: Option<Drawn>,
     /// What became of what was asked for last: `held` or `deciding`; otherwise empty.
     said: &'a str,
 }
@@ -80,7 +81,8 @@ async fn drawn<'a>(
     let told = intake.deliveries(asker, alert).await?;
     let seen = AlertSeen::new(frame, intake, asker, &found);
     let groups = counted(&told, &seen, intake);
-    Ok(AlertPage { frame, seen, groups, said })
+    let map = seen.map();
+    Ok(AlertPage { frame, seen, groups, map, said })
 }
 
 fn counted(told: &AlertDeliveries, alert: &AlertSeen<'_>, intake: &Intake) -> Vec<GroupsSeen> {

@@ -8,6 +8,7 @@ use domain::{
 use rendering::text::clock;
 use wire::v1;
 
+use super::map::{Drawn, Place, drawn};
 use crate::{Intake, application::Shown, idempotency::IdempotencyKey, view};
 
 /// An alert, for who looks at it.
@@ -110,6 +111,24 @@ impl<'a> AlertSeen<'a> {
             && view.code != self.fields().commune
             && home.is_some_and(|home| self.asker.standing.acts_for(home));
         PlaceSeen { name: self.place(&view.code), view, may_answer }
+    }
+
+    /// The communes, drawn as they stand.
+    pub(crate) fn map(&self) -> Option<Drawn> {
+        let own = self.fields().commune;
+        let place = |view: &v1::CommuneView| {
+            let class = match (view.code == own, view.standing.as_str()) {
+                (true, _) => "own",
+                (_, "acknowledged") => "acknowledged",
+                (_, "refused") => "refused",
+                (_, "silent") => "silent",
+                _ => "asked",
+            };
+            let said = self.frame.t(&format!("standing-{class}"));
+            Some(Place { code: view.code.parse().ok()?, class, said })
+        };
+        let places = self.alert.communes.iter().filter_map(place).collect();
+        drawn(&self.intake.host.map, places)
     }
 
     /// The communes for which who looks has yet to answer.
