@@ -85,7 +85,7 @@ fn wrong(WrongParameter { name, reason }: WrongParameter) -> Problem {
     invalid().with_field(name, reason)
 }
 
-async fn known(replayer: &Replayer, asked: AskedKnown) -> Result<AsKnown, ReplayError> {
+pub(crate) async fn known(replayer: &Replayer, asked: AskedKnown) -> Result<AsKnown, ReplayError> {
     let search = replayer.read(None, Search::new(asked), Search::look).await?;
     let alerts = search.alerts().clone();
     let gathering = replayer.read(Some(alerts), search.gathering(), Gathering::look).await?;

@@ -12,6 +12,7 @@ mod grpc;
 mod http;
 mod known_http;
 mod outside;
+mod pages;
 mod quorum;
 mod replay;
 mod state_http;
@@ -36,6 +37,7 @@ pub use anchors::{Anchors, BadAnchors};
 pub use book::OpenError;
 pub use grpc::{Grpc, grpc};
 pub use http::router;
+pub use pages::pages;
 pub use replay::{Replay, Replayer};
 pub use state_http::compared;
 

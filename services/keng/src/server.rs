@@ -281,7 +281,11 @@ impl Services {
     /// The pages of people.
     fn pages(&self, console: &Console) -> Router {
         let intake = self.intake.clone().map(|intake| intake::pages(intake, console.clone()));
-        intake.unwrap_or_default()
+        let audit = self
+            .audit
+            .is_some()
+            .then(|| audit::pages(self.host.clone(), self.replayer(), console.clone()));
+        intake.into_iter().chain(audit).fold(Router::new(), Router::merge)
     }
 
     /// What the owner of the machine is served, at any server.

@@ -27,6 +27,9 @@ macro_rules! asset {
 
 const ASSETS: &[Asset] = &[
     asset!("console.css", "text/css; charset=utf-8"),
+    asset!("audit.js", "text/javascript; charset=utf-8"),
+    asset!("html.js", "text/javascript; charset=utf-8"),
+    asset!("proof.js", "text/javascript; charset=utf-8"),
     asset!("icon.svg", "image/svg+xml"),
     asset!("live.js", "text/javascript; charset=utf-8"),
 ];

@@ -24,7 +24,9 @@ pub mod timeline;
 pub use beside::beside_of;
 pub use event_log::stored;
 pub use filter::{Asked, Filter, WrongParameter};
-pub use known::{AsKnown, AskedKnown, Gathering, Search, known_text};
+pub use known::{
+    AsKnown, AskedKnown, Gathering, Knowledge, KnownAlert, KnownDelivery, Search, known_text,
+};
 pub use leaf::Leaf;
 pub use line::{Line, lines_of};
 pub use merge::{Merge, Met};
@@ -35,7 +37,8 @@ pub use signatures::{Flaw, Signatures, Verdict};
 pub use state::{Comparing, StateCheck, check_text};
 pub use tally::{Demand, Tally, WrongSignature};
 pub use text::replay_text;
-pub use timeline::{Timeline, Tracing, timeline_text};
+pub use time::Time;
+pub use timeline::{Missing, Moment, Timeline, Tracing, timeline_text};
 
 #[cfg(test)]
 mod line_tests;

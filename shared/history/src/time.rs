@@ -7,7 +7,10 @@ use jiff::{
 };
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};
 
-use crate::line::{rfc3339_of, timestamp};
+use crate::{
+    filter::instant,
+    line::{rfc3339_of, timestamp},
+};
 
 /// Viet Nam keeps one offset and no summer time.
 const OFFSET_H: i8 = 7;
@@ -17,6 +20,19 @@ const OFFSET_H: i8 = 7;
 pub struct Time(pub Millis);
 
 impl Time {
+    /// An instant as a form gives it: RFC 3339, milliseconds since 1970, or a day and a time in
+    /// Việt Nam, as `2026-11-22T14:07`.
+    #[must_use]
+    pub fn of_field(text: &str) -> Option<Self> {
+        let local = || {
+            let there = text.parse::<jiff::civil::DateTime>().ok()?;
+            let zone = TimeZone::fixed(Offset::from_hours(OFFSET_H).ok()?);
+            Some(Millis(there.to_zoned(zone).ok()?.timestamp().as_millisecond()))
+        };
+        let since = || text.parse().ok().filter(|since| *since >= 0).map(Millis);
+        instant(text).or_else(since).or_else(local).map(Self)
+    }
+
     /// The clock in Việt Nam, to the millisecond: what counts is often less than a second.
     #[must_use]
     pub fn clock(self) -> String {
@@ -47,5 +63,21 @@ impl<'de> Deserialize<'de> for Time {
         let text = String::deserialize(from)?;
         let at: Timestamp = text.parse().map_err(D::Error::custom)?;
         Ok(Self(Millis(at.as_millisecond())))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_form_says_an_instant_in_three_ways() {
+        let wanted = Some(Time(Millis(1_795_331_220_000)));
+        for said in ["2026-11-22T07:07:00Z", "1795331220000", "2026-11-22T14:07"] {
+            assert_eq!(Time::of_field(said), wanted, "{said}");
+        }
+        for wrong in ["", "14:07", "-5", "2026-13-01T00:00", "x"] {
+            assert_eq!(Time::of_field(wrong), None, "{wrong}");
+        }
     }
 }

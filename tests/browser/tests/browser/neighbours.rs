@@ -1,37 +1,22 @@
 //! Two communes: one raises, the other answers, and both see it without touching the page.
 
 use anyhow::Result;
-use browser::{Browser, SOON, Size, Window};
+use browser::{Browser, SOON, Size};
 use support::{
-    Keng,
     people::lost_child,
     town::{HOME, NEIGHBOUR, Town},
 };
 
-/// A window whose person has signed in by an access token.
-async fn signed_in(
-    browser: &Browser,
-    keng: &Keng,
-    (officer, role, commune): (&str, &str, &str),
-    size: Size,
-) -> Result<Window> {
-    let token = keng.token(officer, role, Some(commune)).await?;
-    let window = browser.window(officer, size, keng.http()).await?;
-    window.go("/board").await?;
-    window.fill("#token", &token).await?;
-    window.look("sign-in").await?;
-    window.press("main button[type=submit]").await?;
-    window.find("#board").await?;
-    Ok(window)
-}
+use crate::people::signed_in;
 
 #[tokio::test]
 async fn a_neighbour_answers_and_both_boards_fill_in_live() -> Result<()> {
     let town = Town::with(&[HOME, NEIGHBOUR], 2).await?;
     let keng = town.up(&[]).await?;
     let browser = Browser::start().await?;
-    let an = signed_in(&browser, &keng, ("an", "officer", HOME), Size::Desk).await?;
-    let binh = signed_in(&browser, &keng, ("binh", "officer", NEIGHBOUR), Size::Phone).await?;
+    let an = signed_in(&browser, &keng, ("an", "officer", Some(HOME)), Size::Desk).await?;
+    let binh =
+        signed_in(&browser, &keng, ("binh", "officer", Some(NEIGHBOUR)), Size::Phone).await?;
     binh.look("empty-board").await?;
 
     // Raised by a program; the neighbour's page shows it by itself.
