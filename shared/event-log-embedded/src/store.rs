@@ -7,7 +7,6 @@ use std::{
     time::Duration,
 };
 
-use bytes::Bytes;
 use domain::ids::RecordId;
 use event_log::{
     Class, Durable, Key, Position, Recorded, Seal, erasing::Parts, follower::hash_of, local::Places,
@@ -17,8 +16,8 @@ use keyring::Keyring;
 use tokio::time::timeout;
 
 use crate::{
-    entry::{self, NotAnEntry, decode_sealed},
-    index::Index,
+    entry::{self, NotAnEntry, Part, decode_sealed},
+    index::{Index, Place},
     places::{self, Keeps, Kept},
     tail::Tail,
 };
@@ -165,39 +164,43 @@ impl Store {
             state.index.run(position, records_max)
         };
         let entries: Vec<u64> = places.iter().map(|place| place.position - 1).collect();
-        let entries = self.log.read_these(&entries, RUN_BYTES_MAX)?;
-        let records = places.iter().zip(entries);
-        let records = up_to_the_first_bad(records.map(|(place, bytes)| {
-            Ok::<_, Unreadable>((entry::decode(bytes, place.position)?, place.part))
-        }))?;
-        let mut parts = self.parts(&records).into_iter();
-        let run = up_to_the_first_bad(records.into_iter().map(|(mut recorded, part)| {
-            if has_part(&recorded, part) {
-                recorded.seal = self.seal(recorded.id, parts.next().transpose()?)?;
+        let read = self.log.lend(&entries, RUN_BYTES_MAX, |entry, bytes| {
+            entry::decode(bytes, entry + 1).map(Arc::new)
+        })?;
+        let records = up_to_the_first_bad(read.into_iter())?;
+        let mut parts = self.parts(records.iter().zip(&places)).into_iter();
+        let run = up_to_the_first_bad(records.into_iter().zip(&places).map(|(mut record, place)| {
+            if has_part(&record, place)
+                && let Some(record) = Arc::get_mut(&mut record)
+            {
+                record.seal = self.seal(record.id, parts.next().transpose()?)?;
             }
-            Ok::<_, Unreadable>(Arc::new(recorded))
+            Ok::<_, Unreadable>(record)
         }))?;
         Ok(run.into())
     }
 
     /// The sealed part of a record, from its entry.
-    fn seal(&self, of: RecordId, entry: Option<Bytes>) -> Result<Seal, NotAnEntry> {
-        let part = entry.map(decode_sealed).transpose()?.filter(|part| part.id == of);
+    fn seal(&self, of: RecordId, part: Option<Part>) -> Result<Seal, NotAnEntry> {
+        let part = part.filter(|part| part.id == of);
         let sealed = part.map(|part| part.open(&self.keyring)).transpose()?.flatten();
         Ok(sealed.map_or(Seal::Missing, Seal::Here))
     }
 
-    /// The entries of the sealed parts of these records, of those that have one; the first that
-    /// cannot be read is the last.
-    fn parts(&self, records: &[(Recorded, Option<u64>)]) -> Vec<Result<Bytes, ReadError>> {
-        let parts = records.iter().filter(|(recorded, part)| has_part(recorded, *part));
-        let entries: Vec<u64> = parts.filter_map(|(_, part)| *part).collect();
+    /// The sealed parts of these records, of those that have one; the first that cannot be read is
+    /// the last.
+    fn parts<'a>(
+        &self,
+        records: impl Iterator<Item = (&'a Arc<Recorded>, &'a Place)>,
+    ) -> Vec<Result<Part, Unreadable>> {
+        let have = records.filter(|(record, place)| has_part(record, place));
+        let entries: Vec<u64> = have.filter_map(|(_, place)| place.part).collect();
         let mut read = Vec::with_capacity(entries.len());
         while let Some(left) = entries.get(read.len()..).filter(|left| !left.is_empty()) {
-            match self.sealed.read_these(left, RUN_BYTES_MAX) {
-                Ok(some) => read.extend(some.into_iter().map(Ok)),
+            match self.sealed.lend(left, RUN_BYTES_MAX, |_, bytes| decode_sealed(bytes)) {
+                Ok(some) => read.extend(some.into_iter().map(|part| part.map_err(Into::into))),
                 Err(why) => {
-                    read.push(Err(why));
+                    read.push(Err(why.into()));
                     break;
                 }
             }
@@ -215,7 +218,7 @@ impl Store {
             return Ok(Arc::clone(recorded));
         }
         let entry = position.checked_sub(1).ok_or(Unreadable::None(position))?;
-        Ok(Arc::new(entry::decode(self.log.read(entry)?, position)?))
+        Ok(Arc::new(entry::decode(&self.log.read(entry)?, position)?))
     }
 
     /// SHA-256 of the open part at a position, where there is a record.
@@ -253,8 +256,8 @@ fn up_to_the_first_bad<T, E>(found: impl Iterator<Item = Result<T, E>>) -> Resul
 }
 
 /// Whether a record was read without its sealed part, and that lies in the other journal.
-fn has_part(recorded: &Recorded, part: Option<u64>) -> bool {
-    part.is_some() && recorded.seal == Seal::Missing
+fn has_part(recorded: &Recorded, place: &Place) -> bool {
+    place.part.is_some() && recorded.seal == Seal::Missing
 }
 
 impl Keeps for Store {

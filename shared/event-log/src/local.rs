@@ -237,9 +237,6 @@ enum Found {
 
 impl<S: Shelf> LocalFollower<S> {
     async fn step(&mut self) -> Result<Step, FollowError> {
-        if let Some(read) = self.read_ahead() {
-            return Ok(Step::Record(read));
-        }
         loop {
             // Taken before looking: what comes after wakes the wait below.
             self.wake.begin();
@@ -334,6 +331,10 @@ impl<S: Shelf> LocalFollower<S> {
 impl<S: Shelf> Follow for LocalFollower<S> {
     fn next(&mut self) -> BoxFuture<'_, Result<Step, FollowError>> {
         Box::pin(self.step())
+    }
+
+    fn at_hand(&mut self) -> Option<Step> {
+        self.read_ahead().map(Step::Record)
     }
 
     fn acknowledge(&mut self, position: Position) {
