@@ -9,22 +9,19 @@ use std::{
 
 use domain::ids::RecordId;
 use event_log::{
-    Class, Durable, Key, Position, Recorded, Seal, erasing::Parts, follower::hash_of, local::Places,
+    Class, Durable, Key, Position, Recorded, erasing::Parts, follower::hash_of, local::Places,
 };
 use journal::{Journal, ReadError};
 use keyring::Keyring;
 use tokio::time::timeout;
 
 use crate::{
-    entry::{self, NotAnEntry, Part, decode_sealed},
-    index::{Index, Place},
+    entry::{self, NotAnEntry},
+    index::Index,
     places::{self, Keeps, Kept},
+    run::Run,
     tail::Tail,
 };
-
-/// How much is read at once for a follower that is behind the tail.
-const RUN_RECORDS_MAX: usize = 256;
-const RUN_BYTES_MAX: usize = 256 << 10;
 
 /// Why a record that is in the log cannot be had. The operator must act: its checksum, or its
 /// meaning, held when the log was opened.
@@ -142,70 +139,26 @@ impl Store {
 
     /// The record at a position.
     pub(crate) fn read(&self, position: Position) -> Result<Arc<Recorded>, Unreadable> {
-        self.read_run(position, 1)?.pop_front().ok_or(Unreadable::None(position))
+        self.run(position, 1).map(|(recorded, _)| recorded)
     }
 
-    /// The record at a position; from the journals also those of its class close behind it, up to
-    /// the first that cannot be read.
-    pub(crate) fn run(&self, position: Position) -> Result<VecDeque<Arc<Recorded>>, Unreadable> {
-        self.read_run(position, RUN_RECORDS_MAX)
-    }
-
-    fn read_run(
+    /// The record at a position; where it comes from the journals, also those of its class close
+    /// behind it: at most so many.
+    pub(crate) fn run(
         &self,
         position: Position,
         records_max: usize,
-    ) -> Result<VecDeque<Arc<Recorded>>, Unreadable> {
+    ) -> Result<(Arc<Recorded>, Run), Unreadable> {
         let places = {
             let state = self.lock();
             if let Some(recorded) = state.tail.get(position) {
-                return Ok(VecDeque::from([Arc::clone(recorded)]));
+                return Ok((Arc::clone(recorded), Run::default()));
             }
             state.index.run(position, records_max)
         };
-        let entries: Vec<u64> = places.iter().map(|place| place.position - 1).collect();
-        let read = self.log.lend(&entries, RUN_BYTES_MAX, |entry, bytes| {
-            entry::decode(bytes, entry + 1).map(Arc::new)
-        })?;
-        let records = up_to_the_first_bad(read.into_iter())?;
-        let mut parts = self.parts(records.iter().zip(&places)).into_iter();
-        let run = up_to_the_first_bad(records.into_iter().zip(&places).map(|(mut record, place)| {
-            if has_part(&record, place)
-                && let Some(record) = Arc::get_mut(&mut record)
-            {
-                record.seal = self.seal(record.id, parts.next().transpose()?)?;
-            }
-            Ok::<_, Unreadable>(record)
-        }))?;
-        Ok(run.into())
-    }
-
-    /// The sealed part of a record, from its entry.
-    fn seal(&self, of: RecordId, part: Option<Part>) -> Result<Seal, NotAnEntry> {
-        let part = part.filter(|part| part.id == of);
-        let sealed = part.map(|part| part.open(&self.keyring)).transpose()?.flatten();
-        Ok(sealed.map_or(Seal::Missing, Seal::Here))
-    }
-
-    /// The sealed parts of these records, of those that have one; the first that cannot be read is
-    /// the last.
-    fn parts<'a>(
-        &self,
-        records: impl Iterator<Item = (&'a Arc<Recorded>, &'a Place)>,
-    ) -> Vec<Result<Part, Unreadable>> {
-        let have = records.filter(|(record, place)| has_part(record, place));
-        let entries: Vec<u64> = have.filter_map(|(_, place)| place.part).collect();
-        let mut read = Vec::with_capacity(entries.len());
-        while let Some(left) = entries.get(read.len()..).filter(|left| !left.is_empty()) {
-            match self.sealed.lend(left, RUN_BYTES_MAX, |_, bytes| decode_sealed(bytes)) {
-                Ok(some) => read.extend(some.into_iter().map(|part| part.map_err(Into::into))),
-                Err(why) => {
-                    read.push(Err(why.into()));
-                    break;
-                }
-            }
-        }
-        read
+        let mut run = Run::read(places, (&self.log, &self.sealed), &self.keyring)?;
+        let first = run.record().ok_or(Unreadable::None(position))??;
+        Ok((first, run))
     }
 
     /// The open part at a position, with the state locked.
@@ -240,24 +193,6 @@ impl Store {
             }
         }
     }
-}
-
-/// What stands before the first error; that error, where nothing does.
-fn up_to_the_first_bad<T, E>(found: impl Iterator<Item = Result<T, E>>) -> Result<Vec<T>, E> {
-    let mut good = Vec::new();
-    for one in found {
-        match one {
-            Ok(one) => good.push(one),
-            Err(why) if good.is_empty() => return Err(why),
-            Err(_) => break,
-        }
-    }
-    Ok(good)
-}
-
-/// Whether a record was read without its sealed part, and that lies in the other journal.
-fn has_part(recorded: &Recorded, place: &Place) -> bool {
-    place.part.is_some() && recorded.seal == Seal::Missing
 }
 
 impl Keeps for Store {

@@ -131,7 +131,10 @@ mod tests {
             (1, Value::Bytes(b"")),
         ];
         assert_eq!(read(bytes).unwrap(), fields);
-        assert_eq!(fields.map(|(_, value)| value.number().ok()), [Some(150), None, None, None, None]);
+        assert_eq!(
+            fields.map(|(_, value)| value.number().ok()),
+            [Some(150), None, None, None, None]
+        );
         assert_eq!(fields[1].1.text(), Ok("cồn"));
         assert_eq!(Value::Bytes(b"\xe1\xbb").text(), Err(NotAMessage));
         for cut in 1..bytes.len() {
