@@ -18,8 +18,10 @@ use crate::{
 };
 
 /// How much is read at once for a follower that is behind the tail.
-pub(crate) const RUN_RECORDS_MAX: usize = 128;
-const RUN_BYTES_MAX: usize = 64 << 10;
+pub(crate) const RUN_RECORDS_MAX: usize = 256;
+const RUN_BYTES_MAX: usize = 128 << 10;
+/// How long an entry is, about: most are shorter.
+const ENTRY_BYTES: usize = 512;
 
 /// A sealed part, decrypted, and whose it is; `None` where it was destroyed.
 type Part = (RecordId, Option<Bytes>);
@@ -45,7 +47,7 @@ impl Run {
         keyring: &Keyring,
     ) -> Result<Self, Unreadable> {
         let indices: Vec<u64> = places.iter().map(|place| place.position - 1).collect();
-        let mut entries = Vec::new();
+        let mut entries = Vec::with_capacity(RUN_BYTES_MAX.min(places.len() * ENTRY_BYTES));
         let ends = log.lend(&indices, RUN_BYTES_MAX, |_, entry| {
             entries.extend_from_slice(entry);
             entries.len()

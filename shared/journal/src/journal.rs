@@ -173,7 +173,7 @@ impl Journal {
                 return Ok(gathered.entries);
             };
             let store = &self.0.shared.store;
-            if let Err(why) = store.gather(next..synced, synced, &mut gathered, bytes, copy) {
+            if let Err(why) = store.gather(next..synced, synced - 1, &mut gathered, bytes, copy) {
                 return gathered.before(why);
             }
             if gathered.entries.len() == before || !gathered.wants(0) {
@@ -200,7 +200,7 @@ impl Journal {
         }
         let mut gathered = Gathered::new(indices.len(), bytes);
         let store = &self.0.shared.store;
-        match store.gather(indices.iter().copied(), last + 1, &mut gathered, bytes, take) {
+        match store.gather(indices.iter().copied(), *last, &mut gathered, bytes, take) {
             Ok(()) => Ok(gathered.entries),
             Err(why) => gathered.before(why),
         }

@@ -33,7 +33,7 @@ pub(crate) enum Step<'a> {
 #[derive(Debug)]
 pub(crate) struct Frames<'a> {
     file: &'a File,
-    /// The file's length.
+    /// Nothing is read from here on: the file's length, or less where no frame lies across.
     end: u64,
     /// How much is read at a time.
     chunk: usize,
@@ -44,7 +44,7 @@ pub(crate) struct Frames<'a> {
 }
 
 impl<'a> Frames<'a> {
-    /// Reads a file of `end` bytes, `chunk` bytes at a time.
+    /// Reads a file up to the offset `end`, `chunk` bytes at a time.
     pub(crate) fn new(file: &'a File, end: u64, chunk: usize) -> Self {
         Self { file, end, chunk, buffer: SPARE.take(), held: 0..0 }
     }
@@ -124,9 +124,10 @@ pub(crate) struct Walk<'a> {
 }
 
 impl<'a> Walk<'a> {
-    /// Begins at the segment's first entry; reads `chunk` bytes at a time.
-    pub(crate) fn new(segment: &'a Segment, file: &'a File, chunk: usize) -> Self {
-        let frames = Frames::new(file, segment.bytes, chunk);
+    /// Begins at the segment's first entry, for entries up to `last`; reads `chunk` bytes at a
+    /// time, and little behind that entry.
+    pub(crate) fn new(segment: &'a Segment, file: &'a File, chunk: usize, last: u64) -> Self {
+        let frames = Frames::new(file, segment.places().behind(last - segment.base), chunk);
         Self { segment, frames, index: segment.base, offset: HEADER_BYTES }
     }
 

@@ -93,6 +93,12 @@ impl Places {
             .and_then(|slot| self.sparse.get(slot))
             .map_or((0, HEADER_BYTES), |offset| (slot * SPARSE_ENTRIES, *offset))
     }
+
+    /// The offset of the nearest known place behind the entry with this ordinal.
+    pub(crate) fn behind(&self, ordinal: u64) -> u64 {
+        let next = usize::try_from(ordinal / SPARSE_ENTRIES + 1).ok();
+        next.and_then(|slot| self.sparse.get(slot)).copied().unwrap_or(self.end)
+    }
 }
 
 /// A segment.
@@ -146,6 +152,8 @@ mod tests {
         assert_eq!(places.near(0), (0, 32));
         assert_eq!(places.near(63), (0, 32));
         assert_eq!(places.near(199), (192, 32 + 192 * 16));
+        let behind = [0, 63, 64, 191, 192, 199].map(|ordinal| places.behind(ordinal));
+        assert_eq!(behind, [64, 64, 128, 192, 200, 200].map(|ordinal| 32 + ordinal * 16));
         places.truncate(64, 32 + 64 * 16);
         assert_eq!(places.sparse.len(), 1);
         places.push(16);

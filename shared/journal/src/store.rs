@@ -127,12 +127,12 @@ impl Store {
         Ok(file)
     }
 
-    /// Reads the entries with these indices, which rise and are below `synced`, as far as they lie
-    /// in one segment, and gathers what `take` makes of each.
+    /// Reads the entries with these indices, which rise up to `last` and are on disk, as far as they
+    /// lie in one segment, and gathers what `take` makes of each.
     pub(crate) fn gather<T>(
         &self,
         indices: impl IntoIterator<Item = u64>,
-        synced: u64,
+        last: u64,
         gathered: &mut Gathered<T>,
         bytes_expected: usize,
         mut take: impl FnMut(u64, &[u8]) -> T,
@@ -143,7 +143,7 @@ impl Store {
         let Some(segment) = self.holding(first) else {
             return Err(ReadError::Forgotten { index: first, begin: self.begin() });
         };
-        let end = synced.min(segment.base + segment.places().count);
+        let end = (last + 1).min(segment.base + segment.places().count);
         if first >= end {
             return Err(ReadError::Corrupt { index: first, segment: segment.path.clone() });
         }
@@ -151,7 +151,7 @@ impl Store {
             .file(&segment)
             .map_err(|source| ReadError::Io { path: segment.path.clone(), source })?;
         let chunk = bytes_expected.clamp(ENTRY_CHUNK_BYTES, RUN_BYTES);
-        let mut walk = Walk::new(&segment, &file, chunk);
+        let mut walk = Walk::new(&segment, &file, chunk, end - 1);
         while gathered.wants(0)
             && let Some(index) = indices.next_if(|index| *index < end)
         {

@@ -57,6 +57,7 @@ impl<'a> Fields<'a> {
         Self(bytes)
     }
 
+    #[inline]
     fn field(&mut self) -> Result<(u32, Value<'a>), NotAMessage> {
         let key = u32::try_from(self.varint()?).map_err(|_| NotAMessage)?;
         let value = match key & 7 {
@@ -73,7 +74,18 @@ impl<'a> Fields<'a> {
         if number == 0 { Err(NotAMessage) } else { Ok((number, value)) }
     }
 
+    #[inline]
     fn varint(&mut self) -> Result<u64, NotAMessage> {
+        match self.0.split_first() {
+            Some((byte, rest)) if *byte < 0x80 => {
+                self.0 = rest;
+                Ok(u64::from(*byte))
+            }
+            _ => self.long_varint(),
+        }
+    }
+
+    fn long_varint(&mut self) -> Result<u64, NotAMessage> {
         let mut number = 0;
         for shift in (0..64).step_by(7) {
             let (byte, rest) = self.0.split_first().ok_or(NotAMessage)?;
@@ -100,6 +112,7 @@ impl<'a> Fields<'a> {
 impl<'a> Iterator for Fields<'a> {
     type Item = Result<(u32, Value<'a>), NotAMessage>;
 
+    #[inline]
     fn next(&mut self) -> Option<Self::Item> {
         if self.0.is_empty() {
             return None;
