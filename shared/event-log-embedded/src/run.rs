@@ -18,8 +18,8 @@ use crate::{
 };
 
 /// How much is read at once for a follower that is behind the tail.
-pub(crate) const RUN_RECORDS_MAX: usize = 256;
-const RUN_BYTES_MAX: usize = 128 << 10;
+pub(crate) const RUN_RECORDS_MAX: usize = 128;
+const RUN_BYTES_MAX: usize = 64 << 10;
 /// How long an entry is, about: most are shorter.
 const ENTRY_BYTES: usize = 512;
 

@@ -7,7 +7,6 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use domain::ids::{Home, KeyId, Millis, RecordId};
-use prost::Message as _;
 use wire::{
     fields::{Fields, NotAMessage},
     spoken::id_bytes,
@@ -70,12 +69,7 @@ pub fn signature_said(signature: &Signature) -> v1::Signature {
 /// # Errors
 /// [`NotARecord`]: another program wrote it.
 pub fn signature_recalled(said: &v1::Signature) -> Result<Signature, NotARecord> {
-    let received = Received { at: Millis(said.received_at_ms), key_version: said.key_version };
-    Ok(Signature {
-        key: KeyId::from_slice(&said.key).ok_or(NotARecord("signature"))?,
-        value: said.value.as_ref().try_into().map_err(|_| NotARecord("signature"))?,
-        received: (said.key_version != 0).then_some(received),
-    })
+    LentSignature::of(said).recalled()
 }
 
 /// The record as it was; its sealed part, where it had one, is missing.
@@ -98,7 +92,16 @@ pub struct Lent<'a> {
     version: u64,
     open: &'a [u8],
     has_sealed: bool,
-    signature: Option<v1::Signature>,
+    signature: Option<LentSignature<'a>>,
+}
+
+/// A stored signature whose bytes are lent.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+struct LentSignature<'a> {
+    key: &'a [u8],
+    value: &'a [u8],
+    received_at_ms: i64,
+    key_version: u64,
 }
 
 impl<'a> Lent<'a> {
@@ -106,6 +109,7 @@ impl<'a> Lent<'a> {
     ///
     /// # Errors
     /// [`NotAMessage`], where `StoredRecord` could not be decoded from them either.
+    #[inline]
     pub fn decode(bytes: &'a [u8]) -> Result<Self, NotAMessage> {
         let mut lent = Self::default();
         for field in Fields::of(bytes) {
@@ -119,10 +123,7 @@ impl<'a> Lent<'a> {
                 6 => lent.version = value.number()?,
                 7 => lent.open = value.bytes()?,
                 8 => lent.has_sealed = value.number()? != 0,
-                9 => {
-                    let signature = lent.signature.get_or_insert_default();
-                    signature.merge(value.bytes()?).map_err(|_| NotAMessage)?;
-                }
+                9 => lent.signature.get_or_insert_default().add(value.bytes()?)?,
                 _ => {}
             }
         }
@@ -139,7 +140,7 @@ impl<'a> Lent<'a> {
             version: stored.version,
             open: &stored.open,
             has_sealed: stored.has_sealed,
-            signature: stored.signature.clone(),
+            signature: stored.signature.as_ref().map(LentSignature::of),
         }
     }
 
@@ -147,10 +148,12 @@ impl<'a> Lent<'a> {
     ///
     /// # Errors
     /// [`NotARecord`]: another program wrote it.
+    #[inline]
     pub fn copied(&self, position: Position) -> Result<Recorded, NotARecord> {
         self.recorded(Bytes::copy_from_slice(self.open), position)
     }
 
+    #[inline]
     fn recorded(&self, open: Bytes, position: Position) -> Result<Recorded, NotARecord> {
         let class = RecordClass::try_from(self.class).ok().and_then(Class::recalled);
         let class = class.ok_or(NotARecord("class"))?;
@@ -163,7 +166,7 @@ impl<'a> Lent<'a> {
             (Class::Command, _) | (_, 0) => return Err(NotARecord("version")),
             (_, version) => Kind::Commit { version },
         };
-        let signature = self.signature.as_ref().map(signature_recalled).transpose()?;
+        let signature = self.signature.map(LentSignature::recalled).transpose()?;
         let entity = self.entity.parse().map_err(|_| NotARecord("entity"))?;
         Ok(Recorded {
             position,
@@ -177,10 +180,45 @@ impl<'a> Lent<'a> {
     }
 }
 
+impl<'a> LentSignature<'a> {
+    /// Takes the fields of a message, each in the place of what it was.
+    fn add(&mut self, bytes: &'a [u8]) -> Result<(), NotAMessage> {
+        for field in Fields::of(bytes) {
+            let (number, value) = field?;
+            match number {
+                1 => self.key = value.bytes()?,
+                2 => self.value = value.bytes()?,
+                3 => self.received_at_ms = value.number()? as i64,
+                4 => self.key_version = value.number()?,
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    fn of(said: &'a v1::Signature) -> Self {
+        let v1::Signature { key, value, received_at_ms, key_version } = said;
+        Self { key, value, received_at_ms: *received_at_ms, key_version: *key_version }
+    }
+
+    fn recalled(self) -> Result<Signature, NotARecord> {
+        let Self { key, value, received_at_ms, key_version } = self;
+        let received = Received { at: Millis(received_at_ms), key_version };
+        Ok(Signature {
+            key: KeyId::from_slice(key).ok_or(NotARecord("signature"))?,
+            value: value.try_into().map_err(|_| NotARecord("signature"))?,
+            received: (key_version != 0).then_some(received),
+        })
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
-    use prost::encoding::{WireType, encode_key, encode_varint};
+    use prost::{
+        Message as _,
+        encoding::{WireType, encode_key, encode_varint},
+    };
 
     use super::*;
 

@@ -20,7 +20,7 @@ pub(crate) const SPARE: &str = "spare";
 pub(crate) const SPARE_NEW: &str = "spare.new";
 
 /// The place of every so many-th entry is kept in memory.
-const SPARSE_ENTRIES: u64 = 64;
+const SPARSE_ENTRIES: u64 = 16;
 
 const MAGIC: &[u8; 8] = b"kengjrnl";
 const VERSION: u32 = 1;
