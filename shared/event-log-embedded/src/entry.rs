@@ -1,5 +1,7 @@
 //! A record as an entry of a journal (`StoredRecord`, `StoredSealed` of `storage.proto`), and back.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use domain::ids::{EntityName, RecordId};
 use event_log::{
@@ -58,7 +60,7 @@ fn encode_one(record: &Record, keyring: &Keyring) -> Result<Entries, NotLocked> 
 
 /// An entry of the journal of records. Its sealed part, where it has one, is missing: it lies in
 /// the other journal.
-pub(crate) fn decode(bytes: &[u8], position: Position) -> Result<Recorded, NotAnEntry> {
+pub(crate) fn decode(bytes: &[u8], position: Position) -> Result<Arc<Recorded>, NotAnEntry> {
     Ok(Lent::decode(bytes)?.copied(position)?)
 }
 

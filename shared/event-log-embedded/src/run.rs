@@ -65,7 +65,7 @@ impl Run {
         let entry = self.entries.get(self.at..end).unwrap_or_default();
         self.at = end;
         let part = place.part.and_then(|_| self.parts.next());
-        Some(record(place, entry, part).map(Arc::new))
+        Some(record(place, entry, part))
     }
 }
 
@@ -86,11 +86,13 @@ fn record(
     place: Place,
     entry: &[u8],
     part: Option<Result<Part, Unreadable>>,
-) -> Result<Recorded, Unreadable> {
+) -> Result<Arc<Recorded>, Unreadable> {
     let mut recorded = entry::decode(entry, place.position)?;
-    if let Some(part) = part.filter(|_| recorded.seal == Seal::Missing) {
+    if let Some(part) = part
+        && let Some(Recorded { id, seal: seal @ Seal::Missing, .. }) = Arc::get_mut(&mut recorded)
+    {
         let (of, sealed) = part?;
-        recorded.seal = sealed.filter(|_| of == recorded.id).map_or(Seal::Missing, Seal::Here);
+        *seal = sealed.filter(|_| of == *id).map_or(Seal::Missing, Seal::Here);
     }
     Ok(recorded)
 }

@@ -171,7 +171,7 @@ impl Store {
             return Ok(Arc::clone(recorded));
         }
         let entry = position.checked_sub(1).ok_or(Unreadable::None(position))?;
-        Ok(Arc::new(entry::decode(&self.log.read(entry)?, position)?))
+        Ok(entry::decode(&self.log.read(entry)?, position)?)
     }
 
     /// SHA-256 of the open part at a position, where there is a record.

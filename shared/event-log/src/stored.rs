@@ -149,8 +149,8 @@ impl<'a> Lent<'a> {
     /// # Errors
     /// [`NotARecord`]: another program wrote it.
     #[inline]
-    pub fn copied(&self, position: Position) -> Result<Recorded, NotARecord> {
-        self.recorded(Bytes::copy_from_slice(self.open), position)
+    pub fn copied(&self, position: Position) -> Result<Arc<Recorded>, NotARecord> {
+        self.recorded(Bytes::copy_from_slice(self.open), position).map(Arc::new)
     }
 
     #[inline]
@@ -330,12 +330,12 @@ mod tests {
         ]
     }
 
-    fn as_lent(bytes: &[u8]) -> Option<Result<Recorded, NotARecord>> {
+    fn as_lent(bytes: &[u8]) -> Option<Result<Arc<Recorded>, NotARecord>> {
         Lent::decode(bytes).ok().map(|lent| lent.copied(7))
     }
 
-    fn as_generated(bytes: &[u8]) -> Option<Result<Recorded, NotARecord>> {
-        StoredRecord::decode(bytes).ok().map(|stored| recorded(stored, 7))
+    fn as_generated(bytes: &[u8]) -> Option<Result<Arc<Recorded>, NotARecord>> {
+        StoredRecord::decode(bytes).ok().map(|stored| recorded(stored, 7).map(Arc::new))
     }
 
     proptest! {

@@ -57,7 +57,8 @@ impl<'a> Fields<'a> {
         Self(bytes)
     }
 
-    #[inline]
+    /// In place, so that a value goes through registers.
+    #[inline(always)]
     fn field(&mut self) -> Result<(u32, Value<'a>), NotAMessage> {
         let key = u32::try_from(self.varint()?).map_err(|_| NotAMessage)?;
         let value = match key & 7 {
