@@ -129,7 +129,7 @@ mod tests {
         for keys in keys {
             let entries = encode(std::slice::from_ref(&record), &keys).unwrap().pop().unwrap();
             let recorded = decode(&entries.record, 7).unwrap();
-            assert_eq!((recorded.position, recorded.seal), (7, Seal::Missing));
+            assert_eq!((recorded.position, &recorded.seal), (7, &Seal::Missing));
             assert_eq!((recorded.id, recorded.kind), (record.id, record.kind));
             assert_eq!((&recorded.key, &recorded.open), (&record.key, &record.open));
             let entry = entries.sealed.unwrap();

@@ -101,8 +101,10 @@ impl<'a> Frames<'a> {
             self.file.read_exact_at(into, offset)?;
             self.held = offset..offset + more as u64;
         }
+        let held = self.buffer.get(..(self.held.end - self.held.start) as usize);
         let from = (offset - self.held.start) as usize;
-        self.buffer.get(from..from + bytes).ok_or_else(|| io::ErrorKind::UnexpectedEof.into())
+        let view = held.and_then(|held| held.get(from..from + bytes));
+        view.ok_or_else(|| io::ErrorKind::UnexpectedEof.into())
     }
 }
 
