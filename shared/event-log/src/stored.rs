@@ -108,7 +108,7 @@ impl<'a> Lent<'a> {
     /// The record that is stored as these bytes.
     ///
     /// # Errors
-    /// [`NotAMessage`], where `StoredRecord` could not be decoded from them either.
+    /// [`NotAMessage`], where `StoredRecord` could not be decoded from them either, or has a group.
     #[inline]
     pub fn decode(bytes: &'a [u8]) -> Result<Self, NotAMessage> {
         let mut lent = Self::default();
