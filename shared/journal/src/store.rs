@@ -127,8 +127,8 @@ impl Store {
         Ok(file)
     }
 
-    /// Reads the entries with these indices, which rise up to `last` and are on disk, as far as they
-    /// lie in one segment, and gathers what `take` makes of each.
+    /// Reads the entries with these indices, which rise up to `last` and are on disk, as far as
+    /// they lie in one segment, and gathers what `take` makes of each.
     pub(crate) fn gather<T>(
         &self,
         indices: impl IntoIterator<Item = u64>,
