@@ -24,7 +24,7 @@ use crate::entry::{self, FIRST, Link, NotAnEntry};
 /// log's own syncs should have the disk for themselves.
 const HOLD: Duration = Duration::from_millis(20);
 const SCAN_ENTRIES: usize = 512;
-const SCAN_BYTES: usize = 4 << 20;
+const SCAN_BYTES: usize = 256 << 10;
 
 /// Why the audit did not start. The operator must act: restore the directory from a copy, or move
 /// it aside, and the audit begins anew from the log.

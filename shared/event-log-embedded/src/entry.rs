@@ -1,22 +1,27 @@
 //! A record as an entry of a journal (`StoredRecord`, `StoredSealed` of `storage.proto`), and back.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use domain::ids::{EntityName, RecordId};
 use event_log::{
     Position, Record, Recorded,
     erasing::{destroyed, is_destroyed},
-    stored::{self, NotARecord},
+    stored::{self, Lent, NotARecord},
 };
 use keyring::{Keyring, NotLocked, NotOpened};
 use prost::Message;
-use wire::v1::{StoredRecord, StoredSealed};
+use wire::{
+    fields::{Fields, NotAMessage},
+    v1::StoredSealed,
+};
 
 /// Why an entry is not one of ours.
 #[derive(Debug, thiserror::Error)]
 pub enum NotAnEntry {
     /// Its bytes are no message.
     #[error(transparent)]
-    Bytes(#[from] prost::DecodeError),
+    Bytes(#[from] NotAMessage),
     /// A field of it is no value of ours.
     #[error(transparent)]
     Record(#[from] NotARecord),
@@ -53,10 +58,10 @@ fn encode_one(record: &Record, keyring: &Keyring) -> Result<Entries, NotLocked> 
     })
 }
 
-/// An entry of the journal of records; what it holds points into `bytes`. Its sealed part, where it
-/// has one, is missing: it lies in the other journal.
-pub(crate) fn decode(bytes: Bytes, position: Position) -> Result<Recorded, NotAnEntry> {
-    Ok(stored::recorded(StoredRecord::decode(bytes)?, position)?)
+/// An entry of the journal of records. Its sealed part, where it has one, is missing: it lies in
+/// the other journal.
+pub(crate) fn decode(bytes: &[u8], position: Position) -> Result<Arc<Recorded>, NotAnEntry> {
+    Ok(Lent::decode(bytes)?.copied(position)?)
 }
 
 /// An entry of the journal of sealed parts.
@@ -78,17 +83,26 @@ impl Part {
 }
 
 /// An entry of the journal of sealed parts.
-pub(crate) fn decode_sealed(bytes: Bytes) -> Result<Part, NotAnEntry> {
-    let stored = StoredSealed::decode(bytes)?;
-    let id = RecordId::from_slice(&stored.record).ok_or(NotARecord("record"))?;
-    let entity = stored.entity.parse().map_err(|_| NotARecord("entity"))?;
-    let locked = Some(stored.sealed).filter(|sealed| !is_destroyed(sealed));
+pub(crate) fn decode_sealed(bytes: &[u8]) -> Result<Part, NotAnEntry> {
+    let (mut record, mut entity, mut sealed) = ([].as_slice(), "", [].as_slice());
+    for field in Fields::of(bytes) {
+        let (number, value) = field?;
+        match number {
+            1 => record = value.bytes()?,
+            2 => entity = value.text()?,
+            3 => sealed = value.bytes()?,
+            _ => {}
+        }
+    }
+    let id = RecordId::from_slice(record).ok_or(NotARecord("record"))?;
+    let entity = entity.parse().map_err(|_| NotARecord("entity"))?;
+    let locked = (!is_destroyed(sealed)).then(|| Bytes::copy_from_slice(sealed));
     Ok(Part { id, entity, locked })
 }
 
 /// The same entry, as long as it was, without its part.
 pub(crate) fn without_part(bytes: Bytes) -> Result<Bytes, NotAnEntry> {
-    let stored = StoredSealed::decode(bytes)?;
+    let stored = StoredSealed::decode(bytes).map_err(|_| NotAMessage)?;
     let sealed = destroyed(&stored.sealed);
     Ok(StoredSealed { sealed, ..stored }.encode_to_vec().into())
 }
@@ -114,17 +128,17 @@ mod tests {
         let keys = [Keyring::default(), Keyring::fresh().unwrap()];
         for keys in keys {
             let entries = encode(std::slice::from_ref(&record), &keys).unwrap().pop().unwrap();
-            let recorded = decode(entries.record, 7).unwrap();
-            assert_eq!((recorded.position, recorded.seal), (7, Seal::Missing));
+            let recorded = decode(&entries.record, 7).unwrap();
+            assert_eq!((recorded.position, &recorded.seal), (7, &Seal::Missing));
             assert_eq!((recorded.id, recorded.kind), (record.id, record.kind));
             assert_eq!((&recorded.key, &recorded.open), (&record.key, &record.open));
             let entry = entries.sealed.unwrap();
-            let part = || decode_sealed(entry.clone()).unwrap();
+            let part = || decode_sealed(&entry).unwrap();
             assert_eq!((part().id, part().entity), (record.id, record.key.entity.clone()));
             assert_eq!(part().open(&keys), Ok(record.sealed.clone()));
             let without = without_part(entry.clone()).unwrap();
             assert_eq!(without.len(), entry.len());
-            let gone = decode_sealed(without).unwrap();
+            let gone = decode_sealed(&without).unwrap();
             assert_eq!((gone.id, &gone.entity), (record.id, &record.key.entity));
             assert_eq!(gone.open(&Keyring::default()), Ok(None), "no key is needed to destroy");
         }
@@ -133,8 +147,7 @@ mod tests {
     #[test]
     fn what_is_none_of_ours_is_said_so() {
         let class = NotARecord("class");
-        assert!(matches!(decode(Bytes::new(), 1), Err(NotAnEntry::Record(why)) if why == class));
-        let garbage = Bytes::from_static(&[0xff; 9]);
-        assert!(matches!(decode(garbage, 1), Err(NotAnEntry::Bytes(_))));
+        assert!(matches!(decode(&[], 1), Err(NotAnEntry::Record(why)) if why == class));
+        assert!(matches!(decode(&[0xff; 9], 1), Err(NotAnEntry::Bytes(_))));
     }
 }

@@ -3,7 +3,7 @@
 //!
 //! No bytes of records: those are in the tail or in the journals.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, mem};
 
 use domain::ids::RecordId;
 use event_log::{Class, Key, Kind, Position};
@@ -12,8 +12,9 @@ use sha2::{Digest, Sha256};
 /// The first half of SHA-256 over a key: two keys share it as seldom as two ids are the same.
 type KeyHash = [u8; 16];
 
-/// How far behind a record others of its class count as close.
-const RUN_SPAN: usize = 4_096;
+/// A record that lies so far behind another one, or closer, is close behind it: to read what lies
+/// between costs less than to begin anew.
+const GAP_MAX: Position = 64;
 
 /// Where a record stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -94,15 +95,18 @@ impl Index {
         self.histories.get(&hash_of(key)).map(History::as_slice).unwrap_or_default()
     }
 
-    /// The record at a position, and those of its class close behind it: at most `most`.
+    /// The record at a position, and those of its class that follow, each close behind the one
+    /// before: at most `most`.
     pub(crate) fn run(&self, position: Position, most: usize) -> Vec<Place> {
         let behind = position.checked_sub(1).and_then(|before| usize::try_from(before).ok());
         let behind = behind.and_then(|before| self.classes.get(before..)).unwrap_or_default();
         let Some(class) = behind.first() else { return Vec::new() };
         let first = self.sealed.partition_point(|(sealed, _)| *sealed < position);
         let mut parts = self.sealed.get(first..).unwrap_or_default().iter().peekable();
-        let same = (position..).zip(behind).take(RUN_SPAN).filter(|(_, other)| *other == class);
-        same.take(most)
+        let same = (position..).zip(behind).filter(|(_, other)| *other == class);
+        let mut last = position;
+        same.take_while(|(position, _)| *position - mem::replace(&mut last, *position) <= GAP_MAX)
+            .take(most)
             .map(|(position, _)| {
                 while parts.next_if(|(sealed, _)| *sealed < position).is_some() {}
                 let part = parts.next_if(|(sealed, _)| *sealed == position);
@@ -145,6 +149,20 @@ mod tests {
 
     fn key(class: Class, entity: &str) -> Key {
         Key { class, home: Home::NATION, entity: entity.parse().unwrap() }
+    }
+
+    #[test]
+    fn a_run_ends_where_the_next_of_its_class_is_far() {
+        let mut index = Index::default();
+        let far = [1, 1 + GAP_MAX, 2 + 2 * GAP_MAX];
+        for position in 1..=3 * GAP_MAX {
+            let class = if far.contains(&position) { Class::Alert } else { Class::Receipt };
+            let kind = Kind::Commit { version: position };
+            index.push(RecordId::of_purpose("x"), &key(class, "alert-a"), kind, None);
+        }
+        let run = |from| index.run(from, 9).iter().map(|place| place.position).collect::<Vec<_>>();
+        assert_eq!((run(far[0]), run(far[2])), (far[..2].to_vec(), far[2..].to_vec()));
+        assert_eq!(run(2), (2..=10).collect::<Vec<_>>());
     }
 
     #[test]

@@ -13,6 +13,7 @@ mod options;
 mod ordering;
 mod places;
 mod recovery;
+mod run;
 mod store;
 mod tail;
 

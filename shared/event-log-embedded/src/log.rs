@@ -1,7 +1,6 @@
 //! What users of an embedded log hold: opening, closing, and the port.
 
 use std::{
-    collections::VecDeque,
     fs,
     path::Path,
     sync::{Arc, PoisonError, mpsc},
@@ -23,6 +22,7 @@ use crate::{
     options::EmbeddedOptions,
     places::{Keeps, keeper},
     recovery::recover,
+    run::{RUN_RECORDS_MAX, Run},
     store::{Store, Unreadable},
 };
 
@@ -109,6 +109,8 @@ fn follow_error(error: Unreadable) -> FollowError {
 }
 
 impl Shelf for Store {
+    type Run = Run;
+
     fn places(&self) -> &Places {
         &self.places
     }
@@ -117,8 +119,8 @@ impl Shelf for Store {
         self.next_of(class, after)
     }
 
-    fn read(&self, position: Position) -> Result<VecDeque<Arc<Recorded>>, FollowError> {
-        self.run(position).map_err(follow_error)
+    fn read(&self, position: Position) -> Result<(Arc<Recorded>, Run), FollowError> {
+        self.run(position, RUN_RECORDS_MAX).map_err(follow_error)
     }
 
     fn hash_at(&self, position: Position) -> Result<Option<[u8; 32]>, FollowError> {

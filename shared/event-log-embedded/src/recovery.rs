@@ -65,7 +65,7 @@ fn parts(
     let mut entry = 0;
     while entry < sealed.end() {
         for bytes in sealed.read_from(entry, SCAN_ENTRIES, SCAN_BYTES)? {
-            let part = decode_sealed(bytes).map_err(|source| OpenError::NotAnEntry {
+            let part = decode_sealed(&bytes).map_err(|source| OpenError::NotAnEntry {
                 journal: "sealed",
                 position: entry + 1,
                 source,
@@ -100,7 +100,7 @@ fn scan(log: &Journal, parts: &HashMap<[u8; 16], u64>) -> Result<Scan, OpenError
     while scan.index.head() < log.end() {
         for bytes in log.read_from(scan.index.head(), SCAN_ENTRIES, SCAN_BYTES)? {
             let position = scan.index.head() + 1;
-            let recorded = entry::decode(bytes, position)
+            let recorded = entry::decode(&bytes, position)
                 .map_err(|source| OpenError::NotAnEntry { journal: "log", position, source })?;
             let part = parts.get(recorded.id.0.as_bytes()).copied();
             scan.index.push(recorded.id, &recorded.key, recorded.kind, part);

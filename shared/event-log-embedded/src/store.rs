@@ -7,25 +7,21 @@ use std::{
     time::Duration,
 };
 
-use bytes::Bytes;
 use domain::ids::RecordId;
 use event_log::{
-    Class, Durable, Key, Position, Recorded, Seal, erasing::Parts, follower::hash_of, local::Places,
+    Class, Durable, Key, Position, Recorded, erasing::Parts, follower::hash_of, local::Places,
 };
 use journal::{Journal, ReadError};
 use keyring::Keyring;
 use tokio::time::timeout;
 
 use crate::{
-    entry::{self, NotAnEntry, decode_sealed},
+    entry::{self, NotAnEntry},
     index::Index,
     places::{self, Keeps, Kept},
+    run::Run,
     tail::Tail,
 };
-
-/// How much is read at once for a follower that is behind the tail.
-const RUN_RECORDS_MAX: usize = 256;
-const RUN_BYTES_MAX: usize = 256 << 10;
 
 /// Why a record that is in the log cannot be had. The operator must act: its checksum, or its
 /// meaning, held when the log was opened.
@@ -143,66 +139,26 @@ impl Store {
 
     /// The record at a position.
     pub(crate) fn read(&self, position: Position) -> Result<Arc<Recorded>, Unreadable> {
-        self.read_run(position, 1)?.pop_front().ok_or(Unreadable::None(position))
+        self.run(position, 1).map(|(recorded, _)| recorded)
     }
 
-    /// The record at a position; from the journals also those of its class close behind it, up to
-    /// the first that cannot be read.
-    pub(crate) fn run(&self, position: Position) -> Result<VecDeque<Arc<Recorded>>, Unreadable> {
-        self.read_run(position, RUN_RECORDS_MAX)
-    }
-
-    fn read_run(
+    /// The record at a position; where it comes from the journals, also those of its class close
+    /// behind it: at most so many.
+    pub(crate) fn run(
         &self,
         position: Position,
         records_max: usize,
-    ) -> Result<VecDeque<Arc<Recorded>>, Unreadable> {
+    ) -> Result<(Arc<Recorded>, Run), Unreadable> {
         let places = {
             let state = self.lock();
             if let Some(recorded) = state.tail.get(position) {
-                return Ok(VecDeque::from([Arc::clone(recorded)]));
+                return Ok((Arc::clone(recorded), Run::default()));
             }
             state.index.run(position, records_max)
         };
-        let entries: Vec<u64> = places.iter().map(|place| place.position - 1).collect();
-        let entries = self.log.read_these(&entries, RUN_BYTES_MAX)?;
-        let records = places.iter().zip(entries);
-        let records = up_to_the_first_bad(records.map(|(place, bytes)| {
-            Ok::<_, Unreadable>((entry::decode(bytes, place.position)?, place.part))
-        }))?;
-        let mut parts = self.parts(&records).into_iter();
-        let run = up_to_the_first_bad(records.into_iter().map(|(mut recorded, part)| {
-            if has_part(&recorded, part) {
-                recorded.seal = self.seal(recorded.id, parts.next().transpose()?)?;
-            }
-            Ok::<_, Unreadable>(Arc::new(recorded))
-        }))?;
-        Ok(run.into())
-    }
-
-    /// The sealed part of a record, from its entry.
-    fn seal(&self, of: RecordId, entry: Option<Bytes>) -> Result<Seal, NotAnEntry> {
-        let part = entry.map(decode_sealed).transpose()?.filter(|part| part.id == of);
-        let sealed = part.map(|part| part.open(&self.keyring)).transpose()?.flatten();
-        Ok(sealed.map_or(Seal::Missing, Seal::Here))
-    }
-
-    /// The entries of the sealed parts of these records, of those that have one; the first that
-    /// cannot be read is the last.
-    fn parts(&self, records: &[(Recorded, Option<u64>)]) -> Vec<Result<Bytes, ReadError>> {
-        let parts = records.iter().filter(|(recorded, part)| has_part(recorded, *part));
-        let entries: Vec<u64> = parts.filter_map(|(_, part)| *part).collect();
-        let mut read = Vec::with_capacity(entries.len());
-        while let Some(left) = entries.get(read.len()..).filter(|left| !left.is_empty()) {
-            match self.sealed.read_these(left, RUN_BYTES_MAX) {
-                Ok(some) => read.extend(some.into_iter().map(Ok)),
-                Err(why) => {
-                    read.push(Err(why));
-                    break;
-                }
-            }
-        }
-        read
+        let mut run = Run::read(places, (&self.log, &self.sealed), &self.keyring)?;
+        let first = run.record().ok_or(Unreadable::None(position))??;
+        Ok((first, run))
     }
 
     /// The open part at a position, with the state locked.
@@ -215,7 +171,7 @@ impl Store {
             return Ok(Arc::clone(recorded));
         }
         let entry = position.checked_sub(1).ok_or(Unreadable::None(position))?;
-        Ok(Arc::new(entry::decode(self.log.read(entry)?, position)?))
+        Ok(entry::decode(&self.log.read(entry)?, position)?)
     }
 
     /// SHA-256 of the open part at a position, where there is a record.
@@ -237,24 +193,6 @@ impl Store {
             }
         }
     }
-}
-
-/// What stands before the first error; that error, where nothing does.
-fn up_to_the_first_bad<T, E>(found: impl Iterator<Item = Result<T, E>>) -> Result<Vec<T>, E> {
-    let mut good = Vec::new();
-    for one in found {
-        match one {
-            Ok(one) => good.push(one),
-            Err(why) if good.is_empty() => return Err(why),
-            Err(_) => break,
-        }
-    }
-    Ok(good)
-}
-
-/// Whether a record was read without its sealed part, and that lies in the other journal.
-fn has_part(recorded: &Recorded, part: Option<u64>) -> bool {
-    part.is_some() && recorded.seal == Seal::Missing
 }
 
 impl Keeps for Store {

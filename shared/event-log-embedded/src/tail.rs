@@ -6,7 +6,7 @@ use domain::ids::AlertId;
 use event_log::{Position, Recorded, Seal};
 
 /// The most bytes that the tail holds; what is older is read back from the journals.
-const TAIL_BYTES_MAX: usize = 16 << 20;
+const TAIL_BYTES_MAX: usize = 8 << 20;
 
 /// What a record takes in memory beside its bytes, about.
 const RECORD_OVERHEAD_BYTES: usize = 256;

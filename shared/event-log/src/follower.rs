@@ -85,6 +85,10 @@ pub trait Watch: Send + Sync {
 pub trait Follow: Send {
     /// The next step; waits for it. Dropping the future loses nothing.
     fn next(&mut self) -> BoxFuture<'_, Result<Step, FollowError>>;
+    /// The next step, where it is at hand and nothing has to be waited for or looked up.
+    fn at_hand(&mut self) -> Option<Step> {
+        None
+    }
     /// The record at this position, and its answer, are durable: a reactor will not see it again.
     fn acknowledge(&mut self, position: Position);
     /// The record could not be handled now: a reactor sees it again, after a while.
@@ -107,10 +111,14 @@ impl Follower {
     /// The next step; waits for it. Dropping the future loses nothing. After an error the
     /// follower is of no further use: follow again.
     pub async fn next(&mut self) -> Result<Step, FollowError> {
-        let Some(watch) = &self.watch else { return self.follow.next().await };
-        watch.asked();
-        let step = self.follow.next().await;
-        if let Ok(step) = &step {
+        if let Some(watch) = &self.watch {
+            watch.asked();
+        }
+        let step = match self.follow.at_hand() {
+            Some(step) => Ok(step),
+            None => self.follow.next().await,
+        };
+        if let (Some(watch), Ok(step)) = (&self.watch, &step) {
             watch.met(step);
         }
         step

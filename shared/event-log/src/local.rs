@@ -4,7 +4,8 @@
 //! No storage: a log lends its shelf. Not for brokers, which keep places themselves.
 
 use std::{
-    collections::{BTreeMap, HashMap, VecDeque},
+    collections::{BTreeMap, HashMap},
+    iter::Peekable,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
@@ -28,13 +29,16 @@ pub const GIVEN_BACK_MS: u64 = 1_000;
 /// What a log lends to its followers. Its methods may be called while [`Places`] is locked: they
 /// must not call into it.
 pub trait Shelf: Send + Sync + 'static {
+    /// Records of one class that were read together, one behind the other.
+    type Run: Iterator<Item = Arc<Recorded>> + Send;
+
     /// The places of this log's followers.
     fn places(&self) -> &Places;
     /// The first record of a class behind a position. Knows at least every record up to the
     /// head that [`Places::advance`] was told last.
     fn next_of(&self, class: Class, after: Position) -> Option<Position>;
     /// The record at a position, and those of its class right behind it that come cheaply.
-    fn read(&self, position: Position) -> Result<VecDeque<Arc<Recorded>>, FollowError>;
+    fn read(&self, position: Position) -> Result<(Arc<Recorded>, Self::Run), FollowError>;
     /// SHA-256 of the open part there, where there is a record.
     fn hash_at(&self, position: Position) -> Result<Option<[u8; 32]>, FollowError>;
     /// All reactors of this process have seen the head, and ask for more.
@@ -165,7 +169,7 @@ pub fn follow<S: Shelf>(shelf: Arc<S>, following: &Following) -> Result<Follower
         stir: places.stir.subscribe(),
         until: head,
         caught_up: false,
-        run: VecDeque::new(),
+        run: None,
         shelf,
     }))
 }
@@ -195,7 +199,7 @@ struct LocalFollower<S: Shelf> {
     until: Position,
     caught_up: bool,
     /// What was read with an earlier record; may hold what another instance has taken.
-    run: VecDeque<Arc<Recorded>>,
+    run: Option<Peekable<S::Run>>,
 }
 
 enum Who {
@@ -237,9 +241,6 @@ enum Found {
 
 impl<S: Shelf> LocalFollower<S> {
     async fn step(&mut self) -> Result<Step, FollowError> {
-        if let Some(read) = self.read_ahead() {
-            return Ok(Step::Record(read));
-        }
         loop {
             // Taken before looking: what comes after wakes the wait below.
             self.wake.begin();
@@ -309,20 +310,21 @@ impl<S: Shelf> LocalFollower<S> {
     fn read_ahead(&mut self) -> Option<Arc<Recorded>> {
         let Who::Projection { asked } = &mut self.who else { return None };
         let (until, caught_up) = (self.until, self.caught_up);
-        let read = self.run.pop_front_if(|next| caught_up || next.position <= until)?;
+        let read = self.run.as_mut()?.next_if(|next| caught_up || next.position <= until)?;
         *asked = read.position;
         Some(read)
     }
 
     fn read(&mut self, position: Position) -> Result<Arc<Recorded>, FollowError> {
-        while self.run.pop_front_if(|recorded| recorded.position < position).is_some() {}
-        if let Some(recorded) = self.run.pop_front_if(|recorded| recorded.position == position) {
-            return Ok(recorded);
+        if let Some(run) = &mut self.run {
+            while run.next_if(|recorded| recorded.position < position).is_some() {}
+            if let Some(recorded) = run.next_if(|recorded| recorded.position == position) {
+                return Ok(recorded);
+            }
         }
-        let read = self.shelf.read(position).and_then(|mut run| {
-            let first = run.pop_front().filter(|first| first.position == position);
-            self.run = run;
-            first.ok_or_else(|| FollowError::Unavailable(format!("no record at {position}")))
+        let read = self.shelf.read(position).map(|(first, run)| {
+            self.run = Some(run.peekable());
+            first
         });
         if read.is_err() {
             self.give_back(position);
@@ -334,6 +336,10 @@ impl<S: Shelf> LocalFollower<S> {
 impl<S: Shelf> Follow for LocalFollower<S> {
     fn next(&mut self) -> BoxFuture<'_, Result<Step, FollowError>> {
         Box::pin(self.step())
+    }
+
+    fn at_hand(&mut self) -> Option<Step> {
+        self.read_ahead().map(Step::Record)
     }
 
     fn acknowledge(&mut self, position: Position) {

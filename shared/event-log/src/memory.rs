@@ -6,7 +6,8 @@
 //! [`MemoryLog::after_power_cut`].
 
 use std::{
-    collections::{HashMap, VecDeque},
+    collections::HashMap,
+    iter,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
@@ -245,6 +246,8 @@ impl Inner {
 }
 
 impl Shelf for Inner {
+    type Run = iter::Empty<Arc<Recorded>>;
+
     fn places(&self) -> &Places {
         &self.places
     }
@@ -255,8 +258,10 @@ impl Shelf for Inner {
         of_class.get(of_class.partition_point(|position| *position <= after)).copied()
     }
 
-    fn read(&self, position: Position) -> Result<VecDeque<Arc<Recorded>>, FollowError> {
-        Ok(self.lock().at(position).cloned().into_iter().collect())
+    fn read(&self, position: Position) -> Result<(Arc<Recorded>, Self::Run), FollowError> {
+        let found = self.lock().at(position).cloned();
+        let gone = || FollowError::Unavailable(format!("no record at {position}"));
+        found.map(|recorded| (recorded, iter::empty())).ok_or_else(gone)
     }
 
     fn hash_at(&self, position: Position) -> Result<Option<[u8; 32]>, FollowError> {

@@ -44,16 +44,16 @@ pub(crate) fn first_group_bytes(entries: &[Entry]) -> u64 {
     entries.iter().take(inner + 1).map(Entry::frame_bytes).sum()
 }
 
-/// Collects what a reader asked for.
+/// Collects what a reader asked for, as entries or as what the reader makes of each.
 #[derive(Debug)]
-pub(crate) struct Gathered {
+pub(crate) struct Gathered<T = Bytes> {
     /// So far.
-    pub(crate) entries: Vec<Bytes>,
+    pub(crate) entries: Vec<T>,
     entries_max: usize,
     bytes_left: usize,
 }
 
-impl Gathered {
+impl<T> Gathered<T> {
     /// At most so many entries, and so many bytes after the first entry, which always fits.
     pub(crate) fn new(entries_max: usize, bytes_max: usize) -> Self {
         Self { entries: Vec::new(), entries_max, bytes_left: bytes_max }
@@ -65,9 +65,9 @@ impl Gathered {
             && (self.entries.is_empty() || bytes <= self.bytes_left)
     }
 
-    /// One more entry.
-    pub(crate) fn push(&mut self, entry: Bytes) {
-        self.bytes_left = self.bytes_left.saturating_sub(entry.len());
+    /// One more entry, of so many bytes.
+    pub(crate) fn push(&mut self, entry: T, bytes: usize) {
+        self.bytes_left = self.bytes_left.saturating_sub(bytes);
         self.entries.push(entry);
     }
 
@@ -75,7 +75,7 @@ impl Gathered {
     ///
     /// # Errors
     /// This, where nothing was.
-    pub(crate) fn before(self, why: ReadError) -> Result<Vec<Bytes>, ReadError> {
+    pub(crate) fn before(self, why: ReadError) -> Result<Vec<T>, ReadError> {
         if self.entries.is_empty() { Err(why) } else { Ok(self.entries) }
     }
 }

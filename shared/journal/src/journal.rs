@@ -173,7 +173,7 @@ impl Journal {
                 return Ok(gathered.entries);
             };
             let store = &self.0.shared.store;
-            if let Err(why) = store.gather(next..synced, synced, &mut gathered, bytes) {
+            if let Err(why) = store.gather(next..synced, synced - 1, &mut gathered, bytes, copy) {
                 return gathered.before(why);
             }
             if gathered.entries.len() == before || !gathered.wants(0) {
@@ -182,20 +182,25 @@ impl Journal {
         }
     }
 
-    /// Reads the entries with these indices, which rise, on disk or not yet: as many of the first
-    /// of them as come cheaply, but at least one where there is one; none from a damaged one on.
-    /// What lies between costs little.
+    /// Lends the entries with these indices, which rise, on disk or not yet, one after the other to
+    /// `take`, and answers what it made of each: of as many of the first as come cheaply, but at
+    /// least one where there is one; of none from a damaged one on. What lies between costs little.
     ///
     /// # Errors
     /// [`ReadError`] of the first.
-    pub fn read_these(&self, indices: &[u64], bytes: usize) -> Result<Vec<Bytes>, ReadError> {
+    pub fn lend<T>(
+        &self,
+        indices: &[u64],
+        bytes: usize,
+        mut take: impl FnMut(u64, &[u8]) -> T,
+    ) -> Result<Vec<T>, ReadError> {
         let Some((first, last)) = indices.first().zip(indices.last()) else { return Ok(vec![]) };
         if *last >= self.durable_end() {
-            return Ok(vec![self.read(*first)?]);
+            return Ok(vec![take(*first, &self.read(*first)?)]);
         }
         let mut gathered = Gathered::new(indices.len(), bytes);
         let store = &self.0.shared.store;
-        match store.gather(indices.iter().copied(), last + 1, &mut gathered, bytes) {
+        match store.gather(indices.iter().copied(), *last, &mut gathered, bytes, take) {
             Ok(()) => Ok(gathered.entries),
             Err(why) => gathered.before(why),
         }
@@ -267,6 +272,10 @@ impl Journal {
         while ends.changed().await.is_ok() {}
         self.0.join();
     }
+}
+
+fn copy(_: u64, payload: &[u8]) -> Bytes {
+    Bytes::copy_from_slice(payload)
 }
 
 impl Inner {

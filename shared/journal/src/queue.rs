@@ -236,7 +236,7 @@ impl Queue {
             if !gathered.wants(entry.payload.len()) {
                 break;
             }
-            gathered.push(entry.payload.clone());
+            gathered.push(entry.payload.clone(), entry.payload.len());
         }
         None
     }

@@ -1,6 +1,6 @@
 //! Walks over the frames of one file through a buffer. Changes nothing.
 
-use std::{fs::File, io, os::unix::fs::FileExt};
+use std::{cell::Cell, fs::File, io, mem, ops::Range, os::unix::fs::FileExt};
 
 use crate::{
     errors::ReadError,
@@ -10,6 +10,13 @@ use crate::{
 
 /// The buffer for walks over whole files.
 pub(crate) const SCAN_BYTES: usize = 1 << 20;
+/// The buffer for reading many entries: what is in it stays in the processor's cache.
+pub(crate) const RUN_BYTES: usize = 64 << 10;
+
+thread_local! {
+    /// The buffer of the last walk on this thread, at most [`RUN_BYTES`] long, for the next one.
+    static SPARE: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
+}
 
 /// What stands at an offset.
 #[derive(Debug)]
@@ -26,19 +33,20 @@ pub(crate) enum Step<'a> {
 #[derive(Debug)]
 pub(crate) struct Frames<'a> {
     file: &'a File,
-    /// The file's length.
+    /// Nothing is read from here on: the file's length, or less where no frame lies across.
     end: u64,
     /// How much is read at a time.
     chunk: usize,
+    /// Never shorter than what it holds.
     buffer: Vec<u8>,
-    /// The offset in the file of the buffer's first byte.
-    buffer_at: u64,
+    /// The offsets in the file of what the buffer holds.
+    held: Range<u64>,
 }
 
 impl<'a> Frames<'a> {
-    /// Reads a file of `end` bytes, `chunk` bytes at a time.
+    /// Reads a file up to the offset `end`, `chunk` bytes at a time.
     pub(crate) fn new(file: &'a File, end: u64, chunk: usize) -> Self {
-        Self { file, end, chunk, buffer: Vec::new(), buffer_at: 0 }
+        Self { file, end, chunk, buffer: SPARE.take(), held: 0..0 }
     }
 
     /// The head at `offset`, unchecked but for its bounds.
@@ -82,18 +90,29 @@ impl<'a> Frames<'a> {
 
     /// So many bytes at `offset`, all within the file.
     pub(crate) fn view(&mut self, offset: u64, bytes: usize) -> io::Result<&[u8]> {
-        let buffer_end = self.buffer_at + self.buffer.len() as u64;
-        if offset < self.buffer_at || offset + bytes as u64 > buffer_end {
+        if offset < self.held.start || offset + bytes as u64 > self.held.end {
             let left = usize::try_from(self.end.saturating_sub(offset)).unwrap_or(usize::MAX);
-            self.buffer.resize(bytes.max(self.chunk).min(left), 0);
-            self.buffer_at = offset;
-            if let Err(error) = self.file.read_exact_at(&mut self.buffer, offset) {
-                self.buffer.clear();
-                return Err(error);
+            let more = bytes.max(self.chunk).min(left);
+            if self.buffer.len() < more {
+                self.buffer.resize(more, 0);
             }
+            self.held = 0..0;
+            let (into, _) = self.buffer.split_at_mut(more);
+            self.file.read_exact_at(into, offset)?;
+            self.held = offset..offset + more as u64;
         }
-        let from = (offset - self.buffer_at) as usize;
-        self.buffer.get(from..from + bytes).ok_or_else(|| io::ErrorKind::UnexpectedEof.into())
+        let held = self.buffer.get(..(self.held.end - self.held.start) as usize);
+        let from = (offset - self.held.start) as usize;
+        let view = held.and_then(|held| held.get(from..from + bytes));
+        view.ok_or_else(|| io::ErrorKind::UnexpectedEof.into())
+    }
+}
+
+impl Drop for Frames<'_> {
+    fn drop(&mut self) {
+        if self.buffer.len() <= RUN_BYTES {
+            SPARE.set(mem::take(&mut self.buffer));
+        }
     }
 }
 
@@ -107,9 +126,10 @@ pub(crate) struct Walk<'a> {
 }
 
 impl<'a> Walk<'a> {
-    /// Begins at the segment's first entry; reads `chunk` bytes at a time.
-    pub(crate) fn new(segment: &'a Segment, file: &'a File, chunk: usize) -> Self {
-        let frames = Frames::new(file, segment.bytes, chunk);
+    /// Begins at the segment's first entry, for entries up to `last`; reads `chunk` bytes at a
+    /// time, and little behind that entry.
+    pub(crate) fn new(segment: &'a Segment, file: &'a File, chunk: usize, last: u64) -> Self {
+        let frames = Frames::new(file, segment.places().behind(last - segment.base), chunk);
         Self { segment, frames, index: segment.base, offset: HEADER_BYTES }
     }
 

@@ -1,7 +1,7 @@
 //! A segment: a file with a header and frames, named by the index of its first entry.
 //!
 //! An entry never lies in two segments, nor does a group. Where entries lie is kept for every
-//! 64th only; the rest is found by walking from there.
+//! 16th only; the rest is found by walking from there.
 
 use std::{
     path::{Path, PathBuf},
@@ -20,7 +20,7 @@ pub(crate) const SPARE: &str = "spare";
 pub(crate) const SPARE_NEW: &str = "spare.new";
 
 /// The place of every so many-th entry is kept in memory.
-const SPARSE_ENTRIES: u64 = 64;
+const SPARSE_ENTRIES: u64 = 16;
 
 const MAGIC: &[u8; 8] = b"kengjrnl";
 const VERSION: u32 = 1;
@@ -93,6 +93,12 @@ impl Places {
             .and_then(|slot| self.sparse.get(slot))
             .map_or((0, HEADER_BYTES), |offset| (slot * SPARSE_ENTRIES, *offset))
     }
+
+    /// The offset of the nearest known place behind the entry with this ordinal.
+    pub(crate) fn behind(&self, ordinal: u64) -> u64 {
+        let next = usize::try_from(ordinal / SPARSE_ENTRIES + 1).ok();
+        next.and_then(|slot| self.sparse.get(slot)).copied().unwrap_or(self.end)
+    }
 }
 
 /// A segment.
@@ -144,10 +150,12 @@ mod tests {
             places.push(16);
         }
         assert_eq!(places.near(0), (0, 32));
-        assert_eq!(places.near(63), (0, 32));
+        assert_eq!(places.near(15), (0, 32));
         assert_eq!(places.near(199), (192, 32 + 192 * 16));
+        let behind = [0, 15, 16, 191, 192, 199].map(|ordinal| places.behind(ordinal));
+        assert_eq!(behind, [16, 16, 32, 192, 200, 200].map(|ordinal| 32 + ordinal * 16));
         places.truncate(64, 32 + 64 * 16);
-        assert_eq!(places.sparse.len(), 1);
+        assert_eq!(places.sparse.len(), 4);
         places.push(16);
         assert_eq!(places.near(64), (64, 32 + 64 * 16));
     }

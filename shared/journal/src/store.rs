@@ -10,8 +10,6 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock},
 };
 
-use bytes::Bytes;
-
 use crate::{
     entry::Gathered,
     errors::ReadError,
@@ -19,7 +17,7 @@ use crate::{
     frame::Parsed,
     promise::{PROMISED, Promise},
     queue::locked,
-    reader::{Frames, SCAN_BYTES, Walk},
+    reader::{Frames, RUN_BYTES, SCAN_BYTES, Walk},
     segment::Segment,
     zeros::{open_file, sync_dir, wipe},
 };
@@ -129,14 +127,15 @@ impl Store {
         Ok(file)
     }
 
-    /// Reads the entries with these indices, which rise and are below `synced`, as far as they lie
-    /// in one segment.
-    pub(crate) fn gather(
+    /// Reads the entries with these indices, which rise up to `last` and are on disk, as far as
+    /// they lie in one segment, and gathers what `take` makes of each.
+    pub(crate) fn gather<T>(
         &self,
         indices: impl IntoIterator<Item = u64>,
-        synced: u64,
-        gathered: &mut Gathered,
+        last: u64,
+        gathered: &mut Gathered<T>,
         bytes_expected: usize,
+        mut take: impl FnMut(u64, &[u8]) -> T,
     ) -> Result<(), ReadError> {
         let _reading = self.reading.read().unwrap_or_else(PoisonError::into_inner);
         let mut indices = indices.into_iter().peekable();
@@ -144,15 +143,15 @@ impl Store {
         let Some(segment) = self.holding(first) else {
             return Err(ReadError::Forgotten { index: first, begin: self.begin() });
         };
-        let end = synced.min(segment.base + segment.places().count);
+        let end = (last + 1).min(segment.base + segment.places().count);
         if first >= end {
             return Err(ReadError::Corrupt { index: first, segment: segment.path.clone() });
         }
         let file = self
             .file(&segment)
             .map_err(|source| ReadError::Io { path: segment.path.clone(), source })?;
-        let chunk = bytes_expected.clamp(ENTRY_CHUNK_BYTES, SCAN_BYTES);
-        let mut walk = Walk::new(&segment, &file, chunk);
+        let chunk = bytes_expected.clamp(ENTRY_CHUNK_BYTES, RUN_BYTES);
+        let mut walk = Walk::new(&segment, &file, chunk, end - 1);
         while gathered.wants(0)
             && let Some(index) = indices.next_if(|index| *index < end)
         {
@@ -160,7 +159,7 @@ impl Store {
             if !gathered.wants(payload.len()) {
                 break;
             }
-            gathered.push(Bytes::copy_from_slice(payload));
+            gathered.push(take(index, payload), payload.len());
         }
         Ok(())
     }

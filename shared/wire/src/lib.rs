@@ -10,6 +10,7 @@ pub mod delivery;
 pub mod directory;
 pub mod drill;
 pub mod erasure;
+pub mod fields;
 pub mod freeze;
 pub mod key;
 pub mod looks;

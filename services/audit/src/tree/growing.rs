@@ -19,7 +19,7 @@ use super::Trouble;
 use crate::{book::Shared, entry};
 
 const READ_ENTRIES: usize = 512;
-const READ_BYTES: usize = 4 << 20;
+const READ_BYTES: usize = 256 << 10;
 /// The levels of tiles that a log can come to have.
 const LEVELS: u8 = 8;
 
