@@ -6,6 +6,7 @@
 mod acting;
 mod alert;
 mod board;
+mod commune;
 mod map;
 mod open;
 mod seen;
@@ -44,6 +45,9 @@ pub(crate) fn router(intake: Arc<Intake>, console: Console) -> Router {
     Router::new()
         .route("/v/{code}", get(open::verify))
         .route("/v/{code}/qr.svg", get(open::code))
+        .route("/xa/{commune}", get(commune::page))
+        .route("/xa/{commune}/nhom/{group}", get(commune::join))
+        .route("/xa/{commune}/nhom/{group}/qr.svg", get(commune::join_code))
         .route("/board", get(board::page))
         .route("/board/{id}", get(board::card))
         .route("/alerts/{id}", get(alert::page))

@@ -337,7 +337,7 @@ fn used(used: Option<&str>, after_s: Option<u32>) -> Result<ChannelUse, (&'stati
 }
 
 /// The text of a reason must not repeat the URL: it may hold a capability.
-fn url(url: &str) -> Result<&str, String> {
+pub(crate) fn url(url: &str) -> Result<&str, String> {
     let rest = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://"));
     let rest = rest.ok_or(
         "không bắt đầu bằng http:// hay https:// / does not begin with http:// or https://",

@@ -17,6 +17,8 @@ pub struct Group {
     pub facts: GroupFacts,
     /// The name; `None` where the sealed part is erased.
     pub name: Option<Box<str>>,
+    /// Where anybody may join it; `None`: by invitation only.
+    pub join: Option<Box<str>>,
     /// Where its channels lead; none where the sealed part is erased.
     addresses: Box<[(ChannelId, Address)]>,
     /// The version of the entity `group-<id>` that recorded this content.
@@ -40,7 +42,8 @@ impl Group {
         });
         let addresses = addresses.collect();
         let name = text.map(|text| text.name.as_str().into());
-        Self { facts, name, addresses, version, content_sha256 }
+        let join = text.map(|text| text.join.as_str()).filter(|join| !join.is_empty());
+        Self { facts, name, join: join.map(Into::into), addresses, version, content_sha256 }
     }
 
     /// The commune that the group belongs to; `None` where it belongs to a province as such.

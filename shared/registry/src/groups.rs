@@ -20,7 +20,7 @@ use wire::{
 };
 
 use crate::{
-    channels::{ChannelEntry, ChannelLine, Place, channel},
+    channels::{ChannelEntry, ChannelLine, Place, channel, url},
     fault::{Collector, Faults, ReadError, none_of, not_text, read},
     group::content_sha256,
     lines::{OnlyObject, numbered, parse, present},
@@ -54,6 +54,8 @@ pub struct GroupEntry {
     pub members: u32,
     /// Whether it takes part in drills.
     pub exercises: bool,
+    /// Where anybody may join it, `https`; empty: by invitation only.
+    pub join: String,
     /// The ways to reach it: at least one, and at least one that is always used.
     pub channels: Vec<ChannelEntry>,
 }
@@ -92,7 +94,11 @@ impl GroupEntry {
             secret: channel.address.secret.to_string(),
             to: channel.address.to.to_string(),
         };
-        GroupText { name: self.name.clone(), channels: self.channels.iter().map(address).collect() }
+        GroupText {
+            name: self.name.clone(),
+            channels: self.channels.iter().map(address).collect(),
+            join: self.join.clone(),
+        }
     }
 
     /// What [`crate::Group::content_sha256`] is once this entry is recorded.
@@ -116,6 +122,8 @@ struct GroupLine {
     members: u32,
     #[serde(default)]
     exercises: bool,
+    #[serde(default)]
+    join: String,
     channels: Vec<OnlyObject<ChannelLine>>,
 }
 
@@ -184,6 +192,7 @@ impl Reading<'_> {
         if line.members > MEMBERS_MAX {
             self.faults.add(self.number, "members", more_than(MEMBERS_MAX));
         }
+        let join = self.note("join", join(&line.join));
         let channels = self.channels(line.channels);
         Some(GroupEntry {
             id: id?,
@@ -192,6 +201,7 @@ impl Reading<'_> {
             kind: kind?,
             members: line.members,
             exercises: line.exercises,
+            join: join?,
             channels,
         })
     }
@@ -264,6 +274,17 @@ fn province_home(code: &str, map: &Map) -> Result<Home, String> {
     let province: ProvinceCode = code.parse().map_err(|_| not_a_province(code))?;
     let known = map.province_name(province).map(|_| Home::of_province(province));
     known.ok_or_else(|| not_in_map(code))
+}
+
+/// An address that anybody may be sent to; empty where there is none.
+fn join(address: &str) -> Result<String, String> {
+    if !address.is_empty() && !address.starts_with("https://") {
+        return Err("không bắt đầu bằng https:// / does not begin with https://".to_owned());
+    }
+    if !address.is_empty() {
+        url(address)?;
+    }
+    Ok(address.to_owned())
 }
 
 fn not_a_group(not: NotAnId) -> String {

@@ -90,6 +90,30 @@ fn ids(groups: &[std::sync::Arc<registry::Group>]) -> Vec<&str> {
 }
 
 #[test]
+fn a_group_that_anybody_may_join_says_where_and_only_over_https() {
+    let read = |join: &str| {
+        let map = include_bytes!("../../../tests/acceptance/maps/da-teh-2021.jsonl");
+        let line = format!(
+            r#"{{"id":"g","commune":"25126","name":"G","kind":"public","join":"{join}","channels":[
+            {{"type":"webhook","url":"http://127.0.0.1:9/g",
+            "secret":"whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"}}]}}"#
+        );
+        parse_groups(line.replace('\n', " ").as_bytes(), &Map::parse(map).unwrap())
+    };
+    let entry = read("https://zalo.me/g/abc").unwrap().remove(0);
+    let mut directory = Directory::default();
+    directory.apply(&group_commit(&entry, 1)).unwrap();
+    let [group] = directory.groups_of("25126".parse().unwrap()) else { panic!("one group") };
+    assert_eq!(group.join.as_deref(), Some("https://zalo.me/g/abc"));
+    assert_eq!(group.content_sha256, entry.content_sha256());
+    for wrong in ["http://zalo.me/g", "javascript:alert(1)", "https://a@b.vn/", "zalo"] {
+        let faults = read(wrong).unwrap_err();
+        let is_of_join = |fault: &registry::Fault| fault.field == "join";
+        assert!(faults.as_slice().iter().all(is_of_join), "{wrong}: {faults:?}");
+    }
+}
+
+#[test]
 fn groups_stand_under_their_commune_or_province() {
     let mut directory = Directory::default();
     for entry in [entry("b", DA_TEH, "B"), entry("a", DA_TEH, "A"), entry("p", LAM_DONG, "P")] {

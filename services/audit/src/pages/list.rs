@@ -128,7 +128,7 @@ fn commune_of(wanted: &Wanted) -> Result<Option<CommuneCode>, Problem> {
     code.map(|code| code.parse().map_err(wrong)).transpose()
 }
 
-/// A moment as a browser's field gives it, `2026-11-22T14:07`, in the time of Việt Nam; or RFC 3339.
+/// A moment as a browser's field gives it: see [`Time::of_field`].
 pub(super) fn moment(text: &str) -> Result<Option<Millis>, Problem> {
     if text.is_empty() {
         return Ok(None);

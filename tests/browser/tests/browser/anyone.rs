@@ -34,6 +34,12 @@ async fn anybody_learns_from_a_code_whether_an_alert_is_real_and_still_holds() -
     anybody.says("DIỄN TẬP").await?;
     anybody.look("exercise").await?;
 
+    // The commune's page: what is in force, and nothing of the words.
+    anybody.comes_to_say(&format!("/xa/{HOME}"), "TIN THẬT").await?;
+    anybody.says("113").await?;
+    anybody.look("commune").await?;
+    ensure!(!anybody.words().await?.contains("chợ"), "the words are shown to anybody");
+
     let correct = format!("/v1/alerts/{}/correct", live.text_at("/id"));
     let words = json!({"description": "Áo vàng, dép đỏ."});
     officer.post(&correct, &words, "k-3").await?.expect(200)?;
