@@ -4,14 +4,14 @@
 //! (names, addresses, secrets, the key of links) stand in memory only.
 
 use std::{
-    collections::{BTreeMap, BTreeSet, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap, VecDeque},
     sync::Arc,
 };
 
 use bytes::Bytes;
 use domain::{
     dated::{Adopted, Versions},
-    directory::{ChannelUse, DirectoryEvent, Entry, GroupFacts, TokenFacts},
+    directory::{ChannelUse, DirectoryEvent, Entry, GroupFacts, TokenFacts, TokenPurpose},
     ids::{CommuneCode, EntityName, GroupId, KeyId, Millis, OfficerId, ProvinceCode, SwitchId},
     maps::{MapFacts, Maps},
     roster::Rosters,
@@ -31,6 +31,9 @@ use crate::{
     staff::Staff,
     token::Token,
 };
+
+/// A session is known for so long after its end: a record of it may be late.
+const SESSION_KEPT_MS: i64 = 24 * 3_600_000;
 
 /// How deep a recovered commit may itself stand in a recovered commit.
 const RECOVERED_DEPTH_MAX: usize = 8;
@@ -62,6 +65,8 @@ pub struct Directory {
     officers: BTreeSet<OfficerId>,
     tokens: BTreeMap<String, Token>,
     token_ids: HashMap<[u8; 32], String>,
+    /// The tokens of sessions, as they were made: until when, and the id.
+    sessions: VecDeque<(Millis, String)>,
     /// The ids of revoked tokens, also of ones whose making was lost with a broker's tail.
     revoked: BTreeSet<String>,
     maps: Maps,
@@ -324,7 +329,26 @@ impl Directory {
         if !self.tokens.contains_key(&facts.id) {
             let revoked = self.revoked.contains(&facts.id);
             self.token_ids.entry(facts.hash).or_insert_with(|| facts.id.clone());
+            if let (TokenPurpose::Session { .. }, Some(end)) = (facts.purpose, facts.expires_at) {
+                self.forget_sessions(end);
+                self.sessions.push_back((end, facts.id.clone()));
+            }
             self.tokens.insert(facts.id.clone(), Token { facts, revoked });
+        }
+    }
+}
+
+impl Directory {
+    /// Forgets the sessions that ended at least a day before the newest one will: so many are made
+    /// every day, and they are over for ever.
+    fn forget_sessions(&mut self, newest_end: Millis) {
+        let is_over = |(end, _): &mut (Millis, String)| end.plus_ms(SESSION_KEPT_MS) <= newest_end;
+        while let Some((_, id)) = self.sessions.pop_front_if(is_over) {
+            if let Some(token) = self.tokens.remove(&id) {
+                self.token_ids.remove(&token.facts.hash);
+            }
+            self.revoked.remove(&id);
+            self.versions.remove(&EntityName::token(&id));
         }
     }
 }

@@ -20,7 +20,8 @@ use wire::{
     v1::{
         self, AlreadyTrue, ChannelSwitched, Commit, Event, Events, GroupRecorded, LinkKey,
         LinkKeyMade, MapAdopted, OfficerRecorded, Recovered, Role, SealedContent, TokenFacts,
-        TokenMade, TokenRevoked, commit::Outcome, event::Event as Fact, sealed_content::Content,
+        TokenMade, TokenPurpose, TokenRevoked, commit::Outcome, event::Event as Fact,
+        sealed_content::Content,
     },
 };
 
@@ -220,6 +221,22 @@ fn token(id: &str, hash: u8, expires_at_ms: i64) -> TokenFacts {
 fn made(facts: TokenFacts, version: u64) -> Recorded {
     let entity = EntityName::token(&facts.id);
     commit(&entity, version, Fact::TokenMade(TokenMade { facts: Some(facts) }))
+}
+
+#[test]
+fn sessions_that_are_long_over_are_forgotten_and_nothing_else_is() {
+    let day_ms = 24 * 3_600_000;
+    let mut directory = Directory::default();
+    directory.apply(&made(token("t-access", 200, 1_000), 1)).unwrap();
+    for n in 0..10_u8 {
+        let purpose = TokenPurpose::Session.into();
+        let end = i64::from(n) * day_ms / 2 + 1_000;
+        let session = TokenFacts { purpose, ..token(&format!("s-{n}"), n, end) };
+        directory.apply(&made(session, 1)).unwrap();
+        directory.apply(&revoked(&format!("s-{n}"), 2)).unwrap();
+    }
+    let ids: Vec<_> = directory.tokens().map(|token| token.facts.id.as_str()).collect();
+    assert_eq!(ids, ["s-8", "s-9", "t-access"]);
 }
 
 fn revoked(id: &str, version: u64) -> Recorded {
