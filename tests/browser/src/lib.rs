@@ -3,6 +3,8 @@
 //! `cargo xtask test` installs chromium and its driver where they are missing. What a window shows
 //! is kept as pictures in `target/pages`, and judged by axe-core.
 
+mod driver;
+
 use std::{
     env, fs,
     path::PathBuf,
@@ -12,14 +14,16 @@ use std::{
 };
 
 use anyhow::{Context, Result, ensure};
+use base64::{Engine, prelude::BASE64_STANDARD};
 use serde_json::{Value, json};
 use support::eventually;
 use tempfile::TempDir;
-use thirtyfour::{ChromiumLikeCapabilities, prelude::*};
 use tokio::{
     io::{AsyncBufReadExt, BufReader},
     process::{Child, Command},
 };
+
+pub use crate::driver::{Driver, Element};
 
 /// Longer than a page takes on a machine that does other things too.
 pub const SOON: Duration = Duration::from_secs(20);
@@ -57,7 +61,7 @@ pub struct Browser {
 /// A person's window.
 pub struct Window {
     /// What drives it.
-    pub driver: WebDriver,
+    pub driver: Driver,
     origin: String,
     name: String,
     pictures: AtomicUsize,
@@ -69,8 +73,6 @@ impl Browser {
     /// # Errors
     /// There is no chromedriver, or it does not start.
     pub async fn start() -> Result<Self> {
-        // Who has installed one already has the same.
-        let _ = rustls::crypto::ring::default_provider().install_default();
         let mut command = Command::new("chromedriver");
         command.arg("--port=0").stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
         command.kill_on_drop(true);
@@ -100,29 +102,26 @@ impl Browser {
     /// # Errors
     /// Chromium does not start.
     pub async fn window(&self, name: &str, size: Size, http: &str) -> Result<Window> {
-        let mut wanted = DesiredCapabilities::chrome();
         let number = self.windows.fetch_add(1, Ordering::Relaxed);
         let profile = self.folder.path().join(number.to_string());
-        let (width, height) = size.pixels();
-        for argument in [
-            "--headless=new".to_owned(),
+        let arguments = [
+            "--headless=new",
             // As root there is no sandbox; nothing but our own pages is shown.
-            "--no-sandbox".to_owned(),
-            "--disable-dev-shm-usage".to_owned(),
-            "--disable-gpu".to_owned(),
-            "--disable-background-networking".to_owned(),
-            "--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE localhost , EXCLUDE 127.0.0.1"
-                .to_owned(),
-            format!("--user-data-dir={}", profile.display()),
-        ] {
-            wanted.add_arg(&argument)?;
-        }
-        let driver = WebDriver::new(&self.url, wanted).await.context("Chromium does not start")?;
+            "--no-sandbox",
+            "--disable-dev-shm-usage",
+            "--disable-gpu",
+            "--disable-background-networking",
+            "--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE localhost , EXCLUDE 127.0.0.1",
+            &format!("--user-data-dir={}", profile.display()),
+        ];
+        let driver = Driver::begin(&self.url, &arguments.map(str::to_owned)).await;
+        let driver = driver.context("Chromium does not start")?;
+        let (width, height) = size.pixels();
         let metrics = json!({
             "width": width, "height": height, "deviceScaleFactor": 1,
             "mobile": size == Size::Phone,
         });
-        driver.cdp().send_raw("Emulation.setDeviceMetricsOverride", metrics).await?;
+        driver.devtools("Emulation.setDeviceMetricsOverride", metrics).await?;
         let port = http.rsplit(':').next().context("no port")?;
         Ok(Window {
             driver,
@@ -147,16 +146,16 @@ impl Window {
     /// # Errors
     /// The page does not load.
     pub async fn go(&self, path: &str) -> Result<()> {
-        self.driver.goto(format!("{}{path}", self.origin)).await.context(path.to_owned())
+        self.driver.goto(&format!("{}{path}", self.origin)).await.context(path.to_owned())
     }
 
     /// Waits for the first element that fits, which is shown.
     ///
     /// # Errors
     /// None is, soon; the error shows the page's words.
-    pub async fn find(&self, css: &str) -> Result<WebElement> {
+    pub async fn find(&self, css: &str) -> Result<Element> {
         let found = eventually(SOON, async || {
-            let found = self.driver.find(By::Css(css.to_owned())).await?;
+            let found = self.driver.find(css).await?;
             ensure!(found.is_displayed().await?, "{css} is hidden");
             Ok(found)
         });
@@ -172,7 +171,6 @@ impl Window {
     /// There is none, or something lies over it.
     pub async fn press(&self, css: &str) -> Result<()> {
         let found = self.find(css).await?;
-        found.scroll_into_view().await?;
         found.click().await.context(css.to_owned())
     }
 
@@ -191,7 +189,7 @@ impl Window {
     /// # Errors
     /// There is no page.
     pub async fn words(&self) -> Result<String> {
-        Ok(self.driver.find(By::Tag("body")).await?.text().await?)
+        self.driver.find("body").await?.text().await
     }
 
     /// Waits until the page says this.
@@ -232,9 +230,9 @@ impl Window {
         let number = self.pictures.fetch_add(1, Ordering::Relaxed) + 1;
         let file = folder.join(format!("{}-{number:02}-{what}.png", self.name));
         let wanted = json!({ "captureBeyondViewport": true });
-        let picture = self.driver.cdp().send_raw("Page.captureScreenshot", wanted).await?;
+        let picture = self.driver.devtools("Page.captureScreenshot", wanted).await?;
         let picture = picture.get("data").and_then(Value::as_str).context("no picture")?;
-        fs::write(&file, decoded(picture)?)?;
+        fs::write(&file, BASE64_STANDARD.decode(picture)?)?;
         self.judge().await.with_context(|| format!("{what}: {}", file.display()))
     }
 
@@ -249,8 +247,8 @@ impl Window {
              ({{ id: found.id, impact: found.impact, nodes: found.nodes.map((it) => it.html) }}))))",
             json!(RULES)
         );
-        let found = self.driver.execute_async(script, vec![]).await?;
-        let found: Vec<Value> = found.convert()?;
+        let found = self.driver.execute(&script).await?;
+        let found = found.as_array().cloned().context("axe-core says nothing")?;
         let impact = |it: &Value| it.get("impact").and_then(Value::as_str).map(str::to_owned);
         let serious = |it: &&Value| matches!(impact(it).as_deref(), Some("serious" | "critical"));
         let serious: Vec<_> = found.iter().filter(serious).collect();
@@ -265,12 +263,6 @@ impl Window {
     pub async fn close(self) -> Result<()> {
         self.driver.quit().await.context("closing a window")
     }
-}
-
-/// Base64, as the driver gives pictures.
-fn decoded(text: &str) -> Result<Vec<u8>> {
-    use thirtyfour::support::base64_decode;
-    base64_decode(text).context("no base64")
 }
 
 /// The target folder of this tree.
