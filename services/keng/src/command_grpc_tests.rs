@@ -29,7 +29,7 @@ async fn a_signature_is_all_that_a_command_needs() {
     let chief = Asker { officer: "chief".parse().unwrap(), standing: Standing::Admin };
     let signer = Signer::of_secret(&[7; 32]);
     let holder = Holder::Officer(asker.clone());
-    let facts = KeyFacts { public: signer.public(), holder, proof: signer.proof("an") };
+    let facts = KeyFacts { public: signer.public().into(), holder, proof: signer.proof("an") };
 
     let key = IdempotencyKey::of_headers([b"k".as_slice()]).unwrap();
     let pen = Pen { signer: &signer, asker: &asker, key: &key, at: now() };

@@ -14,6 +14,7 @@ macro_rules! built_in {
         &[
             include_str!(concat!("../texts/", $tag, "/frame.ftl")),
             include_str!(concat!("../texts/", $tag, "/board.ftl")),
+            include_str!(concat!("../texts/", $tag, "/passkey.ftl")),
         ]
     };
 }

@@ -8,6 +8,8 @@ use std::sync::Arc;
 use bytes::Bytes;
 use domain::ids::{Home, KeyId, Millis, RecordId};
 use wire::{
+    passkey::ASSERTION_BYTES_MAX,
+    signing::ED25519_BYTES,
     spoken::id_bytes,
     v1::{self, StoredRecord},
 };
@@ -57,7 +59,7 @@ fn form(id: RecordId, key: &Key, kind: Kind, open: &Bytes, has_sealed: bool) -> 
 pub fn signature_said(signature: &Signature) -> v1::Signature {
     v1::Signature {
         key: Bytes::copy_from_slice(signature.key.as_bytes()),
-        value: Bytes::copy_from_slice(&signature.value),
+        value: signature.value.clone(),
         received_at_ms: signature.received.map_or(0, |received| received.at.0),
         key_version: signature.received.map_or(0, |received| received.key_version),
     }
@@ -69,9 +71,12 @@ pub fn signature_said(signature: &Signature) -> v1::Signature {
 /// [`NotARecord`]: another program wrote it.
 pub fn signature_recalled(said: &v1::Signature) -> Result<Signature, NotARecord> {
     let received = Received { at: Millis(said.received_at_ms), key_version: said.key_version };
+    if !(ED25519_BYTES..=ASSERTION_BYTES_MAX).contains(&said.value.len()) {
+        return Err(NotARecord("signature"));
+    }
     Ok(Signature {
         key: KeyId::from_slice(&said.key).ok_or(NotARecord("signature"))?,
-        value: said.value.as_ref().try_into().map_err(|_| NotARecord("signature"))?,
+        value: said.value.clone(),
         received: (said.key_version != 0).then_some(received),
     })
 }
@@ -127,9 +132,12 @@ mod tests {
 
     #[test]
     fn a_signature_comes_back_as_it_was() {
-        let by_writer = Signature { key: KeyId::of(&[7; 32]), value: [0xfe; 64], received: None };
+        let value = Bytes::from_static(&[0xfe; 64]);
+        let by_writer = Signature { key: KeyId::of(&[7; 32]), value, received: None };
         let received = Some(Received { at: Millis(-1), key_version: 3 });
-        for signature in [Signature { received, ..by_writer.clone() }, by_writer] {
+        let by_person = Signature { received, ..by_writer.clone() };
+        let by_passkey = Signature { value: vec![1; 300].into(), ..by_person.clone() };
+        for signature in [by_person, by_writer, by_passkey] {
             let signature = Some(Arc::new(signature));
             let record = Record { signature, ..record(Class::Command, Kind::Command, None) };
             let back = recorded(said(&record), 7).unwrap();

@@ -114,6 +114,11 @@ impl Directory {
         }
     }
 
+    /// Takes a token from now on; see `SharedDirectory::know_token_here`.
+    pub(crate) fn know_token_here(&mut self, facts: TokenFacts) {
+        self.make_token(facts);
+    }
+
     /// Refuses a key from now on; see `SharedDirectory::revoke_key_here`.
     pub(crate) fn revoke_key_here(&mut self, id: KeyId) {
         self.signers.revoke(id);
