@@ -7,6 +7,7 @@ mod acting;
 mod alert;
 mod board;
 mod seen;
+mod signing;
 
 use std::sync::Arc;
 

@@ -9,7 +9,7 @@ use chassis::{
     Drain, Health, Host, HostParts, KeyFile, Kind, ServerOptions, Service, Settings, SystemClock,
     admin, disk::Disk, operators, telemetry,
 };
-use console::{Console, Texts};
+use console::{Console, Site, Texts};
 use fan_out::{FanOut, FanOutOptions};
 use intake::{Intake, IntakeOptions};
 use registry::{ClerkError, GroupEntry};
@@ -84,7 +84,7 @@ async fn run(service: Service, options: ServerOptions, kind: Kind) -> Result<u8,
     let everywhere = operators::router(health.clone(), metrics)
         .merge(feeds::open_api())
         .merge(admin::router().with_state(host.clone()));
-    let console = Console::new(&host, Texts::built_in().context("the words of the pages")?);
+    let console = console(&host, site(service, &settings, http))?;
     let people = everywhere.clone().merge(console::router(console.clone()));
     let people = people.merge(services.people()).merge(services.pages(&console));
     let local = everywhere.merge(services.local());
@@ -99,6 +99,11 @@ async fn run(service: Service, options: ServerOptions, kind: Kind) -> Result<u8,
     write_directory(&host, opened.groups).await?;
     if !stop.is_cancelled() {
         feeds::line(&format!("ready http=http://{http} grpc=http://{grpc}"));
+        if service == Service::Up
+            && let Some(link) = console.invite_first_admin()
+        {
+            feeds::line(&format!("admin: {link}"));
+        }
     }
     if kind == Kind::Demo {
         let (audit, data) = (services.audit.clone(), settings.data.clone());
@@ -165,6 +170,21 @@ fn public_url(service: Service, settings: &Settings, http: std::net::SocketAddr)
         (None, Service::Up) => format!("http://{http}"),
         (None, _) => "http://127.0.0.1:8080".to_owned(),
     }
+}
+
+/// Where people find the pages. No passkey is for an address, so this machine has its name.
+fn site(service: Service, settings: &Settings, http: std::net::SocketAddr) -> Site {
+    let is_only_here = http.ip().is_loopback() && settings.public_url.is_none();
+    let origin = match is_only_here {
+        true => format!("http://localhost:{}", http.port()),
+        false => public_url(service, settings, http).trim_end_matches('/').to_owned(),
+    };
+    Site { origin, takes_tokens: http.ip().is_loopback() }
+}
+
+fn console(host: &Host, site: Site) -> anyhow::Result<Console> {
+    let texts = Texts::built_in().context("the words of the pages")?;
+    Console::new(host, texts, site).context("no randomness")
 }
 
 /// How the audit log is called in its checkpoints, from its first start on: by where people reach

@@ -14,7 +14,7 @@ use event_log::Recorded;
 use history::{Signatures, Verdict};
 use intake::{
     idempotency::IdempotencyKey,
-    pen::{Pen, Said},
+    pen::{Hand, Pen, Said},
     request::{self, EdgeKnown, Envelope},
 };
 use serde_json::{Value, json};
@@ -125,7 +125,7 @@ impl Phone {
     ) -> Result<Sealed> {
         let idempotency = IdempotencyKey::of_headers([key.as_bytes()]);
         let idempotency = idempotency.map_err(|bad| anyhow!("{bad:?}"))?;
-        let pen = Pen { signer: &self.signer, asker: &self.asker, key: &idempotency, at };
+        let pen = Pen { hand: Hand::Own(&self.signer), asker: &self.asker, key: &idempotency, at };
         let envelope = make(&pen).map_err(|problem| anyhow!("{problem:?}"))?;
         Ok(Sealed { envelope, key: key.to_owned() })
     }
