@@ -46,5 +46,6 @@ pub(crate) fn router(intake: Arc<Intake>, console: Console) -> Router {
         .route("/alerts/{id}", get(alert::page))
         .route("/alerts/{id}/now", get(alert::now))
         .route("/alerts/{id}/{action}", post(acting::act))
+        .route("/sign/prepare", post(signing::prepare))
         .with_state(Pages { intake, console })
 }

@@ -11,7 +11,7 @@ use domain::{
     rights::{Asker, Standing},
 };
 use event_log::Recorded;
-use history::{Signatures, Verdict};
+use history::{Signatures, Tally, Verdict, beside::beside_of};
 use intake::{
     idempotency::IdempotencyKey,
     pen::{Hand, Pen, Said},
@@ -179,6 +179,17 @@ impl Timeline {
             .header("idempotency-key", &sealed.key)
             .header(header::CONTENT_TYPE, "application/json");
         self.send(request.body(Body::from(sealed.envelope.json().to_string()))?).await
+    }
+
+    /// The signatures of the whole log, as an auditor counts them with nothing but the leaves and
+    /// what lies beside them.
+    #[must_use]
+    pub fn tally(&self) -> Tally {
+        let mut tally = Tally::default();
+        for (index, recorded) in (0..).zip(self.log.records()) {
+            tally.next(index, &recorded.open, &beside_of(&recorded));
+        }
+        tally
     }
 
     /// The verdict on each command of the log, in its order.

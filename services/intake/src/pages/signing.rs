@@ -7,6 +7,7 @@
 use axum::{
     Json,
     body::{Body, to_bytes},
+    extract::State,
     http::{HeaderMap, Request, header},
     response::{IntoResponse, Response},
 };
@@ -21,7 +22,7 @@ use wire::passkey::challenge_of;
 
 use super::Pages;
 use crate::{
-    http::invalid,
+    http::{commune_of, invalid},
     idempotency::IdempotencyKey,
     pen::{Hand, Pen, Said},
     refused::{bad_request, starting},
@@ -57,6 +58,31 @@ pub(super) struct Asked {
     pub(super) key: String,
     /// The page that shows what became of it; `None`: that of the alert which this raises.
     pub(super) then: Option<String>,
+}
+
+/// The same from a script: the path, the commune and the body that a program would send.
+#[derive(Deserialize)]
+pub(super) struct Scripted {
+    path: String,
+    #[serde(default)]
+    commune: Option<String>,
+    #[serde(default)]
+    body: Value,
+    key: String,
+}
+
+pub(super) async fn prepare(
+    State(pages): State<Pages>,
+    visitor: Visitor,
+    headers: HeaderMap,
+    Json(Scripted { path, commune, body, key }): Json<Scripted>,
+) -> Result<Response, Problem> {
+    let commune = commune.as_deref().map(commune_of).transpose()?;
+    let body = if body.is_null() { vec![] } else { body.to_string().into_bytes() };
+    let then = path.strip_prefix("/v1/alerts/").and_then(|rest| rest.split('/').next());
+    let then = then.map(|alert| format!("/alerts/{alert}"));
+    let asked = Asked { path, commune, body, key, then };
+    Ok(pages.prepared(&visitor, &headers, &asked).await)
 }
 
 impl Pages {
