@@ -18,6 +18,7 @@ mod embedded_full;
 mod embedded_hanging;
 mod embedded_key_file;
 mod embedded_known;
+mod embedded_passkey;
 mod embedded_path;
 mod embedded_people;
 mod embedded_preflight;
