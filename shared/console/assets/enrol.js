@@ -39,6 +39,9 @@ pressed(make, async () => {
 // Some browsers want another press for the second time.
 pressed(prove, finish);
 
+// Another link in the same window: only what stands behind `#` differs.
+addEventListener("hashchange", () => location.reload());
+
 if (!token) show("no-link");
 else if (works()) {
   try {

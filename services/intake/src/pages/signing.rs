@@ -151,7 +151,8 @@ impl Pages {
         let status = answer.status();
         let body = to_bytes(answer.into_body(), SEEN_BYTES_MAX).await.map_err(|_| starting())?;
         let seen: Value = serde_json::from_slice(&body).map_err(|_| starting())?;
-        let text = |name: &str| seen[name].as_str().unwrap_or_default().to_owned();
+        let text =
+            |name: &str| seen.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
         match status.is_success() {
             true => Ok(seen),
             false => Err(Problem::new(status, text("code"), text("detail"))),
