@@ -1,5 +1,7 @@
 //! The first start: a link in the terminal, by which one person becomes the admin; and TLS.
 
+#![allow(clippy::indexing_slicing, reason = "what is not in a JSON object is null")]
+
 use std::{fs, time::Duration};
 
 use anyhow::{Context, Result, ensure};
@@ -45,7 +47,7 @@ fn told(asserted: &Asserted) -> Value {
 }
 
 /// A client of HTTP, before it is told whom to trust.
-fn client() -> ClientBuilder {
+pub(crate) fn client() -> ClientBuilder {
     // The first in the process wins, and every one of ours is ring's.
     let _ = rustls::crypto::ring::default_provider().install_default();
     Client::builder().no_proxy()
@@ -60,15 +62,21 @@ fn field_of(number: u8, bytes: &[u8]) -> Vec<u8> {
     [&[number << 3 | 2], length.as_slice(), bytes].concat()
 }
 
+/// Where a browser on this machine finds the pages of a server.
+pub(crate) fn origin_of(keng: &Keng) -> Result<String> {
+    let port = keng.http().rsplit(':').next().context("port")?;
+    Ok(format!("http://localhost:{port}"))
+}
+
 /// A browser at one origin.
-struct Browser {
+pub(crate) struct Browser {
     http: Client,
     origin: String,
     phone: Authenticator,
 }
 
 impl Browser {
-    fn at(origin: &str, http: Client) -> Self {
+    pub(crate) fn at(origin: &str, http: Client) -> Self {
         Self { http, origin: origin.to_owned(), phone: Authenticator::of_seed(7) }
     }
 
@@ -84,7 +92,7 @@ impl Browser {
     }
 
     /// Makes a passkey by a link.
-    async fn enrols(&self, link: &str) -> Result<StatusCode> {
+    pub(crate) async fn enrols(&self, link: &str) -> Result<StatusCode> {
         let token = link.split_once('#').context("a link")?.1;
         let data = encoded(&self.phone.made(&Gesture::at(&self.origin)));
         let made = json!({ "token": token, "authenticator_data": data });
@@ -98,7 +106,7 @@ impl Browser {
     }
 
     /// Signs in: the cookie.
-    async fn signs_in(&self) -> Result<String> {
+    pub(crate) async fn signs_in(&self) -> Result<String> {
         let challenge = self.http.get(format!("{}/sign-in/challenge", self.origin));
         let challenge = challenge.send().await?.json::<Value>().await?["challenge"].clone();
         let mut body = told(&self.asserts(&challenge)?);
@@ -150,7 +158,7 @@ async fn the_first_admin_reads_a_link_in_the_terminal() -> Result<()> {
     keng.restart().await?;
     keng.run(&["token", "list"]).await?;
     ensure!(!keng.lines().all().iter().any(|line| line.starts_with("admin: ")));
-    let origin = format!("http://localhost:{}", keng.http().rsplit(':').next().context("port")?);
+    let origin = origin_of(&keng)?;
     let list = browser.http.get(format!("{origin}/v1/tokens")).header("cookie", &cookie);
     list.send().await?.error_for_status()?;
     // The admin's own machine gives somebody else a link.
@@ -173,7 +181,7 @@ async fn an_alert_signed_at_a_browser_stands_in_court() -> Result<()> {
     let keng = town.up(&[]).await?;
     let asked = ["token", "--enrol", "--officer", "an", "--role", "officer", "--commune", HOME];
     let path = String::from_utf8(keng.run(&asked).await?.stdout)?;
-    let origin = format!("http://localhost:{}", keng.http().rsplit(':').next().context("port")?);
+    let origin = origin_of(&keng)?;
     let browser = Browser::at(&origin, client().build()?);
     ensure!(browser.enrols(path.trim_end()).await? == StatusCode::CREATED);
     let cookie = browser.signs_in().await?;

@@ -41,6 +41,7 @@ mod nats_preflight;
 mod nats_readme;
 mod nats_revocation;
 mod nats_sharing;
+mod nats_sign_in;
 mod nats_starting;
 mod nats_stream;
 mod nats_trust;
