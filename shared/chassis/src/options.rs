@@ -35,13 +35,13 @@ pub struct ServerOptions {
     /// Địa chỉ gRPC / Address of gRPC [default: the port after that of HTTP]
     #[arg(long, env = "KENG_GRPC", value_name = "ADDR")]
     pub grpc: Option<SocketAddr>,
-    /// Chứng chỉ TLS của cổng HTTP / Certificates of the HTTP port (PEM), read again when they change
+    /// Chứng chỉ TLS của cổng HTTP / Certificates of the HTTP port (PEM); read again when changed
     #[arg(long, env = "KENG_TLS_CERT", value_name = "FILE")]
     pub tls_cert: Option<PathBuf>,
     /// Khóa của chứng chỉ / Key of the certificate (PEM)
     #[arg(long, env = "KENG_TLS_KEY", value_name = "FILE")]
     pub tls_key: Option<PathBuf>,
-    /// Có máy trung gian lo TLS / Somebody before this port has TLS, and nobody reaches it otherwise
+    /// Có máy trung gian lo TLS / A proxy before this port has TLS, and nobody passes it by
     #[arg(long, env = "KENG_BEHIND_PROXY", num_args = 0..=1,
         require_equals = true, default_missing_value = "true",
         value_parser = BoolishValueParser::new(), value_name = "BOOL")]

@@ -7,7 +7,7 @@
 use askama::Template;
 use axum::{
     Json, Router,
-    extract::State,
+    extract::{State, rejection::JsonRejection},
     http::{HeaderMap, Method, StatusCode},
     response::{IntoResponse, Response},
     routing::{get, post},
@@ -39,7 +39,7 @@ use wire::{
 use crate::{
     Console, Site,
     frame::{Frame, shown},
-    passkeys::{Asserted, decoded, encoded},
+    passkeys::{Asserted, decoded, encoded, sent},
     visitor::Anyone,
 };
 
@@ -83,8 +83,9 @@ async fn begin(
     State(console): State<Console>,
     Anyone(frame): Anyone,
     headers: HeaderMap,
-    Json(Begin { token }): Json<Begin>,
+    body: Result<Json<Begin>, JsonRejection>,
 ) -> Result<Response, Problem> {
+    let Begin { token } = sent(body)?;
     let Enrolment { asker, .. } = console.enrolment(&headers, &token)?;
     let officer = asker.officer.as_str();
     let algorithms = ALGORITHMS.map(|alg| json!({ "type": "public-key", "alg": alg }));
@@ -110,8 +111,9 @@ struct Made {
 async fn was_made(
     State(console): State<Console>,
     headers: HeaderMap,
-    Json(Made { token, authenticator_data }): Json<Made>,
+    body: Result<Json<Made>, JsonRejection>,
 ) -> Result<Response, Problem> {
+    let Made { token, authenticator_data } = sent(body)?;
     let enrolment = console.enrolment(&headers, &token)?;
     let passkey = console.passkey_in(&authenticator_data)?;
     let told = json!({
@@ -131,8 +133,9 @@ struct Finish {
 async fn finish(
     State(console): State<Console>,
     headers: HeaderMap,
-    Json(Finish { token, authenticator_data, proof }): Json<Finish>,
+    body: Result<Json<Finish>, JsonRejection>,
 ) -> Result<Response, Problem> {
+    let Finish { token, authenticator_data, proof } = sent(body)?;
     let enrolment = console.enrolment(&headers, &token)?;
     let passkey = console.passkey_in(&authenticator_data)?;
     let proof = proof.read().ok_or_else(|| not_proven(NotAsserted::Unreadable))?;

@@ -24,6 +24,7 @@ use self::{first::First, tickets::Tickets};
 
 pub use self::{
     frame::{Frame, see, shown},
+    passkeys::sent,
     site::Site,
     texts::{NotTexts, Texts},
     visitor::{Anyone, Visitor},

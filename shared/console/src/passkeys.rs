@@ -6,7 +6,7 @@
 
 use axum::{
     Json, Router,
-    extract::State,
+    extract::{State, rejection::JsonRejection},
     http::{HeaderMap, Method, StatusCode, header},
     response::{IntoResponse, Response},
     routing::{get, post},
@@ -59,6 +59,18 @@ pub(crate) fn decoded(text: &str) -> Option<Bytes> {
     BASE64_URL_SAFE_NO_PAD.decode(text).ok().map(Bytes::from)
 }
 
+/// What a script of ours has sent.
+///
+/// # Errors
+/// It is not what is read here: the field, and why.
+pub fn sent<T>(body: Result<Json<T>, JsonRejection>) -> Result<T, Problem> {
+    body.map(|Json(sent)| sent).map_err(|why| {
+        let detail = format!("Yêu cầu không hợp lệ. / The request is not valid. {why}");
+        Problem::new(StatusCode::BAD_REQUEST, "invalid-fields", detail)
+            .with_field("", why.body_text())
+    })
+}
+
 /// What the passkey is to answer to.
 async fn challenge(State(console): State<Console>) -> Result<Response, Problem> {
     let ticket = console.tickets.give(console.host.clock.now()).map_err(|why| {
@@ -82,8 +94,9 @@ struct SignIn {
 async fn sign_in(
     State(console): State<Console>,
     headers: HeaderMap,
-    Json(asked): Json<SignIn>,
+    body: Result<Json<SignIn>, JsonRejection>,
 ) -> Result<Response, Problem> {
+    let asked = sent(body)?;
     if !session::is_own(&Method::POST, &headers) {
         return Err(forbidden());
     }

@@ -1,5 +1,7 @@
 //! A person at a browser: pages over the real routes, a cookie, and an authenticator.
 
+#![allow(clippy::indexing_slicing, reason = "what is not in a JSON object is null")]
+
 use anyhow::{Context, Result};
 use axum::{
     body::Body,

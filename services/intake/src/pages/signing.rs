@@ -7,7 +7,7 @@
 use axum::{
     Json,
     body::{Body, to_bytes},
-    extract::State,
+    extract::{State, rejection::JsonRejection},
     http::{HeaderMap, Request, header},
     response::{IntoResponse, Response},
 };
@@ -75,8 +75,9 @@ pub(super) async fn prepare(
     State(pages): State<Pages>,
     visitor: Visitor,
     headers: HeaderMap,
-    Json(Scripted { path, commune, body, key }): Json<Scripted>,
+    sent: Result<Json<Scripted>, JsonRejection>,
 ) -> Result<Response, Problem> {
+    let Scripted { path, commune, body, key } = console::sent(sent)?;
     let commune = commune.as_deref().map(commune_of).transpose()?;
     let body = if body.is_null() { vec![] } else { body.to_string().into_bytes() };
     let then = path.strip_prefix("/v1/alerts/").and_then(|rest| rest.split('/').next());

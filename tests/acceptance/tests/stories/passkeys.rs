@@ -239,6 +239,31 @@ async fn a_revoked_passkey_ends_its_sessions_at_once() -> Result<()> {
 }
 
 #[tokio::test]
+async fn what_cannot_be_read_is_named() -> Result<()> {
+    let day = morning().await?;
+    let browser = signed_in(&day, 7).await?;
+    for (path, body, named) in [
+        ("/sign-in/passkey", json!({}), "challenge"),
+        ("/enrol/begin", json!({ "token": 7 }), "token"),
+        ("/enrol/finish", json!({ "token": "x" }), "authenticator_data"),
+        ("/sign/prepare", json!({ "path": "/v1/alerts" }), "key"),
+    ] {
+        let answer = day.scripts(&browser, path, &body).await?.expect(400)?;
+        ensure!(answer.text.contains(named), "{path}: {}", answer.text);
+    }
+    // What no device signs, and an alert with faults: what the same door says to a program.
+    for (path, body, code) in [
+        ("/v1/tokens", json!({}), "not-found"),
+        ("/v1/alerts", json!({ "kind": "x" }), "invalid-fields"),
+        ("/v1/alerts/0191b0c0-0000-8000-8000-000000000001/update", json!({}), "not-found"),
+    ] {
+        let answer = day.prepares(&browser, (path, &body), "k-9").await?;
+        assert_eq!(self::code(&answer)?, code, "{path}");
+    }
+    day.ends().await
+}
+
+#[tokio::test]
 async fn a_page_of_somebody_else_does_nothing_here() -> Result<()> {
     let day = morning().await?;
     let browser = signed_in(&day, 7).await?;

@@ -2,7 +2,7 @@
 
 #![allow(clippy::indexing_slicing, reason = "what is not in a JSON object is null")]
 
-use std::{fs, time::Duration};
+use std::fs;
 
 use anyhow::{Context, Result, ensure};
 use base64::{
@@ -15,7 +15,7 @@ use stand_ins::{
     authenticator::{Asserted, Authenticator, Gesture},
     certificate::localhost,
 };
-use support::{Keng, child::run};
+use support::{Keng, child::run, eventually};
 use system::{
     SOON,
     people::{but, lost_child},
@@ -233,15 +233,8 @@ async fn tls_is_spoken_and_plain_http_stays_on_this_machine() -> Result<()> {
     rustix::process::kill_process(keng.pid().context("a process")?, rustix::process::Signal::HUP)?;
     let client = trusting(&other.pem)?;
     let page = format!("{origin}/sign-in");
-    let mut is_shown = false;
-    for _ in 0..50 {
-        is_shown |= client.get(&page).send().await.is_ok();
-        if is_shown {
-            break;
-        }
-        tokio::time::sleep(Duration::from_millis(100)).await;
-    }
-    ensure!(is_shown, "the new certificate is not shown: {}", keng.stderr());
+    let is_shown = async || Ok(client.get(&page).send().await.map(drop)?);
+    eventually(SOON, is_shown).await?;
     // A token is taken at a page on this machine alone.
     let page = client.get(&page).send().await?.text().await?;
     ensure!(page.contains("passkey-sign-in") && !page.contains("name=\"token\""));
