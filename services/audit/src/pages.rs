@@ -53,7 +53,7 @@ async fn for_auditors(
     visitor: Visitor,
     page: impl AsyncFnOnce(&Frame) -> Result<Response, Problem>,
 ) -> Response {
-    let Visitor { asker, frame } = visitor;
+    let Visitor { asker, frame, .. } = visitor;
     if !asker.standing.reads_audit() {
         return frame.trouble(&forbidden());
     }

@@ -115,11 +115,12 @@ impl Intake {
     }
 
     /// Whether this may be asked by token alone, where the policy of the alert's commune wants a
-    /// person's own signature for alerts of its kind. Only what tells people, or more people, asks
-    /// here: a correction never waits for a key.
+    /// person's own signature for alerts of its kind, or the person has a passkey at hand and the
+    /// alert is real: an unlocked browser is nobody's word. Only what tells people, or more people,
+    /// asks here: a correction never waits for a key.
     ///
     /// # Errors
-    /// `needs-signature`, but never for the repeat of what the log has.
+    /// `needs-signature`, `needs-passkey`, but never for the repeat of what the log has.
     pub(crate) async fn admit_unsigned(
         &self,
         by: By<'_>,
@@ -127,11 +128,17 @@ impl Intake {
         (key, command): (&Key, RecordId),
     ) -> Result<(), Problem> {
         let policy = self.host.policies.of(facts.home.commune);
-        let is_free = by.signed.is_some() || !policy.needs_signature(facts.kind, facts.status);
-        if is_free || self.stands_in_log(key, command).await? {
-            return Ok(());
+        let needed = if by.signed.is_some() {
+            None
+        } else if by.has_passkey && facts.status.is_actual() {
+            Some(needs_passkey())
+        } else {
+            policy.needs_signature(facts.kind, facts.status).then(needs_signature)
+        };
+        match needed {
+            Some(problem) if !self.stands_in_log(key, command).await? => Err(problem),
+            _ => Ok(()),
         }
-        Err(needs_signature())
     }
 
     /// Whether an act may be done while freezes are in force: neither who asks nor who raised the
@@ -192,6 +199,11 @@ pub(crate) fn frozen(until: Millis) -> Problem {
          Frozen until {until}; corrections, cancels and answers are still taken."
     );
     Problem::new(StatusCode::FORBIDDEN, "frozen", detail)
+}
+
+fn needs_passkey() -> Problem {
+    let detail = "Tin thật phải được ký bằng khóa của bạn: hãy dùng trang có JavaScript, hoặc đăng                   nhập lại. / A live alert needs your passkey's signature: use the page with                   JavaScript, or sign in again.";
+    Problem::new(StatusCode::FORBIDDEN, "needs-passkey", detail)
 }
 
 fn needs_signature() -> Problem {

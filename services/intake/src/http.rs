@@ -20,6 +20,7 @@ use chassis::{
     Host, Problem,
     auth::{Caller, Credential, forbidden},
     problem::HELD_HERE,
+    session::HasPasskey,
 };
 use domain::{
     ids::{AlertId, CommuneCode, Millis},
@@ -99,6 +100,7 @@ pub(crate) fn router(intake: Arc<Intake>) -> Router {
 async fn raise(
     State(App(intake)): State<App>,
     Caller(asker): Caller,
+    has_passkey: HasPasskey,
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Problem> {
@@ -114,7 +116,7 @@ async fn raise(
         // A good request whose time has passed is answered as it was, for ever.
         Err(bad) => return repeated(&intake, &asker, request, &bad).await,
     };
-    let shown = intake.raise(&asker, request, draft).await?;
+    let shown = intake.raise((&asker, has_passkey), request, draft).await?;
     let status = match (shown.pending, shown.row.state()) {
         (false, "active" | "resolved" | "cancelled" | "expired") => StatusCode::CREATED,
         _ => StatusCode::ACCEPTED,
@@ -157,6 +159,7 @@ pub(crate) fn commune_in(
 async fn act(
     State(App(intake)): State<App>,
     Caller(asker): Caller,
+    has_passkey: HasPasskey,
     path: Result<Path<(String, String)>, PathRejection>,
     query: Result<Query<CommuneQuery>, QueryRejection>,
     headers: HeaderMap,
@@ -176,7 +179,7 @@ async fn act(
         }
         (Err(bad), Err(_)) => return Err(bad),
     };
-    let shown = intake.act(&asker, request?, alert, act).await?;
+    let shown = intake.act((&asker, has_passkey), request?, alert, act).await?;
     let status = if shown.pending { StatusCode::ACCEPTED } else { StatusCode::OK };
     Ok(answer(status, &shown))
 }

@@ -10,6 +10,7 @@ mod commune;
 mod map;
 mod open;
 mod seen;
+mod signing;
 
 use std::sync::Arc;
 
@@ -53,5 +54,6 @@ pub(crate) fn router(intake: Arc<Intake>, console: Console) -> Router {
         .route("/alerts/{id}", get(alert::page))
         .route("/alerts/{id}/now", get(alert::now))
         .route("/alerts/{id}/{action}", post(acting::act))
+        .route("/sign/prepare", post(signing::prepare))
         .with_state(Pages { intake, console })
 }

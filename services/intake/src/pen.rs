@@ -8,7 +8,10 @@ mod seen;
 
 use bytes::Bytes;
 use chassis::Problem;
-use domain::{ids::Millis, rights::Asker};
+use domain::{
+    ids::{KeyId, Millis},
+    rights::Asker,
+};
 use wire::{
     seal::{SALT_BYTES, commit, salt},
     signing::Signer,
@@ -25,10 +28,19 @@ use crate::{
     signed::PATH,
 };
 
+/// Who holds a pen: where the key is by which a command is signed.
+#[derive(Debug, Clone, Copy)]
+pub enum Hand<'a> {
+    /// Here: what is made is signed at once.
+    Own(&'a Signer),
+    /// In a browser's authenticator, which signs what is made afterwards.
+    Passkey(KeyId),
+}
+
 /// A person with a key, about to sign one command.
 pub struct Pen<'a> {
     /// The key.
-    pub signer: &'a Signer,
+    pub hand: Hand<'a>,
     /// Who signs, with role and place as the key was registered.
     pub asker: &'a Asker,
     /// The `Idempotency-Key` under which the envelope is sent.
@@ -57,13 +69,17 @@ impl Pen<'_> {
             v1::SealedContent { request_sha256: Bytes::new(), content: command.content.clone() };
         let content = Bytes::from(prost::Message::encode_to_vec(&content));
         let record = command.draft(Made::signed(self.asker, self.at, salt)).record();
+        let (key, signature) = match self.hand {
+            Hand::Own(signer) => (signer.id(), signer.sign(&record.open)),
+            Hand::Passkey(key) => (key, Bytes::new()),
+        };
         Ok(Envelope {
             id: record.id,
-            key: self.signer.id(),
+            key,
             commitment: commit(&salt, &content),
             salt,
             content,
-            signature: self.signer.sign(&record.open),
+            signature,
             open: record.open,
         })
     }

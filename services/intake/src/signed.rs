@@ -71,7 +71,7 @@ impl Intake {
         let signature = Signature { key: envelope.key, value: envelope.signature, received };
         let signed =
             Signed { open: envelope.open, salt: envelope.salt, at, signature: Arc::new(signature) };
-        let by = By { asker: &asker, signed: Some(&signed) };
+        let by = By { asker: &asker, signed: Some(&signed), has_passkey: false };
         let request = Request { command: envelope.id, sha256: [0; 32] };
         let door = command.body.as_ref().and_then(Door::of);
         let door =

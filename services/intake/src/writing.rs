@@ -6,7 +6,7 @@
 use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use chassis::Problem;
+use chassis::{Problem, session::HasPasskey};
 use domain::{
     ids::{Millis, RecordId},
     rights::Asker,
@@ -39,6 +39,8 @@ pub(crate) struct By<'a> {
     pub(crate) asker: &'a Asker,
     /// The command as the person made and signed it; `None` by token alone.
     pub(crate) signed: Option<&'a Signed>,
+    /// Whether the person has signed in by a passkey, and so could have signed.
+    pub(crate) has_passkey: bool,
 }
 
 /// A command as a person made and signed it.
@@ -53,7 +55,13 @@ pub(crate) struct Signed {
 
 impl<'a> From<&'a Asker> for By<'a> {
     fn from(asker: &'a Asker) -> Self {
-        Self { asker, signed: None }
+        Self { asker, signed: None, has_passkey: false }
+    }
+}
+
+impl<'a> From<(&'a Asker, HasPasskey)> for By<'a> {
+    fn from((asker, HasPasskey(has_passkey)): (&'a Asker, HasPasskey)) -> Self {
+        Self { asker, signed: None, has_passkey }
     }
 }
 

@@ -262,6 +262,9 @@ pub(crate) struct TokenArgs {
     /// Hết hạn / Expiry, RFC 3339 [default: none]
     #[arg(long, value_name = "TIME")]
     pub(crate) expires: Option<String>,
+    /// Liên kết đăng ký khóa đăng nhập / A link to enrol a passkey: works once, for a day
+    #[arg(long)]
+    pub(crate) enrol: bool,
 }
 
 #[derive(Debug, Subcommand)]

@@ -6,7 +6,7 @@ use domain::{
 };
 use intake::{
     idempotency::IdempotencyKey,
-    pen::Pen,
+    pen::{Hand, Pen},
     request::{EdgeKnown, Envelope, raise_fields},
 };
 use wire::{signing::Signer, v1::command_service_client::CommandServiceClient};
@@ -29,10 +29,10 @@ async fn a_signature_is_all_that_a_command_needs() {
     let chief = Asker { officer: "chief".parse().unwrap(), standing: Standing::Admin };
     let signer = Signer::of_secret(&[7; 32]);
     let holder = Holder::Officer(asker.clone());
-    let facts = KeyFacts { public: signer.public(), holder, proof: signer.proof("an") };
+    let facts = KeyFacts { public: signer.public().into(), holder, proof: signer.proof("an") };
 
     let key = IdempotencyKey::of_headers([b"k".as_slice()]).unwrap();
-    let pen = Pen { signer: &signer, asker: &asker, key: &key, at: now() };
+    let pen = Pen { hand: Hand::Own(&signer), asker: &asker, key: &key, at: now() };
     let known = EdgeKnown { now: now(), map: host.map.as_ref() };
     let envelope = pen.raise(raise_fields(notice(1), &known).unwrap()).unwrap();
     let mut client = CommandServiceClient::new(server.routes.clone());

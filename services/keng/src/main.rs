@@ -34,6 +34,7 @@ mod restored;
 mod server;
 mod serving;
 mod signing;
+mod tls;
 mod uncorrected;
 mod witness;
 mod write;

@@ -9,7 +9,7 @@ use chassis::{
     Drain, Health, Host, HostParts, KeyFile, Kind, ServerOptions, Service, Settings, SystemClock,
     admin, disk::Disk, operators, telemetry,
 };
-use console::{Console, Texts};
+use console::{Console, Site, Texts};
 use fan_out::{FanOut, FanOutOptions};
 use intake::{Intake, IntakeOptions};
 use registry::{ClerkError, GroupEntry};
@@ -24,6 +24,7 @@ use crate::{
     log::{Log, open_log},
     open::{self, Opened},
     proofs, restored, serving,
+    tls::Tls,
 };
 
 const RETRY: Duration = Duration::from_secs(1);
@@ -76,6 +77,7 @@ async fn run(service: Service, options: ServerOptions, kind: Kind) -> Result<u8,
         let why = "bản đồ khác với bản đồ đang dùng / the map differs from the one in force";
         return Err(open::wrong("--registry", why));
     }
+    let tls = settings.tls.as_ref().map(Tls::open).transpose()?;
     let bound = serving::bind(settings.http, settings.grpc).await?;
     let (http, grpc) = (bound.http_addr, bound.grpc_addr);
     let services = start(service, &settings, &host, &opened, http).await?;
@@ -84,12 +86,12 @@ async fn run(service: Service, options: ServerOptions, kind: Kind) -> Result<u8,
     let everywhere = operators::router(health.clone(), metrics)
         .merge(feeds::open_api())
         .merge(admin::router().with_state(host.clone()));
-    let console = Console::new(&host, Texts::built_in().context("the words of the pages")?);
+    let console = console(&host, site(&settings, http))?;
     let people = everywhere.clone().merge(console::router(console.clone()));
     let people = people.merge(services.people()).merge(services.pages(&console));
     let local = everywhere.merge(services.local());
     let routes = services.grpc().await?;
-    serving::serve(bound, people, local, routes, (&opened.data, &health, &drain))?;
+    serving::serve((bound, tls), people, local, routes, (&opened.data, &health, &drain))?;
 
     tokio::select! {
         () = host.caught_up() => {}
@@ -98,7 +100,13 @@ async fn run(service: Service, options: ServerOptions, kind: Kind) -> Result<u8,
     }
     write_directory(&host, opened.groups).await?;
     if !stop.is_cancelled() {
-        feeds::line(&format!("ready http=http://{http} grpc=http://{grpc}"));
+        let scheme = scheme(&settings);
+        feeds::line(&format!("ready http={scheme}://{http} grpc=http://{grpc}"));
+        if service == Service::Up
+            && let Some(link) = console.invite_first_admin()
+        {
+            feeds::line(&format!("admin: {link}"));
+        }
     }
     if kind == Kind::Demo {
         let (audit, data) = (services.audit.clone(), settings.data.clone());
@@ -162,9 +170,30 @@ async fn destroyed(host: &Host) {
 fn public_url(service: Service, settings: &Settings, http: std::net::SocketAddr) -> String {
     match (&settings.public_url, service) {
         (Some(url), _) => url.as_str().to_owned(),
-        (None, Service::Up) => format!("http://{http}"),
+        (None, Service::Up) => format!("{}://{http}", scheme(settings)),
         (None, _) => "http://127.0.0.1:8080".to_owned(),
     }
+}
+
+fn scheme(settings: &Settings) -> &'static str {
+    if settings.tls.is_some() { "https" } else { "http" }
+}
+
+/// Where people find the pages. No passkey is for an address, so this machine has its name. What
+/// has no TLS, no proxy and no public address is reached from this machine alone.
+fn site(settings: &Settings, http: std::net::SocketAddr) -> Site {
+    let origin = match &settings.public_url {
+        Some(url) => url.as_str().trim_end_matches('/').to_owned(),
+        None => format!("{}://localhost:{}", scheme(settings), http.port()),
+    };
+    let is_only_here = http.ip().is_loopback() && settings.public_url.is_none();
+    let takes_tokens = is_only_here && settings.tls.is_none() && !settings.behind_proxy;
+    Site { origin, takes_tokens }
+}
+
+fn console(host: &Host, site: Site) -> anyhow::Result<Console> {
+    let texts = Texts::built_in().context("the words of the pages")?;
+    Console::new(host, texts, site).context("no randomness")
 }
 
 /// How the audit log is called in its checkpoints, from its first start on: by where people reach

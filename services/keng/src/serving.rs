@@ -9,7 +9,7 @@ use axum::{
     http::{HeaderName, HeaderValue},
     middleware::{self, Next},
     response::Response,
-    serve::ListenerExt,
+    serve::{Listener, ListenerExt},
 };
 use chassis::{
     DataDir, Drain, Health,
@@ -19,7 +19,7 @@ use chassis::{
 use tokio::net::{TcpListener, UnixListener};
 use tonic::service::Routes;
 
-use crate::Failed;
+use crate::{Failed, tls::Tls};
 
 /// Ports that are bound.
 pub(crate) struct Bound {
@@ -49,6 +49,14 @@ pub(crate) fn serve_http(listener: TcpListener, routes: Router, drain: &Drain) {
         // An answer is small; it must not wait for more.
         let _ = stream.set_nodelay(true);
     });
+    serve_on(listener, routes, drain);
+}
+
+fn serve_on<L>(listener: L, routes: Router, drain: &Drain)
+where
+    L: Listener,
+    L::Addr: std::fmt::Debug,
+{
     let stop = drain.token();
     drain.spawn("http", async move {
         let serve = axum::serve(listener, routes).with_graceful_shutdown(stop.cancelled_owned());
@@ -60,13 +68,20 @@ pub(crate) fn serve_http(listener: TcpListener, routes: Router, drain: &Drain) {
 
 /// Serves `people` on the port, and `local` on the Unix socket.
 pub(crate) fn serve(
-    bound: Bound,
+    (bound, tls): (Bound, Option<Tls>),
     people: Router,
     local: Router,
     grpc: Routes,
     (data, health, drain): (&DataDir, &Health, &Drain),
 ) -> Result<(), Failed> {
-    serve_http(bound.http, dressed(people, health), drain);
+    let people = dressed(people, health);
+    match tls {
+        None => serve_http(bound.http, people, drain),
+        Some(tls) => {
+            tls.keep_up(health, drain)?;
+            serve_on(tls.listen(bound.http, drain).context("an address")?, people, drain);
+        }
+    }
     serve_local(socket::listen(data)?, dressed(local, health), drain);
 
     let stop = drain.token();

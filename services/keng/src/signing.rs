@@ -8,7 +8,7 @@ use clap::Args as ClapArgs;
 use domain::rights::Asker;
 use intake::{
     idempotency::IdempotencyKey,
-    pen::{Pen, Said},
+    pen::{Hand, Pen, Said},
     request::{EdgeKnown, Envelope},
 };
 use registry::Map;
@@ -94,7 +94,8 @@ impl Desk {
 
     fn sign(&self, said: Said<'_>, seen: &[Value]) -> Result<Envelope, Failed> {
         let at = SystemClock.now();
-        let pen = Pen { signer: &self.file.signer, asker: &self.holder, key: &self.key, at };
+        let pen =
+            Pen { hand: Hand::Own(&self.file.signer), asker: &self.holder, key: &self.key, at };
         let known = EdgeKnown { now: at, map: &self.map };
         pen.say(said, seen, &known).map_err(|problem| not_signed(&problem))
     }

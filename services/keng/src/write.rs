@@ -178,6 +178,7 @@ async fn make_token(args: &TokenArgs) -> Result<(), Failed> {
         ("commune", text(&args.commune)),
         ("province", text(&args.province)),
         ("expires", text(&args.expires)),
+        ("purpose", args.enrol.then(|| "enrolment".into())),
     ]);
     let key = Uuid::now_v7().to_string();
     let (client, direct) = Client::new(&args.server).await?;
@@ -186,7 +187,11 @@ async fn make_token(args: &TokenArgs) -> Result<(), Failed> {
     let answer = answer?;
     let text = |name: &str| answer.get(name).and_then(Value::as_str).unwrap_or_default();
     line(&format!("mã số / id {}", text("id")));
-    line(text("token"));
+    match args.enrol {
+        // The page is at the server's own address, which a socket does not tell.
+        true => line(&format!("{}{}", args.server.server.as_deref().unwrap_or(""), text("path"))),
+        false => line(text("token")),
+    }
     Ok(())
 }
 

@@ -23,7 +23,7 @@ use domain::{
 };
 use registry::{ClerkError, Faults, groups::parse_groups};
 use serde::Deserialize;
-use serde_json::json;
+use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use wire::actor::person;
 
@@ -36,6 +36,8 @@ use crate::{
 
 /// A groups file may have so many bytes.
 const GROUPS_BYTES_MAX: usize = 64 << 20;
+/// So long somebody may ask for a passkey by a link.
+pub const ENROLMENT_MS: i64 = 24 * 3_600_000;
 /// Visible ASCII of an idempotency key.
 const KEY_CHARS_MAX: usize = 255;
 
@@ -46,6 +48,7 @@ const NOT_AN_OFFICER: &str = "phải có 1 đến 64 ký tự A-Z a-z 0-9 - _ : 
 const NOT_A_COMMUNE: &str = "phải là mã xã gồm năm chữ số / must be a commune code of five digits";
 const NOT_A_PROVINCE: &str =
     "phải là mã tỉnh gồm hai chữ số / must be a province code of two digits";
+const NOT_ONESELF: &str = "phải là người khác / must be another person";
 const NOT_ON_MAP: &str = "không có trên bản đồ / not on the map";
 const NOT_A_TIME: &str = "phải là thời điểm RFC 3339 / must be an RFC 3339 time";
 
@@ -72,6 +75,7 @@ struct Make {
     commune: Option<String>,
     province: Option<String>,
     expires: Option<String>,
+    purpose: Option<String>,
 }
 
 async fn make(
@@ -93,13 +97,20 @@ async fn make(
         hash: hash_of(&token),
         officer: officer(&make)?,
         standing: standing(&host, &make)?,
-        expires_at: make.expires.as_deref().map(|text| expires(&host, text)).transpose()?,
-        purpose: TokenPurpose::Access,
+        expires_at: ends(&host, &make)?,
+        purpose: purpose(&make, &asker)?,
     };
     let now = host.clock.now();
+    let mut told = json!({ "id": public, "token": token });
+    if let (TokenPurpose::Enrolment { by }, Value::Object(told)) = (&facts.purpose, &mut told) {
+        if by.officer == facts.officer {
+            return Err(fault("officer", NOT_ONESELF));
+        }
+        told.insert("path".to_owned(), enrolment_path(&token).into());
+    }
     host.clerk.make_token(id, person(&asker), facts, now).await.map_err(of_clerk)?;
     tracing::info!(token = public, by = %asker.officer, "token made");
-    Ok((StatusCode::CREATED, Json(json!({ "id": public, "token": token }))).into_response())
+    Ok((StatusCode::CREATED, Json(told)).into_response())
 }
 
 /// A bearer token of 32 random bytes.
@@ -172,11 +183,35 @@ fn expires(host: &Host, text: &str) -> Result<Millis, Problem> {
     Ok(at)
 }
 
-fn purpose_word(purpose: TokenPurpose) -> &'static str {
+/// The page at which a passkey is asked for. Browsers keep what stands behind `#` to themselves,
+/// so that no log of a proxy has it.
+#[must_use]
+pub fn enrolment_path(token: &str) -> String {
+    format!("/enrol#{token}")
+}
+
+fn purpose(make: &Make, asker: &Asker) -> Result<TokenPurpose, Problem> {
+    match make.purpose.as_deref() {
+        None | Some("access") => Ok(TokenPurpose::Access),
+        Some("enrolment") => Ok(TokenPurpose::Enrolment { by: asker.clone() }),
+        Some(_) => Err(fault("purpose", "phải là / must be access, enrolment")),
+    }
+}
+
+/// When a token ends; an enrolment does so after a day.
+fn ends(host: &Host, make: &Make) -> Result<Option<Millis>, Problem> {
+    match (&make.expires, make.purpose.as_deref()) {
+        (Some(text), _) => expires(host, text).map(Some),
+        (None, Some("enrolment")) => Ok(Some(host.clock.now().plus_ms(ENROLMENT_MS))),
+        (None, _) => Ok(None),
+    }
+}
+
+fn purpose_word(purpose: &TokenPurpose) -> &'static str {
     match purpose {
         TokenPurpose::Access => "access",
         TokenPurpose::Session { .. } => "session",
-        TokenPurpose::Enrolment => "enrolment",
+        TokenPurpose::Enrolment { .. } => "enrolment",
     }
 }
 
@@ -195,7 +230,7 @@ async fn list(State(host): State<Host>, Caller(asker): Caller) -> Result<Respons
                 "commune": facts.standing.commune().map(|code| code.to_string()),
                 "province": facts.standing.province().map(|code| code.to_string()),
                 "expires": facts.expires_at.map(time),
-                "purpose": purpose_word(facts.purpose),
+                "purpose": purpose_word(&facts.purpose),
                 "state": if token.revoked {
                     "revoked"
                 } else if facts.expires_at.is_some_and(|at| at <= now) {

@@ -91,7 +91,7 @@ impl AttestingLog {
 
     /// The same at each start: the first that came stays.
     fn introduction(&self) -> Record {
-        let (public, proof) = (self.signer.public(), self.signer.proof(self.name.as_str()));
+        let (public, proof) = (self.signer.public().into(), self.signer.proof(self.name.as_str()));
         let facts = KeyFacts { public, holder: Holder::Service(self.name.clone()), proof };
         let id = self.introduction_id();
         let draft = Draft {
@@ -220,6 +220,7 @@ mod tests {
         };
         assert_eq!(facts.officer, "service:0190-instance");
         let public: [u8; 32] = facts.public.as_ref().try_into().unwrap();
+        let public = public.into();
         let opens: Vec<&[u8]> = records[1..].iter().map(|record| &*record.open).collect();
         assert_eq!(opens, [b"one".as_slice(), b"two", b"three", b"four"]);
         for record in records.iter().filter(|record| &*record.open != b"two") {

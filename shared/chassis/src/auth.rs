@@ -104,7 +104,7 @@ impl Credential {
     pub fn holder(&self, host: &Host) -> Option<Asker> {
         match self {
             Self::Token(token) => token_holder(host, token),
-            Self::Session(token) => session::holder(host, token),
+            Self::Session(token) => session::signed_in(host, token).map(|it| it.asker),
         }
     }
 }

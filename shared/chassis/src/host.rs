@@ -11,13 +11,16 @@ use std::{
     },
 };
 
-use domain::reach::corridors::Corridors;
+use domain::{directory::TokenPurpose, reach::corridors::Corridors};
 use event_log::{Class, EventLog, Outgoing, Recorded, follower::Cursor, projection};
 use local_state::LocalState;
 use prost::Message;
 use registry::{Clerk, Map, Policies, SharedDirectory};
 use tokio::sync::watch;
-use wire::v1::{self, command::Body};
+use wire::{
+    directory::token_recalled,
+    v1::{self, command::Body},
+};
 
 use crate::{
     Clock, Drain, Health, Kind,
@@ -127,7 +130,7 @@ impl Host {
             }
         }
         host.check_map();
-        host.revoke_held();
+        host.take_held_in();
         let following =
             Following { host: host.clone(), position, cursor: None, is_anew: false, kept, read };
         let (log, clock) = (Arc::clone(&host.log), Arc::clone(&host.clock));
@@ -160,13 +163,19 @@ impl Host {
         self.drain.spawn("followers", look);
     }
 
-    /// Refuses the tokens and keys whose revocation still lies in the outbox: it was promised that
-    /// they are refused here from the moment on.
-    fn revoke_held(&self) {
+    /// Takes in what still lies in the outbox and was promised to hold here from the moment on:
+    /// that tokens and keys are refused, and that persons are signed in.
+    fn take_held_in(&self) {
         for held in self.outgoing.now().into_values() {
             let command = v1::Command::decode(held.open.clone()).ok();
             match command.and_then(|command| command.body) {
                 Some(Body::RevokeToken(revoke)) => self.directory.revoke_here(&revoke.id),
+                Some(Body::MakeToken(v1::MakeToken { facts: Some(facts) })) => {
+                    let facts = token_recalled(&facts).into_iter();
+                    let sessions =
+                        facts.filter(|it| matches!(it.purpose, TokenPurpose::Session { .. }));
+                    sessions.for_each(|facts| self.directory.know_token_here(&facts));
+                }
                 Some(Body::RevokeKey(revoke)) => {
                     let id = revoke.id.parse().into_iter();
                     id.for_each(|id| self.directory.revoke_key_here(id));
@@ -339,7 +348,7 @@ impl projection::Project for Following {
     fn begin_anew(&mut self) {
         self.host.directory.begin_anew();
         self.host.erasing.begin_anew();
-        self.host.revoke_held();
+        self.host.take_held_in();
         self.kept.begin_anew();
         self.cursor = None;
         self.is_anew = true;

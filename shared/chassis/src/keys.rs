@@ -18,7 +18,7 @@ use axum::{
 use base64::{Engine, prelude::BASE64_STANDARD};
 use domain::{
     ids::KeyId,
-    key::{Holder, KeyFacts},
+    key::{Holder, KeyFacts, PublicKey},
     rights::{Asker, Standing},
 };
 use registry::{ClerkError, SigningKey};
@@ -80,12 +80,13 @@ async fn register(
     })?;
     let public: [u8; 32] = bytes_of("public", asked.public.as_deref())?;
     let proof: [u8; 64] = bytes_of("proof", asked.proof.as_deref())?;
+    let public = PublicKey::Ed25519(public);
     if !is_proven(&public, asker.officer.as_str(), &proof) {
         let reason = "không phải chữ ký của khóa này cho cán bộ này / \
                       is not this key's signature for this officer";
         return Err(invalid("invalid-fields").with_field("proof", reason));
     }
-    let facts = KeyFacts { public, holder: Holder::Officer(asker.clone()), proof };
+    let facts = KeyFacts { public, holder: Holder::Officer(asker.clone()), proof: proof.into() };
     let now = host.clock.now();
     host.clerk.register_key(id, person(&asker), &facts, now).await.map_err(of_key)?;
     tracing::info!(key = %facts.id(), by = %asker.officer, "a key was asked for");
@@ -185,11 +186,13 @@ fn json_of(id: KeyId, key: &SigningKey) -> Value {
         "role": standing.map_or("service", |standing| standing.role().as_str()),
         "commune": standing.and_then(Standing::commune).map(|code| code.to_string()),
         "province": standing.and_then(Standing::province).map(|code| code.to_string()),
-        "public": BASE64_STANDARD.encode(key.facts.public),
+        "public": BASE64_STANDARD.encode(key.facts.public.bytes()),
+        "kind": if key.facts.public.passkey().is_some() { "passkey" } else { "ed25519" },
     })
 }
 
-fn of_key(error: ClerkError) -> Problem {
+/// What the asker is told where a key was not written.
+pub fn of_key(error: ClerkError) -> Problem {
     let ClerkError::Refused { code, field } = error else { return of_clerk(error) };
     let (status, detail) = match code.as_str() {
         "not-found" => return no_such_key(),

@@ -43,5 +43,5 @@ pub use exit::{ConfigError, ExitCode};
 pub use health::Health;
 pub use host::{Host, HostParts};
 pub use key_file::KeyFile;
-pub use options::{PhotosUrl, ServerOptions, Service, Settings};
+pub use options::{PhotosUrl, ServerOptions, Service, Settings, TlsFiles};
 pub use problem::Problem;

@@ -35,6 +35,17 @@ pub struct ServerOptions {
     /// Địa chỉ gRPC / Address of gRPC [default: the port after that of HTTP]
     #[arg(long, env = "KENG_GRPC", value_name = "ADDR")]
     pub grpc: Option<SocketAddr>,
+    /// Chứng chỉ TLS của cổng HTTP / Certificates of the HTTP port (PEM); read again when changed
+    #[arg(long, env = "KENG_TLS_CERT", value_name = "FILE")]
+    pub tls_cert: Option<PathBuf>,
+    /// Khóa của chứng chỉ / Key of the certificate (PEM)
+    #[arg(long, env = "KENG_TLS_KEY", value_name = "FILE")]
+    pub tls_key: Option<PathBuf>,
+    /// Có máy trung gian lo TLS / A proxy before this port has TLS, and nobody passes it by
+    #[arg(long, env = "KENG_BEHIND_PROXY", num_args = 0..=1,
+        require_equals = true, default_missing_value = "true",
+        value_parser = BoolishValueParser::new(), value_name = "BOOL")]
+    pub behind_proxy: Option<bool>,
     /// Máy chủ NATS / NATS server, as nats://host:4222
     #[arg(long, env = "KENG_NATS", value_name = "URL", hide_env_values = true,
         value_parser = NatsUrlParser)]
@@ -116,6 +127,9 @@ struct ConfigFile {
     data: Option<PathBuf>,
     http: Option<SocketAddr>,
     grpc: Option<SocketAddr>,
+    tls_cert: Option<PathBuf>,
+    tls_key: Option<PathBuf>,
+    behind_proxy: Option<bool>,
     nats: Option<NatsUrl>,
     nats_monitor: Option<MonitorUrl>,
     accept_unverified_broker: Option<bool>,
@@ -185,6 +199,10 @@ pub struct Settings {
     pub http: SocketAddr,
     /// Where gRPC listens; port 0 means any free one.
     pub grpc: SocketAddr,
+    /// TLS on the port of HTTP; `None` means none.
+    pub tls: Option<TlsFiles>,
+    /// Somebody before the port of HTTP has TLS.
+    pub behind_proxy: bool,
     /// The broker; `None` means the embedded log.
     pub nats: Option<NatsUrl>,
     /// The broker's monitor.
@@ -225,6 +243,30 @@ pub struct Settings {
     pub disk_reserve_bytes: u64,
 }
 
+/// A certificate with those above it, and its key; both PEM.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TlsFiles {
+    /// The certificates, that of the server first.
+    pub cert: PathBuf,
+    /// The key.
+    pub key: PathBuf,
+}
+
+impl TlsFiles {
+    fn of(cert: Option<PathBuf>, key: Option<PathBuf>) -> Result<Option<Self>, ConfigError> {
+        let missing = |name, with| {
+            let why = format!("bắt buộc đi cùng {with} / is required with {with}");
+            Err(ConfigError::Wrong { name, why })
+        };
+        match (cert, key) {
+            (Some(cert), Some(key)) => Ok(Some(Self { cert, key })),
+            (None, None) => Ok(None),
+            (Some(_), None) => missing("--tls-key", "--tls-cert"),
+            (None, Some(_)) => missing("--tls-cert", "--tls-key"),
+        }
+    }
+}
+
 impl ServerOptions {
     /// Reads the configuration file, if one is named, and fills in what is not given. Paths are
     /// relative to the working directory, those in the file too.
@@ -246,6 +288,15 @@ impl ServerOptions {
         if http == grpc && http.port() != 0 {
             return Err(ConfigError::SameAddress(http));
         }
+        let tls = TlsFiles::of(self.tls_cert.or(file.tls_cert), self.tls_key.or(file.tls_key))?;
+        let behind_proxy = self.behind_proxy.or(file.behind_proxy).unwrap_or(false);
+        let public_url = self.public_url.or(file.public_url);
+        let is_https = public_url.as_ref().is_some_and(|url| url.as_str().starts_with("https://"));
+        if !(http.ip().is_loopback() || tls.is_some() || behind_proxy || is_https) {
+            let why = "ra ngoài máy này thì cần --tls-cert và --tls-key, hoặc --behind-proxy / \
+                       beyond this machine it needs --tls-cert and --tls-key, or --behind-proxy";
+            return Err(ConfigError::Wrong { name: "--http", why: why.to_owned() });
+        }
         let nats = self.nats.or(file.nats);
         if nats.is_none() && service != Service::Up {
             return Err(ConfigError::Missing { service: service.as_str(), name: "--nats" });
@@ -259,6 +310,8 @@ impl ServerOptions {
             kind,
             http,
             grpc,
+            tls,
+            behind_proxy,
             nats,
             nats_monitor: self.nats_monitor.or(file.nats_monitor),
             accept_unverified_broker: self
@@ -281,7 +334,7 @@ impl ServerOptions {
                 .or(file.allow_private_targets)
                 .unwrap_or(false),
             nats_replicas: self.nats_replicas.or(file.nats_replicas).unwrap_or(1),
-            public_url: self.public_url.or(file.public_url),
+            public_url,
             disk_reserve_bytes: self
                 .disk_reserve
                 .or(file.disk_reserve)

@@ -4,7 +4,12 @@
 //! lives through a restart, it ends everywhere at once when it or the key behind it is revoked,
 //! and an auditor can say who was signed in when.
 
-use axum::http::{HeaderMap, HeaderValue, Method, header};
+use std::convert::Infallible;
+
+use axum::{
+    extract::{FromRef, FromRequestParts},
+    http::{HeaderMap, HeaderValue, Method, header, request::Parts},
+};
 use domain::{
     directory::{TokenFacts, TokenPurpose},
     ids::{KeyId, RecordId},
@@ -16,7 +21,7 @@ use wire::actor::person;
 use crate::{
     Host, Problem,
     admin::{hash_of, of_clerk, public_id, token_of, unavailable},
-    auth::holder_of,
+    auth::{Credential, holder_of},
 };
 
 /// The cookie of a session. The prefix has browsers take it over TLS only, for this host alone;
@@ -24,6 +29,15 @@ use crate::{
 const COOKIE: &str = "__Host-keng";
 /// So long a person stays signed in: a working day.
 const SESSION_MS: i64 = 12 * 3_600_000;
+
+/// Somebody who has signed in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SignedIn {
+    /// Who.
+    pub asker: Asker,
+    /// By which passkey; `None`: by a token.
+    pub key: Option<KeyId>,
+}
 
 /// Begins a session: the value of the `Set-Cookie` that the browser is to be given. The session
 /// is on disk when this returns.
@@ -48,7 +62,11 @@ pub async fn begin(
         purpose: TokenPurpose::Session { key },
     };
     let id = RecordId::of_purpose(&format!("session/{}", facts.id));
-    host.clerk.make_token(id, person(asker), facts, now).await?;
+    match host.clerk.make_token(id, person(asker), facts.clone(), now).await {
+        // While the broker is away, at this process alone; everywhere when it is back.
+        Err(ClerkError::Held) => host.directory.know_token_here(&facts),
+        made => made?,
+    }
     cookie(&token, SESSION_MS / 1_000)
 }
 
@@ -59,7 +77,9 @@ pub async fn begin(
 /// [`ClerkError`].
 pub async fn end(host: &Host, headers: &HeaderMap) -> Result<HeaderValue, NotBegun> {
     let token = token_in(headers);
-    if let Some((token, asker)) = token.and_then(|token| Some((token, holder(host, token)?))) {
+    if let Some((token, asker)) =
+        token.and_then(|token| Some((token, signed_in(host, token)?.asker)))
+    {
         let (id, now) = (public_id(token), host.clock.now());
         match host.clerk.revoke_token(person(&asker), &id, now).await {
             Err(ClerkError::Held) => host.directory.revoke_here(&id),
@@ -100,13 +120,33 @@ fn cookie(token: &str, seconds: i64) -> Result<HeaderValue, NotBegun> {
 /// Whose session this is, now. One that was ended, has expired, or whose key is no longer good, is
 /// nobody's.
 #[must_use]
-pub fn holder(host: &Host, token: &str) -> Option<Asker> {
+pub fn signed_in(host: &Host, token: &str) -> Option<SignedIn> {
     let directory = host.directory.read();
     let facts = directory.token(&hash_of(token), host.clock.now())?;
     let TokenPurpose::Session { key } = facts.purpose else { return None };
     let is_good =
         |id| directory.signing_key(id).is_some_and(|key| key.state == KeyState::Registered);
-    key.is_none_or(is_good).then(|| holder_of(facts))
+    key.is_none_or(is_good).then(|| SignedIn { asker: holder_of(facts), key })
+}
+
+/// Whether who asks has signed in by a passkey, and so can sign.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct HasPasskey(pub bool);
+
+impl<S> FromRequestParts<S> for HasPasskey
+where
+    S: Send + Sync,
+    Host: FromRef<S>,
+{
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Infallible> {
+        let Some(Credential::Session(token)) = Credential::of(&parts.headers) else {
+            return Ok(Self(false));
+        };
+        let found = signed_in(&Host::from_ref(state), &token);
+        Ok(Self(found.is_some_and(|it| it.key.is_some())))
+    }
 }
 
 /// The token in the cookie of a session.

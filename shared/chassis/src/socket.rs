@@ -129,6 +129,14 @@ impl Connected<IncomingStream<'_, UnixListener>> for LocalPeer {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LocalOwner(u32);
 
+impl LocalOwner {
+    /// The user who runs this process.
+    #[must_use]
+    pub fn of_this_process() -> Self {
+        Self(geteuid().as_raw())
+    }
+}
+
 impl fmt::Display for LocalOwner {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "local:{}", self.0)

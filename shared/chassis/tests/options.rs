@@ -46,10 +46,36 @@ fn each_service_has_its_ports() {
         assert_eq!(settings.http, http.parse().unwrap());
         assert_eq!(settings.grpc, grpc.parse().unwrap());
     }
-    let settings = resolve(&["--http", "0.0.0.0:9000"], Service::Up).unwrap();
+    let settings = resolve(&["--http", "0.0.0.0:9000", "--behind-proxy"], Service::Up).unwrap();
     assert_eq!(settings.grpc, "0.0.0.0:9001".parse().unwrap());
     let settings = resolve(&["--http", "[::1]:0"], Service::Up).unwrap();
     assert_eq!(settings.grpc, "[::1]:0".parse().unwrap());
+}
+
+#[test]
+fn beyond_this_machine_somebody_has_tls() {
+    let tls = ["--tls-cert", "cert.pem", "--tls-key", "key.pem"];
+    let outside = ["--http", "192.0.2.1:8080"];
+    for (more, is_taken) in [
+        (&tls[..], true),
+        (&["--behind-proxy"], true),
+        (&["--public-url", "https://keng.example.vn"], true),
+        (&[], false),
+        (&["--behind-proxy=false"], false),
+        (&["--public-url", "http://keng.example.vn"], false),
+    ] {
+        let asked = resolve(&[&outside[..], more].concat(), Service::Up);
+        let told = asked.as_ref().map_err(ToString::to_string).map(|_| ());
+        assert_eq!(told.is_ok(), is_taken, "{more:?}: {told:?}");
+        if let Err(told) = told {
+            assert!(told.contains("--http") && told.contains("--behind-proxy"), "{told}");
+        }
+        assert!(resolve(more, Service::Up).is_ok(), "on this machine: {more:?}");
+    }
+    for (alone, missing) in [(&tls[..2], "--tls-key"), (&tls[2..], "--tls-cert")] {
+        let told = resolve(alone, Service::Up).unwrap_err().to_string();
+        assert!(told.starts_with(missing), "{told}");
+    }
 }
 
 #[test]

@@ -30,8 +30,12 @@ const ASSETS: &[Asset] = &[
     asset!("audit.js", "text/javascript; charset=utf-8"),
     asset!("html.js", "text/javascript; charset=utf-8"),
     asset!("proof.js", "text/javascript; charset=utf-8"),
+    asset!("enrol.js", "text/javascript; charset=utf-8"),
     asset!("icon.svg", "image/svg+xml"),
     asset!("live.js", "text/javascript; charset=utf-8"),
+    asset!("passkey.js", "text/javascript; charset=utf-8"),
+    asset!("sign-in.js", "text/javascript; charset=utf-8"),
+    asset!("sign.js", "text/javascript; charset=utf-8"),
 ];
 
 /// One version of all: a script may load another of the same.

@@ -7,8 +7,8 @@ use axum::{
     http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header},
     response::{IntoResponse, Redirect, Response},
 };
-use chassis::{Host, Kind, Problem};
-use domain::{rights::Asker, values::Role};
+use chassis::{Host, Kind, Problem, session::SignedIn};
+use domain::{ids::KeyId, rights::Asker, values::Role};
 use fluent_bundle::FluentValue;
 
 use crate::{assets, texts::Texts};
@@ -27,6 +27,8 @@ pub struct Frame {
     language: usize,
     /// Who reads it; `None`: anybody.
     pub asker: Option<Asker>,
+    /// The passkey by which the reader has signed in; `None`: by a token.
+    pub key: Option<KeyId>,
     /// Where the reader is: path and query.
     pub path: String,
     /// What everybody must know of this installation, in both languages.
@@ -49,12 +51,14 @@ impl Frame {
     pub(crate) fn new(
         (host, texts): (&Host, &Arc<Texts>),
         language: usize,
-        asker: Option<Asker>,
+        signed_in: Option<SignedIn>,
         path: String,
     ) -> Self {
         let banners = host.health.banners();
         let is_demo = host.kind == Kind::Demo;
-        Self { texts: Arc::clone(texts), language, asker, path, banners, is_demo }
+        let key = signed_in.as_ref().and_then(|it| it.key);
+        let (texts, asker) = (Arc::clone(texts), signed_in.map(|it| it.asker));
+        Self { texts, language, asker, key, path, banners, is_demo }
     }
 
     /// What a key says.

@@ -5,10 +5,15 @@
 //! our own. A service brings the pages of its own work; signing in and out is at every process.
 
 mod assets;
+mod enrol;
+mod first;
 mod frame;
 mod open;
+mod passkeys;
 mod sign_in;
+mod site;
 mod texts;
+mod tickets;
 mod visitor;
 
 use std::sync::Arc;
@@ -16,9 +21,13 @@ use std::sync::Arc;
 use axum::{Router, extract::FromRef, routing::get};
 use chassis::Host;
 
+use self::{first::First, tickets::Tickets};
+
 pub use self::{
     frame::{Frame, kept, see, shown},
     open::{Open, qr},
+    passkeys::sent,
+    site::Site,
     texts::{NotTexts, Texts},
     visitor::{Anyone, Visitor},
 };
@@ -28,13 +37,31 @@ pub use self::{
 pub struct Console {
     host: Host,
     texts: Arc<Texts>,
+    site: Arc<Site>,
+    tickets: Arc<Tickets>,
+    first: Arc<First>,
 }
 
 impl Console {
     /// The pages of this process.
+    ///
+    /// # Errors
+    /// The operating system gives no randomness: a broken assumption.
+    pub fn new(host: &Host, texts: Texts, site: Site) -> Result<Self, getrandom::Error> {
+        Ok(Self {
+            host: host.clone(),
+            texts: Arc::new(texts),
+            site: Arc::new(site),
+            tickets: Arc::new(Tickets::new()?),
+            first: Arc::default(),
+        })
+    }
+
+    /// Where no admin is known, the link by which one person becomes it, for the terminal.
     #[must_use]
-    pub fn new(host: &Host, texts: Texts) -> Self {
-        Self { host: host.clone(), texts: Arc::new(texts) }
+    pub fn invite_first_admin(&self) -> Option<String> {
+        let path = self.first.invite(&self.host)?;
+        Some(format!("{}{path}", self.site.origin))
     }
 }
 
@@ -48,6 +75,8 @@ impl FromRef<Console> for Host {
 pub fn router(console: Console) -> Router {
     Router::new()
         .merge(sign_in::routes())
+        .merge(passkeys::routes())
+        .merge(enrol::routes())
         .route("/", get(visitor::first))
         .route("/lang/{tag}", get(visitor::choose))
         .route("/assets/{version}/{name}", get(assets::asset))

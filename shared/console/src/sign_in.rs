@@ -1,4 +1,4 @@
-//! Signing in and out.
+//! Signing in and out. By a passkey is `passkeys`; here by an access token, where that is taken.
 
 use askama::Template;
 use axum::{
@@ -16,7 +16,7 @@ use chassis::{
 use serde::Deserialize;
 
 use crate::{
-    Console,
+    Console, Site,
     frame::{Frame, own_path, see, shown},
     visitor::{Anyone, Next},
 };
@@ -29,13 +29,18 @@ pub(crate) fn routes() -> Router<Console> {
 #[template(path = "sign_in.html")]
 struct SignInPage<'a> {
     frame: &'a Frame,
+    site: &'a Site,
     next: &'a str,
     is_wrong: bool,
 }
 
-async fn page(Anyone(frame): Anyone, Query(Next { next }): Query<Next>) -> Response {
-    let next = own_path(&next);
-    shown(StatusCode::OK, &SignInPage { frame: &frame, next, is_wrong: false })
+async fn page(
+    State(console): State<Console>,
+    Anyone(frame): Anyone,
+    Query(Next { next }): Query<Next>,
+) -> Response {
+    let (site, next) = (&*console.site, own_path(&next));
+    shown(StatusCode::OK, &SignInPage { frame: &frame, site, next, is_wrong: false })
 }
 
 #[derive(Deserialize)]
@@ -45,18 +50,19 @@ struct SignIn {
 }
 
 async fn sign_in(
-    State(host): State<Host>,
+    State(Console { host, site, .. }): State<Console>,
     Anyone(frame): Anyone,
     headers: HeaderMap,
     Form(SignIn { token, next }): Form<SignIn>,
 ) -> Response {
-    if !is_own(&Method::POST, &headers) {
+    if !site.takes_tokens || !is_own(&Method::POST, &headers) {
         return frame.trouble(&forbidden());
     }
     let next = own_path(&next);
     let Some(asker) = token_holder(&host, token.trim()) else {
         let status = NotKnown.problem().status();
-        return shown(status, &SignInPage { frame: &frame, next, is_wrong: true });
+        let page = SignInPage { frame: &frame, site: &site, next, is_wrong: true };
+        return shown(status, &page);
     };
     match session::begin(&host, &asker, None).await {
         Ok(cookie) => {

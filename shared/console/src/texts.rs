@@ -16,6 +16,7 @@ macro_rules! built_in {
             include_str!(concat!("../texts/", $tag, "/audit.ftl")),
             include_str!(concat!("../texts/", $tag, "/board.ftl")),
             include_str!(concat!("../texts/", $tag, "/open.ftl")),
+            include_str!(concat!("../texts/", $tag, "/passkey.ftl")),
         ]
     };
 }

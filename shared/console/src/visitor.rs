@@ -6,7 +6,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use chassis::{auth::forbidden, session};
-use domain::rights::Asker;
+use domain::{ids::KeyId, rights::Asker};
 use serde::Deserialize;
 
 use crate::{
@@ -22,6 +22,8 @@ const YEAR_S: u32 = 31_536_000;
 pub struct Visitor {
     /// Who.
     pub asker: Asker,
+    /// The passkey by which this person has signed in, and signs.
+    pub key: Option<KeyId>,
     /// The frame.
     pub frame: Frame,
 }
@@ -38,11 +40,11 @@ where
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Self::Rejection> {
         let console = Console::from_ref(state);
-        let asker = session::token_in(&parts.headers)
-            .and_then(|token| session::holder(&console.host, token));
+        let signed_in = session::token_in(&parts.headers)
+            .and_then(|token| session::signed_in(&console.host, token));
         let path = parts.uri.path_and_query().map_or("/", |path| path.as_str()).to_owned();
         let language = language_of(&console, &parts.headers);
-        Ok(Self(Frame::new((&console.host, &console.texts), language, asker, path)))
+        Ok(Self(Frame::new((&console.host, &console.texts), language, signed_in, path)))
     }
 }
 
@@ -55,7 +57,7 @@ where
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Response> {
         let Ok(Anyone(frame)) = Anyone::from_request_parts(parts, state).await;
-        let Some(asker) = frame.asker.clone() else {
+        let (Some(asker), key) = (frame.asker.clone(), frame.key) else {
             // What a form held is lost: the page that had it keeps a draft.
             let next = if parts.method == Method::GET { frame.path.as_str() } else { "/" };
             let mut query = String::from("/sign-in?next=");
@@ -63,7 +65,7 @@ where
             return Err(see(&query));
         };
         match session::is_own(&parts.method, &parts.headers) {
-            true => Ok(Self { asker, frame }),
+            true => Ok(Self { asker, key, frame }),
             false => Err(frame.trouble(&forbidden())),
         }
     }

@@ -11,7 +11,7 @@ use crate::{
     ids::{ChannelId, GroupId, Home, KeyId, Millis, OfficerId, RecordId, SwitchId},
     key::{Key, KeyCommand, KeyEvent, NotOfKey},
     maps::MapFacts,
-    rights::Standing,
+    rights::{Asker, Standing},
     roster::Duty,
     values::{GroupKind, Role},
 };
@@ -78,7 +78,7 @@ pub struct TokenFacts {
 }
 
 /// What a token is good for; for nothing else.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub enum TokenPurpose {
     /// Requests of programs, in their `Authorization` header.
     #[default]
@@ -88,8 +88,11 @@ pub enum TokenPurpose {
         /// By this key, and no longer than it is good; `None`: without one.
         key: Option<KeyId>,
     },
-    /// Asking for a first passkey.
-    Enrolment,
+    /// Asking for a passkey, once.
+    Enrolment {
+        /// Who gave it to the holder, and so says yes to the passkey.
+        by: Asker,
+    },
 }
 
 /// What is open of how an officer is reached; name and addresses are sealed.

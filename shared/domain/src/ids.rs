@@ -371,7 +371,7 @@ pub struct KeyId([u8; 16]);
 impl KeyId {
     /// The id of this public key.
     #[must_use]
-    pub fn of(public: &[u8; 32]) -> Self {
+    pub fn of(public: &[u8]) -> Self {
         let mut id = [0; 16];
         id.iter_mut().zip(Sha256::digest(public)).for_each(|(to, from)| *to = from);
         Self(id)

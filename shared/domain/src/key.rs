@@ -13,20 +13,66 @@ use crate::{
 /// What is known of a key.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct KeyFacts {
-    /// Ed25519.
-    pub public: [u8; 32],
+    /// What its signatures are verified by.
+    pub public: PublicKey,
     /// Who signs by it.
     pub holder: Holder,
     /// The key's own signature that it is for this holder.
-    pub proof: [u8; 64],
+    pub proof: Vec<u8>,
 }
 
 impl KeyFacts {
     /// The key's id.
     #[must_use]
     pub fn id(&self) -> KeyId {
-        KeyId::of(&self.public)
+        KeyId::of(self.public.bytes())
     }
+}
+
+/// A public key, by where its secret is.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum PublicKey {
+    /// In a file of the holder's: Ed25519, over the very bytes.
+    Ed25519([u8; 32]),
+    /// In a browser's authenticator (W3C Web Authentication, level 2).
+    Passkey(Passkey),
+}
+
+impl PublicKey {
+    /// The bytes that the key's id derives from.
+    #[must_use]
+    pub fn bytes(&self) -> &[u8] {
+        match self {
+            Self::Ed25519(public) => public,
+            Self::Passkey(passkey) => &passkey.public,
+        }
+    }
+
+    /// The passkey, where it is one.
+    #[must_use]
+    pub fn passkey(&self) -> Option<&Passkey> {
+        match self {
+            Self::Ed25519(_) => None,
+            Self::Passkey(passkey) => Some(passkey),
+        }
+    }
+}
+
+impl From<[u8; 32]> for PublicKey {
+    fn from(public: [u8; 32]) -> Self {
+        Self::Ed25519(public)
+    }
+}
+
+/// A key that an authenticator keeps, for one place of the web.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Passkey {
+    /// By which the authenticator knows it; at most 1,023 bytes.
+    pub credential: Vec<u8>,
+    /// A `COSE_Key`, as the authenticator gave it: ES256, EdDSA or RS256.
+    pub public: Vec<u8>,
+    /// The place: a host's name, as `keng.example.vn`.
+    pub rp: String,
 }
 
 /// Who signs by a key.
@@ -45,6 +91,17 @@ impl Holder {
         match self {
             Self::Officer(asker) => &asker.officer,
             Self::Service(name) => name,
+        }
+    }
+
+    /// Whether this person may hold a key of this kind: whoever signs in may have a passkey, and
+    /// only who has something to sign another one.
+    fn may_hold(&self, public: &PublicKey) -> bool {
+        match (self, public) {
+            (Self::Service(_), PublicKey::Ed25519(_)) => true,
+            (Self::Service(_), PublicKey::Passkey(_)) => false,
+            (Self::Officer(asker), PublicKey::Ed25519(_)) => asker.standing.reads_alerts(),
+            (Self::Officer(asker), PublicKey::Passkey(_)) => asker.standing != Standing::Local,
         }
     }
 
@@ -118,7 +175,8 @@ impl KeyEvent {
 /// Why something is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum NotOfKey {
-    /// Only who raises, approves or answers signs; only who answers for the place confirms.
+    /// Only who raises, approves or answers has a key in a file; only who answers for the place
+    /// confirms.
     #[error("the role does not do this")]
     RoleMissing,
     /// A key takes two persons.
@@ -177,12 +235,12 @@ impl Key {
 
     fn register(&self, by: Option<&Asker>, facts: &KeyFacts) -> Result<Vec<KeyEvent>, NotOfKey> {
         let is_own = match (&facts.holder, by) {
-            (Holder::Officer(holder), Some(by)) => holder == by && by.standing.reads_alerts(),
+            (Holder::Officer(holder), Some(by)) => holder == by,
             (Holder::Service(_), None) => true,
             _ => false,
         };
         match self {
-            _ if !is_own => Err(NotOfKey::RoleMissing),
+            _ if !(is_own && facts.holder.may_hold(&facts.public)) => Err(NotOfKey::RoleMissing),
             Self::Unknown if by.is_none() => Ok(vec![KeyEvent::Registered(facts.clone())]),
             Self::Unknown => Ok(vec![KeyEvent::Asked(facts.clone())]),
             Self::Asked(known) | Self::Registered(known) if known.holder == facts.holder => {
@@ -248,7 +306,7 @@ mod tests {
     }
 
     fn facts(holder: Holder) -> KeyFacts {
-        KeyFacts { public: [7; 32], holder, proof: [0; 64] }
+        KeyFacts { public: [7; 32].into(), holder, proof: vec![0; 64] }
     }
 
     fn own(by: &Asker) -> KeyCommand {
@@ -314,6 +372,34 @@ mod tests {
         check(&[own(&desk)], &asked(Some(&an), KeyAsk::Confirm), Err(NotOfKey::RoleMissing));
         let other = asker("other", Standing::Province(here.province));
         check(&[own(&desk)], &asked(Some(&other), KeyAsk::Confirm), Ok(1));
+    }
+
+    #[test]
+    fn whoever_signs_in_may_have_a_passkey() {
+        let passkey = Passkey { credential: vec![1], public: vec![7; 32], rp: "localhost".into() };
+        let own = |by: &Asker| {
+            let holder = Holder::Officer(by.clone());
+            let public = PublicKey::Passkey(passkey.clone());
+            let facts = KeyFacts { public, holder, proof: vec![] };
+            asked(Some(by), KeyAsk::Register(facts))
+        };
+        let here = home("38", "15958");
+        for standing in [
+            Standing::Officer(here),
+            Standing::Commander(here),
+            Standing::Province(here.province),
+            Standing::Auditor,
+            Standing::Admin,
+        ] {
+            let (by, other) = (asker("an", standing), asker("x", Standing::Admin));
+            check(&[], &own(&by), Ok(1));
+            check(&[own(&by)], &asked(Some(&by), KeyAsk::Confirm), Err(NotOfKey::SamePerson));
+            check(&[own(&by)], &asked(Some(&other), KeyAsk::Confirm), Ok(1));
+            // Whoever owns the machine is a second person.
+            let owner = asker("local:0", Standing::Local);
+            check(&[own(&by)], &asked(Some(&owner), KeyAsk::Confirm), Ok(1));
+        }
+        check(&[], &own(&asker("local:0", Standing::Local)), Err(NotOfKey::RoleMissing));
     }
 
     #[test]

@@ -103,8 +103,9 @@ pub enum Kind {
 pub struct Signature {
     /// By which key.
     pub key: KeyId,
-    /// Ed25519 over the bytes of the open part.
-    pub value: [u8; 64],
+    /// Over the bytes of the open part, as `wire::signing` verifies it: 64 bytes by Ed25519, an
+    /// `Assertion` by a passkey.
+    pub value: Bytes,
     /// How it came, where a person signed; `None` where the writer itself did.
     pub received: Option<Received>,
 }

@@ -9,6 +9,8 @@ use bytes::Bytes;
 use domain::ids::{Home, KeyId, Millis, RecordId};
 use wire::{
     fields::{Fields, NotAMessage},
+    passkey::ASSERTION_BYTES_MAX,
+    signing::ED25519_BYTES,
     spoken::id_bytes,
     v1::{self, RecordClass, StoredRecord},
 };
@@ -58,7 +60,7 @@ fn form(id: RecordId, key: &Key, kind: Kind, open: &Bytes, has_sealed: bool) -> 
 pub fn signature_said(signature: &Signature) -> v1::Signature {
     v1::Signature {
         key: Bytes::copy_from_slice(signature.key.as_bytes()),
-        value: Bytes::copy_from_slice(&signature.value),
+        value: signature.value.clone(),
         received_at_ms: signature.received.map_or(0, |received| received.at.0),
         key_version: signature.received.map_or(0, |received| received.key_version),
     }
@@ -204,9 +206,12 @@ impl<'a> LentSignature<'a> {
     fn recalled(self) -> Result<Signature, NotARecord> {
         let Self { key, value, received_at_ms, key_version } = self;
         let received = Received { at: Millis(received_at_ms), key_version };
+        if !(ED25519_BYTES..=ASSERTION_BYTES_MAX).contains(&value.len()) {
+            return Err(NotARecord("signature"));
+        }
         Ok(Signature {
             key: KeyId::from_slice(key).ok_or(NotARecord("signature"))?,
-            value: value.try_into().map_err(|_| NotARecord("signature"))?,
+            value: Bytes::copy_from_slice(value),
             received: (key_version != 0).then_some(received),
         })
     }
@@ -236,9 +241,12 @@ mod tests {
 
     #[test]
     fn a_signature_comes_back_as_it_was() {
-        let by_writer = Signature { key: KeyId::of(&[7; 32]), value: [0xfe; 64], received: None };
+        let value = Bytes::from_static(&[0xfe; 64]);
+        let by_writer = Signature { key: KeyId::of(&[7; 32]), value, received: None };
         let received = Some(Received { at: Millis(-1), key_version: 3 });
-        for signature in [Signature { received, ..by_writer.clone() }, by_writer] {
+        let by_person = Signature { received, ..by_writer.clone() };
+        let by_passkey = Signature { value: vec![1; 300].into(), ..by_person.clone() };
+        for signature in [by_person, by_writer, by_passkey] {
             let signature = Some(Arc::new(signature));
             let record = Record { signature, ..record(Class::Command, Kind::Command, None) };
             let back = recorded(said(&record), 7).unwrap();
@@ -347,7 +355,7 @@ mod tests {
             cut in 0..40_usize,
             (at, bit) in (any::<prop::sample::Index>(), 0..8),
         ) {
-            let signed = Signature { key: KeyId::of(&[7; 32]), value: [9; 64], received: None };
+            let signed = Signature { key: KeyId::of(&[7; 32]), value: vec![9; 64].into(), received: None };
             let mut whole = record(Class::Command, Kind::Command, Some(b"sealed"));
             whole.signature = Some(Arc::new(signed));
             let whole = said(&whole).encode_to_vec();

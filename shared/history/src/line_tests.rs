@@ -101,7 +101,7 @@ fn who_signed_a_command_is_shown() {
     let actor = Some(v1::Actor { attested: "key".to_owned(), ..v1::Actor::default() });
     let open = v1::Command { actor, ..v1::Command::default() }.encode_to_vec().into();
     let key = KeyId::of(&[7; 32]);
-    let signature = Some(Arc::new(Signature { key, value: [0; 64], received: None }));
+    let signature = Some(Arc::new(Signature { key, value: vec![0; 64].into(), received: None }));
     let asked = command("cancel", &entity, AT, crate::testing::cancel());
     let line = &lines(Record { open, signature, ..asked })[0];
     assert_eq!((line.attested.as_str(), &line.key), ("key", &key.to_string()));

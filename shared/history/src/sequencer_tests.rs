@@ -60,7 +60,7 @@ fn a_signed_command_has_its_place_behind_its_key() {
     let asked = |n| at(n, command(&format!("k{n}"), &entity, 0, cancel()));
     let of_key = |n| at(n, commit(Class::Alert, &entity, n, &format!("k{n}"), 0, true_already()));
     let received = Some(Received { at: Millis(9), key_version: 2 });
-    let signature = Some(Arc::new(Signature { key, value: [0; 64], received }));
+    let signature = Some(Arc::new(Signature { key, value: vec![0; 64].into(), received }));
     let signed = Arc::new(Recorded { signature, ..(*case.commands[0]).clone() });
     assert_eq!(Reading::of(Arc::clone(&signed)).at, Some(Millis(9)), "when it came");
     offer(&mut order, &asked(1));

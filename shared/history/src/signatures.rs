@@ -142,7 +142,7 @@ impl Signatures {
     ) -> Option<Verdict> {
         match leaf {
             Leaf::Command(command) => {
-                let is_other = beside.is_some_and(|(by, _)| *by != By::of(&command));
+                let is_other = beside.is_some_and(|(by, it)| *by != By::of(&command, it));
                 let signature = beside.map(|(_, signature)| signature);
                 let verdict = self.asked(*command, open, signature);
                 Some(if is_other { Verdict::Invalid(Flaw::OtherKind) } else { verdict })

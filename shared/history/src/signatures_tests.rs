@@ -67,7 +67,7 @@ fn signed(record: Record, key: &Signer) -> Record {
 
 fn facts(key: &Signer, holder: &Asker) -> KeyFacts {
     let proof = key.proof(holder.officer.as_str());
-    KeyFacts { public: key.public(), holder: Holder::Officer(holder.clone()), proof }
+    KeyFacts { public: key.public().into(), holder: Holder::Officer(holder.clone()), proof }
 }
 
 impl World {
@@ -189,7 +189,7 @@ fn what_a_service_attests_is_said_to_be_no_more() {
     assert_eq!(world.sees(by_service.clone()), invalid(Flaw::UnknownKey));
     let name = "service:keng";
     let facts = KeyFacts {
-        public: own.public(),
+        public: own.public().into(),
         holder: Holder::Service(name.parse().unwrap()),
         proof: own.proof(name),
     };

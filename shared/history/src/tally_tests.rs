@@ -57,7 +57,7 @@ fn draft(name: &str, entity: EntityName, actor: v1::Actor, at: i64, body: Body) 
 
 fn beside(by: By, signer: &Signer, open: &[u8]) -> Vec<u8> {
     let signature = Signature { key: signer.id(), value: signer.sign(open), received: None };
-    said(by, &signature).into()
+    said(by, &signature)
 }
 
 /// 0: the service's key. 1, 2: An's key, asked for and confirmed. 3: An raises by the key.
@@ -73,7 +73,7 @@ fn world() -> World {
     world.introduces();
     let (an, chief) = (world.an.clone(), world.chief.clone());
     let facts = Some(key_said(&KeyFacts {
-        public: world.key.public(),
+        public: world.key.public().into(),
         holder: Holder::Officer(an.clone()),
         proof: world.key.proof("an"),
     }));
@@ -111,7 +111,7 @@ impl World {
     fn introduces(&mut self) {
         let name = "service:keng";
         let facts = KeyFacts {
-            public: self.service.public(),
+            public: self.service.public().into(),
             holder: Holder::Service(name.parse().unwrap()),
             proof: self.service.proof(name),
         };

@@ -119,6 +119,11 @@ impl Directory {
         }
     }
 
+    /// Takes a token from now on; see `SharedDirectory::know_token_here`.
+    pub(crate) fn know_token_here(&mut self, facts: TokenFacts) {
+        self.make_token(facts);
+    }
+
     /// Refuses a key from now on; see `SharedDirectory::revoke_key_here`.
     pub(crate) fn revoke_key_here(&mut self, id: KeyId) {
         self.signers.revoke(id);
@@ -329,7 +334,7 @@ impl Directory {
         if !self.tokens.contains_key(&facts.id) {
             let revoked = self.revoked.contains(&facts.id);
             self.token_ids.entry(facts.hash).or_insert_with(|| facts.id.clone());
-            if let (TokenPurpose::Session { .. }, Some(end)) = (facts.purpose, facts.expires_at) {
+            if let (TokenPurpose::Session { .. }, Some(end)) = (&facts.purpose, facts.expires_at) {
                 self.forget_sessions(end);
                 self.sessions.push_back((end, facts.id.clone()));
             }

@@ -3,7 +3,7 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard};
 
-use domain::ids::KeyId;
+use domain::{directory::TokenFacts, ids::KeyId};
 use event_log::Recorded;
 
 use crate::directory::{Directory, Unreadable};
@@ -41,6 +41,15 @@ impl SharedDirectory {
             anew.revoke_here(token);
         }
         self.shown(|shown| shown.revoke_here(token));
+    }
+
+    /// Takes a token from now on, in this process; the record follows when it can.
+    pub fn know_token_here(&self, facts: &TokenFacts) {
+        let mut anew = self.anew();
+        if let Some(anew) = &mut *anew {
+            anew.know_token_here(facts.clone());
+        }
+        self.shown(|shown| shown.know_token_here(facts.clone()));
     }
 
     /// Refuses a key from now on, in this process; the record follows when it can.

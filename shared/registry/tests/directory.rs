@@ -427,7 +427,8 @@ fn what_is_read_anew_takes_its_place_when_it_is_whole() {
 fn a_key_signs_between_its_confirmation_and_its_end() {
     let home = Home { province: "68".parse().unwrap(), commune: "25126".parse().unwrap() };
     let asker = Asker { officer: "an".parse().unwrap(), standing: Standing::Officer(home) };
-    let facts = KeyFacts { public: [7; 32], holder: Holder::Officer(asker), proof: [9; 64] };
+    let facts =
+        KeyFacts { public: [7; 32].into(), holder: Holder::Officer(asker), proof: vec![9; 64] };
     let id = facts.id();
     let of_key = |version, event| {
         let event = match event {

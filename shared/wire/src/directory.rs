@@ -8,6 +8,7 @@ use domain::{
     },
     ids::{Home, KeyId, SwitchId},
     maps::MapFacts,
+    rights::{Asker, Standing},
 };
 
 use crate::{
@@ -85,11 +86,11 @@ fn channel_recalled(channel: &v1::ChannelFacts) -> Result<ChannelFacts, NotDecod
 #[must_use]
 pub fn token_said(facts: &TokenFacts) -> v1::TokenFacts {
     let text = |code: Option<String>| code.unwrap_or_default();
-    let (purpose, key) = match facts.purpose {
+    let (purpose, key, by) = match &facts.purpose {
         // As it was before there were others.
-        TokenPurpose::Access => (v1::TokenPurpose::Unspecified, None),
-        TokenPurpose::Session { key } => (v1::TokenPurpose::Session, key),
-        TokenPurpose::Enrolment => (v1::TokenPurpose::Enrolment, None),
+        TokenPurpose::Access => (v1::TokenPurpose::Unspecified, None, None),
+        TokenPurpose::Session { key } => (v1::TokenPurpose::Session, *key, None),
+        TokenPurpose::Enrolment { by } => (v1::TokenPurpose::Enrolment, None, Some(by)),
     };
     v1::TokenFacts {
         id: facts.id.clone(),
@@ -101,6 +102,8 @@ pub fn token_said(facts: &TokenFacts) -> v1::TokenFacts {
         expires_at_ms: facts.expires_at.map_or(0, |at| at.0),
         purpose: purpose.into(),
         key: text(key.map(|key| key.to_string())),
+        given_by: text(by.map(|by| by.officer.to_string())),
+        given_by_owner: by.is_some_and(|by| by.standing == Standing::Local),
     }
 }
 
@@ -119,7 +122,12 @@ pub fn token_recalled(facts: &v1::TokenFacts) -> Result<TokenFacts, NotDecodable
         purpose: match v1::TokenPurpose::try_from(facts.purpose) {
             Ok(v1::TokenPurpose::Unspecified | v1::TokenPurpose::Access) => TokenPurpose::Access,
             Ok(v1::TokenPurpose::Session) => TokenPurpose::Session { key: key_of(&facts.key)? },
-            Ok(v1::TokenPurpose::Enrolment) => TokenPurpose::Enrolment,
+            Ok(v1::TokenPurpose::Enrolment) => {
+                let officer = facts.given_by.parse().map_err(|_| NotDecodable("who gave it"))?;
+                let is_owner = facts.given_by_owner;
+                let standing = if is_owner { Standing::Local } else { Standing::Admin };
+                TokenPurpose::Enrolment { by: Asker { officer, standing } }
+            }
             Err(_) => return Err(NotDecodable("a token's purpose")),
         },
     })

@@ -3,13 +3,14 @@
 use bytes::Bytes;
 use domain::{
     ids::{KeyId, OfficerId},
-    key::{Holder, KeyAsk, KeyCommand, KeyEvent, KeyFacts},
+    key::{Holder, KeyAsk, KeyCommand, KeyEvent, KeyFacts, Passkey, PublicKey},
     rights::Asker,
 };
 
 use crate::{
     NotDecodable,
     actor::{asker, standing},
+    signing::ED25519_BYTES,
     v1::{self, command::Body, event::Event},
     values::{role_recalled, role_said},
 };
@@ -25,14 +26,27 @@ pub fn key_said(facts: &KeyFacts) -> v1::KeyFacts {
         ),
         Holder::Service(_) => (i32::from(v1::Role::Service), None, None),
     };
+    let passkey = facts.public.passkey();
     v1::KeyFacts {
-        public: Bytes::copy_from_slice(&facts.public),
+        public: Bytes::copy_from_slice(facts.public.bytes()),
         officer: facts.holder.id().to_string(),
         role,
         commune: commune.unwrap_or_default(),
         province: province.unwrap_or_default(),
         proof: Bytes::copy_from_slice(&facts.proof),
+        credential: passkey.map(|it| Bytes::copy_from_slice(&it.credential)).unwrap_or_default(),
+        rp: passkey.map(|it| it.rp.clone()).unwrap_or_default(),
     }
+}
+
+fn public_recalled(facts: &v1::KeyFacts) -> Result<PublicKey, NotDecodable> {
+    let public = facts.public.as_ref();
+    if facts.credential.is_empty() && facts.rp.is_empty() {
+        let public = public.try_into().map_err(|_| NotDecodable("a public key"))?;
+        return Ok(PublicKey::Ed25519(public));
+    }
+    let (credential, rp) = (facts.credential.to_vec(), facts.rp.clone());
+    Ok(PublicKey::Passkey(Passkey { credential, public: public.to_vec(), rp }))
 }
 
 /// What is known of a key, from the wire.
@@ -49,11 +63,12 @@ pub fn key_recalled(facts: Option<&v1::KeyFacts>) -> Result<KeyFacts, NotDecodab
         let standing = standing(role, &facts.province, &facts.commune)?;
         Holder::Officer(Asker { officer, standing })
     };
-    Ok(KeyFacts {
-        public: facts.public.as_ref().try_into().map_err(|_| NotDecodable("a public key"))?,
-        holder,
-        proof: facts.proof.as_ref().try_into().map_err(|_| NotDecodable("a proof"))?,
-    })
+    let public = public_recalled(facts)?;
+    let proof = facts.proof.to_vec();
+    if public.passkey().is_none() && proof.len() != ED25519_BYTES {
+        return Err(NotDecodable("a proof"));
+    }
+    Ok(KeyFacts { public, holder, proof })
 }
 
 /// What a command asks of a key; `None` where it asks something else.
@@ -117,7 +132,8 @@ mod tests {
             Holder::Service("service:keng".parse().unwrap()),
         ];
         for holder in holders {
-            let facts = KeyFacts { public: [7; 32], holder: holder.clone(), proof: [9; 64] };
+            let (public, proof) = ([7; 32].into(), vec![9; 64]);
+            let facts = KeyFacts { public, holder: holder.clone(), proof };
             let id = facts.id();
             for event in [
                 KeyEvent::Asked(facts.clone()),
@@ -142,6 +158,10 @@ mod tests {
                 assert_eq!(heard, Ok(Some(KeyCommand { by: by.clone(), id, ask })));
             }
         }
+        let passkey = Passkey { credential: vec![1], public: vec![2; 77], rp: "a.vn".to_owned() };
+        let holder = Holder::Officer(officer(Standing::Auditor));
+        let facts = KeyFacts { public: PublicKey::Passkey(passkey), holder, proof: vec![3; 300] };
+        assert_eq!(key_recalled(Some(&key_said(&facts))), Ok(facts));
         assert!(key_recalled(Some(&v1::KeyFacts::default())).is_err());
         let confirm = Some(Body::ConfirmKey(v1::ConfirmKey { id: "x".to_owned() }));
         assert!(hear(&v1::Command { body: confirm, ..v1::Command::default() }).is_err());

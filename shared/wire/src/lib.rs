@@ -16,6 +16,7 @@ pub mod key;
 pub mod looks;
 pub mod loss;
 pub mod matching;
+pub mod passkey;
 pub mod relay;
 pub mod roster;
 pub mod seal;

@@ -1,10 +1,20 @@
-//! Signatures: Ed25519 (RFC 8032) over the bytes of a command's open part, verified strictly, so
-//! that one message has one signature by a key.
+//! Signatures over the bytes of a command's open part: Ed25519 (RFC 8032), verified strictly, so
+//! that one message has one signature by a key; or by a passkey, see [`crate::passkey`].
 //!
-//! No files: who keeps a secret is the command line's matter, or a service's.
+//! No files: who keeps a secret is the command line's matter, a service's, or an authenticator's.
 
-use domain::ids::KeyId;
+use bytes::Bytes;
+use domain::{ids::KeyId, key::PublicKey};
 use ed25519_dalek::{Signature, Signer as _, SigningKey, VerifyingKey};
+use prost::Message as _;
+
+use crate::{
+    passkey::{ASSERTION_BYTES_MAX, asserted, challenge_of},
+    v1::Assertion,
+};
+
+/// The bytes of a signature by Ed25519.
+pub const ED25519_BYTES: usize = 64;
 
 /// What the proof of a key begins with. No command begins like this.
 const PROOF: &[u8] = b"keng.v1.key\0";
@@ -56,31 +66,45 @@ impl Signer {
 
     /// Signs the bytes of an open part.
     #[must_use]
-    pub fn sign(&self, open: &[u8]) -> [u8; 64] {
-        self.0.sign(open).to_bytes()
+    pub fn sign(&self, open: &[u8]) -> Bytes {
+        Bytes::copy_from_slice(&self.0.sign(open).to_bytes())
     }
 
     /// Proves that whoever asks for this key, for this holder, has it.
     #[must_use]
-    pub fn proof(&self, holder: &str) -> [u8; 64] {
-        self.sign(&proof_of(holder, &self.public()))
+    pub fn proof(&self, holder: &str) -> Vec<u8> {
+        self.sign(&proof_of(holder, &self.public())).to_vec()
     }
 }
 
-/// Whether this key has signed these bytes.
+/// Whether this key has signed these bytes. Each signature is taken in one spelling.
 #[must_use]
-pub fn is_signed_by(public: &[u8; 32], open: &[u8], signature: &[u8; 64]) -> bool {
-    let signature = Signature::from_bytes(signature);
-    VerifyingKey::from_bytes(public).is_ok_and(|key| key.verify_strict(open, &signature).is_ok())
+pub fn is_signed_by(public: &PublicKey, open: &[u8], value: &[u8]) -> bool {
+    match public {
+        PublicKey::Ed25519(public) => {
+            let (key, signature) = (VerifyingKey::from_bytes(public), Signature::from_slice(value));
+            matches!((key, signature), (Ok(key), Ok(signature))
+                if key.verify_strict(open, &signature).is_ok())
+        }
+        PublicKey::Passkey(passkey) => {
+            let assertion = Assertion::decode(value).ok().filter(|assertion| {
+                value.len() <= ASSERTION_BYTES_MAX && assertion.encode_to_vec() == value
+            });
+            let challenge = challenge_of(open);
+            assertion.is_some_and(|it| asserted(passkey, &challenge, &it).is_ok())
+        }
+    }
 }
 
 /// Whether this is the key's own proof, for this holder.
 #[must_use]
-pub fn is_proven(public: &[u8; 32], holder: &str, proof: &[u8; 64]) -> bool {
-    is_signed_by(public, &proof_of(holder, public), proof)
+pub fn is_proven(public: &PublicKey, holder: &str, proof: &[u8]) -> bool {
+    is_signed_by(public, &proof_of(holder, public.bytes()), proof)
 }
 
-fn proof_of(holder: &str, public: &[u8; 32]) -> Vec<u8> {
+/// What a key signs to prove that whoever asks for it, for this holder, has it.
+#[must_use]
+pub fn proof_of(holder: &str, public: &[u8]) -> Vec<u8> {
     [PROOF, holder.as_bytes(), b"\0", public].concat()
 }
 
@@ -97,20 +121,22 @@ mod tests {
         let signature = signer.sign(b"");
         assert!(domain::hex::hex(&signature).starts_with("e5564300c360ac729086e2cc806e828a"));
         let other = Signer::of_secret(&[2; 32]);
-        assert!(is_signed_by(&signer.public(), b"", &signature));
-        assert!(!is_signed_by(&signer.public(), b"x", &signature));
-        assert!(!is_signed_by(&other.public(), b"", &signature));
+        let (public, others) = (signer.public().into(), other.public().into());
+        assert!(is_signed_by(&public, b"", &signature));
+        assert!(!is_signed_by(&public, b"x", &signature));
+        assert!(!is_signed_by(&public, b"", &signature[1..]));
+        assert!(!is_signed_by(&others, b"", &signature));
         // A key of small order would verify anything.
-        assert!(!is_signed_by(&[0; 32], b"", &[0; 64]));
+        assert!(!is_signed_by(&[0; 32].into(), b"", &[0; 64]));
         assert_eq!(format!("{signer:?}"), format!("Signer({})", signer.id()));
     }
 
     #[test]
     fn a_proof_is_for_one_holder() {
         let signer = Signer::fresh().unwrap();
-        let (public, proof) = (signer.public(), signer.proof("an"));
+        let (public, proof) = (signer.public().into(), signer.proof("an"));
         assert!(is_proven(&public, "an", &proof));
         assert!(!is_proven(&public, "binh", &proof) && !is_signed_by(&public, b"an", &proof));
-        assert_eq!(Signer::of_secret(&signer.secret()).public(), public);
+        assert_eq!(Signer::of_secret(&signer.secret()).public(), signer.public());
     }
 }

@@ -6,6 +6,7 @@
 //! [`invariants`].
 
 pub mod asked;
+pub mod browser;
 pub mod encounter;
 pub mod expectation;
 pub mod fallbacks;

@@ -11,10 +11,10 @@ use domain::{
     rights::{Asker, Standing},
 };
 use event_log::Recorded;
-use history::{Signatures, Verdict};
+use history::{Signatures, Tally, Verdict, beside::beside_of};
 use intake::{
     idempotency::IdempotencyKey,
-    pen::{Pen, Said},
+    pen::{Hand, Pen, Said},
     request::{self, EdgeKnown, Envelope},
 };
 use serde_json::{Value, json};
@@ -125,7 +125,7 @@ impl Phone {
     ) -> Result<Sealed> {
         let idempotency = IdempotencyKey::of_headers([key.as_bytes()]);
         let idempotency = idempotency.map_err(|bad| anyhow!("{bad:?}"))?;
-        let pen = Pen { signer: &self.signer, asker: &self.asker, key: &idempotency, at };
+        let pen = Pen { hand: Hand::Own(&self.signer), asker: &self.asker, key: &idempotency, at };
         let envelope = make(&pen).map_err(|problem| anyhow!("{problem:?}"))?;
         Ok(Sealed { envelope, key: key.to_owned() })
     }
@@ -179,6 +179,17 @@ impl Timeline {
             .header("idempotency-key", &sealed.key)
             .header(header::CONTENT_TYPE, "application/json");
         self.send(request.body(Body::from(sealed.envelope.json().to_string()))?).await
+    }
+
+    /// The signatures of the whole log, as an auditor counts them with nothing but the leaves and
+    /// what lies beside them.
+    #[must_use]
+    pub fn tally(&self) -> Tally {
+        let mut tally = Tally::default();
+        for (index, recorded) in (0..).zip(self.log.records()) {
+            tally.next(index, &recorded.open, &beside_of(&recorded));
+        }
+        tally
     }
 
     /// The verdict on each command of the log, in its order.

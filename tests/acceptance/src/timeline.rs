@@ -16,6 +16,7 @@ use chassis::{
     Clock, Drain, Health, Host, HostParts, Kind, VirtualClock, admin, drain::Drained,
     holdings::Holdings, problem::with_fallbacks,
 };
+use console::{Console, Site, Texts};
 use domain::ids::Millis;
 use event_log::{
     Class, EventLog, Outgoing, Recorded,
@@ -32,6 +33,7 @@ use tokio::{sync::watch, time::timeout};
 use wire::actor;
 
 use crate::{
+    browser,
     folder::Folder,
     group::{Group, path_of},
     ledger::{Known, Ledger},
@@ -56,6 +58,8 @@ pub enum Started {
 pub struct Timeline {
     pub(crate) host: Host,
     pub(crate) router: Router,
+    /// The pages.
+    pub console: Console,
     pub(crate) log: Arc<MemoryLog>,
     pub(crate) ledger: Mutex<Ledger>,
     pub(crate) groups: BTreeMap<String, Group>,
@@ -149,6 +153,10 @@ impl Timeline {
         let folder = Folder::new()?;
         let channels = channels.map(|text| folder.write("channels.toml", text)).transpose()?;
         let intake = intake::start_with(&host, intake_options());
+        let site = Site { origin: browser::ORIGIN.to_owned(), takes_tokens: false };
+        let console = Console::new(&host, Texts::built_in()?, site)?;
+        let pages = console::router(console.clone());
+        let pages = pages.merge(intake::pages(Arc::clone(&intake), console.clone()));
         if started != Started::WithoutAlerting {
             alerting::start(&host);
         }
@@ -163,11 +171,12 @@ impl Timeline {
         host.clerk.adopt_map(actor::service("acceptance"), &host.map, clock.now()).await?;
         host.clerk.make_link_key(actor::service("acceptance"), clock.now()).await?;
         let routes = fan_out.map(FanOut::router).into_iter();
-        let routes = routes.fold(intake::router(intake).merge(others), Router::merge);
+        let routes = routes.fold(intake::router(intake).merge(others).merge(pages), Router::merge);
         Ok(Self {
             router: with_fallbacks(routes),
             ledger: Mutex::new(Ledger::of(&host)),
             host,
+            console,
             log,
             groups: BTreeMap::new(),
             audit,

@@ -95,12 +95,13 @@ fn exported(size: u64) -> Result<Exported> {
         for index in first..first + u64::from(id.width()) {
             let (record, signature) = leaf_of(index, &signer)?;
             bundle::append(&mut bytes, &record)?;
-            let beside = signature.map(|value| {
-                signed.push((record.clone(), Signature::from_bytes(&value)));
+            let mut beside = vec![];
+            if let Some(value) = signature {
+                signed.push((record.clone(), Signature::from_slice(&value)?));
                 let signature = event_log::Signature { key: signer.id(), value, received: None };
-                said(By::Service, &signature)
-            });
-            bundle::append(&mut signatures, beside.as_ref().map_or(&[][..], |beside| beside))?;
+                beside = said(By::Service, &signature);
+            }
+            bundle::append(&mut signatures, &beside)?;
             for tile in tiles.push(leaf(&record)) {
                 put(dir.path(), &tile.id.to_string(), &tile.bytes)?;
             }
@@ -119,7 +120,7 @@ fn exported(size: u64) -> Result<Exported> {
 }
 
 /// The service's key, then commands that it signs, one among four: the others are commits.
-fn leaf_of(index: u64, signer: &Signer) -> Result<(Bytes, Option<[u8; 64]>)> {
+fn leaf_of(index: u64, signer: &Signer) -> Result<(Bytes, Option<Bytes>)> {
     let entity = |name: &str| v1::Entity { name: name.to_owned(), ..v1::Entity::default() };
     let id = Bytes::from([index.to_be_bytes(), index.to_be_bytes()].concat());
     // About as long as a record is.
@@ -140,7 +141,7 @@ fn leaf_of(index: u64, signer: &Signer) -> Result<(Bytes, Option<[u8; 64]>)> {
     }
     let name = "service:bench";
     let facts = KeyFacts {
-        public: signer.public(),
+        public: signer.public().into(),
         holder: Holder::Service(name.parse()?),
         proof: signer.proof(name),
     };

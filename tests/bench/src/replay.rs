@@ -59,7 +59,7 @@ fn batch(number: u64) -> Result<Vec<Record>> {
     };
     let signature = Arc::new(Signature {
         key: KeyId::from_slice(&[7; 16]).context("a key")?,
-        value: [7; 64],
+        value: vec![7; 64].into(),
         received: None,
     });
     (0..BATCH_RECORDS_MAX as u64)

@@ -2,7 +2,7 @@
 //!
 //! X.509 v3 by hand (RFC 5280, RFC 8410): self-signed, Ed25519, of use to its own holder alone.
 
-use std::{fmt::Write, sync::Arc};
+use std::sync::Arc;
 
 use base64::{Engine, prelude::BASE64_STANDARD};
 use ring::{
@@ -28,6 +28,8 @@ const NAME: &[u8] = b"localhost";
 pub struct Certificate {
     /// What a client trusts, as a PEM file.
     pub pem: String,
+    /// Its key, as a PEM file.
+    pub private_pem: String,
     /// For a server.
     pub acceptor: TlsAcceptor,
 }
@@ -38,8 +40,8 @@ pub fn localhost() -> Option<Certificate> {
     let pkcs8 = Ed25519KeyPair::generate_pkcs8(&SystemRandom::new()).ok()?;
     let key = Ed25519KeyPair::from_pkcs8(pkcs8.as_ref()).ok()?;
     let der = certificate(&key);
-    let mut pem = "-----BEGIN CERTIFICATE-----\n".to_owned();
-    let _ = writeln!(pem, "{}\n-----END CERTIFICATE-----", BASE64_STANDARD.encode(&der));
+    let pem = pem("CERTIFICATE", &der);
+    let private_pem = self::pem("PRIVATE KEY", pkcs8.as_ref());
     let private = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(pkcs8.as_ref().to_vec()));
     let config = ServerConfig::builder_with_provider(Arc::new(default_provider()))
         .with_safe_default_protocol_versions()
@@ -47,7 +49,12 @@ pub fn localhost() -> Option<Certificate> {
         .with_no_client_auth()
         .with_single_cert(vec![CertificateDer::from(der)], private)
         .ok()?;
-    Some(Certificate { pem, acceptor: Arc::new(config).into() })
+    Some(Certificate { pem, private_pem, acceptor: Arc::new(config).into() })
+}
+
+fn pem(what: &str, der: &[u8]) -> String {
+    let bytes = BASE64_STANDARD.encode(der);
+    format!("-----BEGIN {what}-----\n{bytes}\n-----END {what}-----\n")
 }
 
 fn certificate(key: &Ed25519KeyPair) -> Vec<u8> {

@@ -1,6 +1,7 @@
 //! Servers that behave as the documentation of each provider says, for tests: on loopback, on free
 //! ports, stopped when dropped. No message leaves the machine.
 
+pub mod authenticator;
 pub mod bot;
 pub mod certificate;
 pub mod esms;

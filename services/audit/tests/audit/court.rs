@@ -36,7 +36,8 @@ async fn get(router: &Router, token: &str, path: &str) -> (StatusCode, Bytes) {
 
 /// Signed by a key that nobody has to know here.
 fn by(key: u8, record: Record) -> Record {
-    let signature = Signature { key: KeyId::of(&[key; 32]), value: [key; 64], received: None };
+    let value = Bytes::from(vec![key; 64]);
+    let signature = Signature { key: KeyId::of(&[key; 32]), value, received: None };
     Record { signature: Some(Arc::new(signature)), ..record }
 }
 

@@ -4,15 +4,23 @@ use std::sync::Arc;
 
 use axum::{
     Form,
-    extract::{Path, State, rejection::PathRejection},
-    response::Response,
+    extract::{Path, Query, State, rejection::PathRejection},
+    http::HeaderMap,
+    response::{IntoResponse, Response},
 };
-use chassis::Problem;
+use chassis::{Problem, session::HasPasskey};
 use console::{Visitor, see};
-use domain::{ids::AlertId, rights::Asker};
+use domain::{
+    ids::{AlertId, CommuneCode},
+    rights::Asker,
+};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
+use super::{
+    Pages,
+    signing::{Asked, Prepare},
+};
 use crate::{
     Intake,
     application::{Request, Shown},
@@ -47,16 +55,42 @@ impl Fields {
         }
         if body.is_empty() { vec![] } else { Value::Object(body).to_string().into_bytes() }
     }
+
+    fn commune(&self) -> Result<Option<CommuneCode>, Problem> {
+        let commune = Some(&self.commune).filter(|code| !code.is_empty());
+        commune.map(|code| commune_of(code)).transpose()
+    }
+
+    /// The same as a program would ask it.
+    fn asked(&self, id: &str, action: &str) -> Result<Asked, Problem> {
+        Ok(Asked {
+            path: format!("/v1/alerts/{id}/{action}"),
+            commune: self.commune()?,
+            body: self.body(),
+            key: self.key.clone(),
+            then: Some(format!("/alerts/{id}")),
+        })
+    }
 }
 
 pub(super) async fn act(
-    State(intake): State<Arc<Intake>>,
-    Visitor { asker, frame }: Visitor,
+    State(pages): State<Pages>,
+    visitor: Visitor,
     path: Result<Path<(String, String)>, PathRejection>,
+    Query(prepare): Query<Prepare>,
+    headers: HeaderMap,
     Form(fields): Form<Fields>,
 ) -> Response {
-    let Ok(Path((id, action))) = path else { return frame.trouble(&not_found()) };
-    match done(&intake, &asker, (&id, &action), &fields).await {
+    let Ok(Path((id, action))) = path else { return visitor.frame.trouble(&not_found()) };
+    if prepare.is_wanted() {
+        return match fields.asked(&id, &action) {
+            Ok(asked) => pages.prepared(&visitor, &headers, &asked).await,
+            Err(problem) => problem.into_response(),
+        };
+    }
+    let Visitor { asker, key, frame } = visitor;
+    let by = (&asker, HasPasskey(key.is_some()));
+    match done(&pages.intake, by, (&id, &action), &fields).await {
         Ok(shown) => {
             let said = match (shown.request_held, shown.pending) {
                 (true, _) => "?said=held",
@@ -71,18 +105,16 @@ pub(super) async fn act(
 
 async fn done(
     intake: &Arc<Intake>,
-    asker: &Asker,
+    by: (&Asker, HasPasskey),
     (id, action): (&str, &str),
     fields: &Fields,
 ) -> Result<Shown, Problem> {
     let alert: AlertId = id.parse().map_err(|_| not_found())?;
     let key =
         IdempotencyKey::of_headers([fields.key.as_bytes()]).map_err(|bad| bad_request(&bad))?;
-    let commune = Some(&fields.commune).filter(|code| !code.is_empty());
-    let commune = commune.map(|code| commune_of(code)).transpose()?;
-    let body = fields.body();
+    let (asker, commune, body) = (by.0, fields.commune()?, fields.body());
     let act = intake.asked_act(asker, alert, action, (&body, commune)).await?;
     let command = key.command_id(&asker.officer, &format!("/v1/alerts/{id}/{action}"));
     let request = Request { command, sha256: request_sha256(&body) };
-    intake.act(asker, request, alert, act).await
+    intake.act(by, request, alert, act).await
 }

@@ -48,7 +48,7 @@ pub(super) struct Said {
 
 pub(super) async fn page(
     State(intake): State<Arc<Intake>>,
-    Visitor { asker, frame }: Visitor,
+    Visitor { asker, frame, .. }: Visitor,
     Query(Said { said }): Query<Said>,
     id: Result<Path<String>, PathRejection>,
 ) -> Response {
@@ -61,7 +61,7 @@ pub(super) async fn page(
 /// What changes on the page while somebody looks.
 pub(super) async fn now(
     State(intake): State<Arc<Intake>>,
-    Visitor { asker, frame }: Visitor,
+    Visitor { asker, frame, .. }: Visitor,
     id: Result<Path<String>, PathRejection>,
 ) -> Response {
     match drawn(&intake, &asker, &frame, (id, "")).await {

@@ -35,7 +35,7 @@ struct Card<'a> {
 
 pub(super) async fn page(
     State(intake): State<Arc<Intake>>,
-    Visitor { asker, frame }: Visitor,
+    Visitor { asker, frame, .. }: Visitor,
 ) -> Response {
     let alerts = match intake.list(&asker, &Filter::default()).await {
         Ok((alerts, _)) => alerts,
@@ -68,7 +68,7 @@ fn place_of(intake: &Intake, asker: &Asker) -> String {
 
 pub(super) async fn card(
     State(intake): State<Arc<Intake>>,
-    Visitor { asker, frame }: Visitor,
+    Visitor { asker, frame, .. }: Visitor,
     id: Result<Path<String>, PathRejection>,
 ) -> Response {
     let found = match alert_in(id) {

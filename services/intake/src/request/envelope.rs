@@ -8,7 +8,7 @@ use domain::ids::{KeyId, RecordId};
 use event_log::record::RECORD_BYTES_MAX;
 use serde::Deserialize;
 use serde_json::{Value, json};
-use wire::{seal::SALT_BYTES, v1};
+use wire::{passkey::ASSERTION_BYTES_MAX, seal::SALT_BYTES, signing::ED25519_BYTES, v1};
 
 use super::{BadRequest, faults::Faults, json};
 
@@ -30,8 +30,8 @@ pub struct Envelope {
     pub salt: [u8; SALT_BYTES],
     /// The bytes of a `SealedContent`.
     pub content: Bytes,
-    /// Ed25519 over `open`.
-    pub signature: [u8; 64],
+    /// Over `open`, by the key: 64 bytes by Ed25519, an `Assertion` by a passkey.
+    pub signature: Bytes,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -82,11 +82,11 @@ impl Envelope {
         let not = "không phải mã của khóa: 32 chữ số hex / is not a key's id: 32 digits of hex";
         let key = faults.note("key", said.key.parse::<KeyId>().map_err(|_| not));
         let salt = exactly(&mut faults, "salt", &said.salt);
-        let signature = exactly(&mut faults, "signature", &said.signature);
         let sized = [
             ("open", said.open.len(), 1, RECORD_BYTES_MAX),
             ("content", said.content.len(), 0, CONTENT_BYTES_MAX),
             ("commitment", said.commitment.len(), 32, 32),
+            ("signature", said.signature.len(), ED25519_BYTES, ASSERTION_BYTES_MAX),
         ];
         for (field, bytes, least, most) in sized {
             if !(least..=most).contains(&bytes) {
@@ -95,15 +95,15 @@ impl Envelope {
                 faults.add(field, format!("{range} bytes"));
             }
         }
-        match (id, key, salt, signature) {
-            (Some(id), Some(key), Some(salt), Some(signature)) if faults.is_empty() => Ok(Self {
+        match (id, key, salt) {
+            (Some(id), Some(key), Some(salt)) if faults.is_empty() => Ok(Self {
                 id,
                 key,
                 open: said.open,
                 commitment: said.commitment,
                 salt,
                 content: said.content,
-                signature,
+                signature: said.signature,
             }),
             _ => Err(faults.refused()),
         }
@@ -119,7 +119,7 @@ impl Envelope {
             "commitment": BASE64_STANDARD.encode(&self.commitment),
             "salt": BASE64_STANDARD.encode(self.salt),
             "content": BASE64_STANDARD.encode(&self.content),
-            "signature": BASE64_STANDARD.encode(self.signature),
+            "signature": BASE64_STANDARD.encode(&self.signature),
         })
     }
 
@@ -133,7 +133,7 @@ impl Envelope {
             commitment: self.commitment.clone(),
             salt: Bytes::copy_from_slice(&self.salt),
             content: self.content.clone(),
-            signature: Bytes::copy_from_slice(&self.signature),
+            signature: self.signature.clone(),
         }
     }
 }
@@ -155,7 +155,7 @@ mod tests {
             commitment: Bytes::from_static(&[1; 32]),
             salt: [2; 32],
             content: Bytes::new(),
-            signature: [3; 64],
+            signature: Bytes::from_static(&[3; 64]),
         }
     }
 
@@ -176,7 +176,7 @@ mod tests {
         let wrong = v1::Envelope::default();
         let wrong = v1::Envelope { content: vec![0; RECORD_BYTES_MAX].into(), ..wrong };
         let wrong = Envelope::of_message(wrong).unwrap_err();
-        let all = ["id", "key", "salt", "signature", "open", "content", "commitment"];
+        let all = ["id", "key", "salt", "open", "content", "commitment", "signature"];
         assert_eq!(fields(wrong), all);
         let mut not_base64 = envelope().json();
         not_base64["open"] = json!("??");

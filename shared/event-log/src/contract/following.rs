@@ -178,16 +178,20 @@ pub async fn bytes_that_cannot_be_decoded_pass_unharmed(subject: &mut impl Subje
 pub async fn a_signature_stays_beside_its_command(subject: &mut impl Subject) {
     let received = Received { at: Millis(1_764_000_000_123), key_version: 2 };
     let value: [u8; 64] = std::array::from_fn(|place| 0xff ^ place as u8);
+    let value = Bytes::copy_from_slice(&value);
     let by_writer = Signature { key: KeyId::of(&[1; 32]), value, received: None };
     let by_person = Signature { received: Some(received), ..by_writer.clone() };
+    let by_passkey = Signature { value: vec![0xfe; 600].into(), ..by_person.clone() };
     let signed =
         |name, by: &Signature| Record { signature: Some(Arc::new(by.clone())), ..command(name) };
     let records = vec![
         signed("by-writer", &by_writer),
         command("by-nobody"),
         signed("by-person", &by_person),
+        signed("by-passkey", &by_passkey),
     ];
-    let anew = signed("by-person", &Signature { value: [7; 64], ..by_person });
+    let anew = Signature { value: vec![7; 64].into(), ..by_person };
+    let anew = signed("by-person", &anew);
     for ending in [None, Some(Ending::Closed)] {
         if let Some(ending) = ending {
             subject.restart(ending).await;
@@ -197,9 +201,9 @@ pub async fn a_signature_stays_beside_its_command(subject: &mut impl Subject) {
             store(&*log, records.clone()).await;
         }
         let appended = soon(log.append(vec![anew.clone()])).await.unwrap();
-        assert_all_same(&appended.repeats, &records[2..]);
+        assert_all_same(&appended.repeats, &records[2..3]);
         let mut commands = follow(&*log, Class::Command, Role::Projection, None).await;
-        assert_all_same(&take(&mut commands, 3).await, &records);
+        assert_all_same(&take(&mut commands, records.len()).await, &records);
         for record in &records {
             assert_all_same(&load(&*log, record).await, std::slice::from_ref(record));
         }

@@ -22,6 +22,7 @@ mod known;
 mod leases;
 mod looks;
 mod matches;
+mod passkeys;
 mod photos;
 mod policies;
 mod poster;

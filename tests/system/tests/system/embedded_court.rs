@@ -179,7 +179,7 @@ async fn every_signature_of_the_log_is_checked_and_none_can_be_dropped() -> Resu
 
 /// What our own check and the independent one say of an export: both the same.
 #[allow(clippy::print_stdout, reason = "what was not checked is said in the test's output")]
-async fn checked(out: &str, code: i32) -> Result<String> {
+pub(crate) async fn checked(out: &str, code: i32) -> Result<String> {
     let ours = says(&["verify", out], code).await?;
     if !(is_installed("python3").await && is_installed("openssl").await) {
         println!("skipped: python3 or openssl is not installed");
