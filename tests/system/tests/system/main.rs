@@ -41,6 +41,7 @@ mod nats_readme;
 mod nats_revocation;
 mod nats_sharing;
 mod nats_starting;
+mod nats_state;
 mod nats_stream;
 mod nats_trust;
 mod nats_unreadable;
