@@ -6,6 +6,8 @@ mod demand;
 mod export;
 mod fetch;
 mod keys;
+mod quorum;
+mod readable;
 mod seen;
 mod verify;
 mod words;

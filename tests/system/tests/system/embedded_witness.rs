@@ -95,6 +95,7 @@ async fn a_witness_cosigns_is_killed_and_goes_on_where_it_was() -> Result<()> {
     let asked = Client::new(&url)?.get("/metrics").await?.expect(200)?.text;
     ensure!(asked.contains("keng_witness_cosigned_total"), "{asked}");
     taken_away(&keng, raised.text_at("/id"), town.folder.path()).await?;
+    needs_a_quorum(&town, &policy).await?;
     match is_installed("python3").await && is_installed("openssl").await {
         true => is_whole_elsewhere(&path(town.folder.path(), "court")?).await?,
         false => println!("skipped: python3 or openssl is not installed"),
@@ -203,6 +204,26 @@ async fn taken_away(keng: &Keng, alert: &str, folder: &Path) -> Result<()> {
     let witness = keys.lines().nth(1).context("the witness's key")?;
     let page = fs::read_to_string(format!("{court}/huong-dan.html"))?;
     ensure!(page.contains(&format!("<code>{witness}</code>")), "{page}");
+    Ok(())
+}
+
+/// An auditor may want as many witnesses as the log has to gather, or others.
+async fn needs_a_quorum(town: &Town, policy: &str) -> Result<()> {
+    let others = path(town.folder.path(), "others")?;
+    let other = "Wit1+9b3fb2d5+BFhZSmQj9+SoL+p/nN0Hh76xXmF7QcHfytUrI1XfSClk";
+    let both = fs::read_to_string(policy)?.replace("quorum tinh", "group ca-hai all tinh khac");
+    let both = format!("witness khac {other}\n{both}quorum ca-hai\n");
+    fs::write(&others, both)?;
+    for name in ["log", "court"] {
+        let out = path(town.folder.path(), name)?;
+        let enough = says(&["verify", &out, "--quorum", policy], 0).await?;
+        ensure!(enough.contains("a quorum of witnesses: 1"), "{enough}");
+        let wrong = says(&["verify", &out, "--quorum", &others], 1).await?;
+        ensure!(wrong.contains("SAI / WRONG: checkpoint: 1: "), "{wrong}");
+    }
+    let none = path(town.folder.path(), "court/keys")?;
+    let wrong = says(&["verify", &path(town.folder.path(), "log")?, "--quorum", &none], 64).await?;
+    ensure!(wrong.contains("--quorum ") && wrong.contains("line 1"), "{wrong}");
     Ok(())
 }
 
