@@ -24,6 +24,7 @@ use super::{
     KEYS, LINES, PAGE, PROOFS, RECORDS, SIGNATURES,
     export::put,
     fetch::Fetched,
+    stamps,
     words::{self, escaped},
 };
 use crate::{
@@ -58,6 +59,9 @@ pub(super) async fn export(
         None => String::new(),
         Some(reason) => words::export(&mut case, reason).await?,
     };
+    if let Some(last) = case.records.keys().next_back() {
+        stamps::export_first(&log, out, *last, &mut case.tiles).await?;
+    }
     put(out, CHECKPOINT, log.checkpoint.to_string())?;
     put(out, LINES, case.lines.values().flatten().copied().collect::<Vec<u8>>())?;
     let keys = log.file("v1/audit/key").await?;

@@ -22,6 +22,7 @@ use tlog::{
 use super::{
     KEYS, LINES, PAGE, PROOFS, RECORDS, SIGNATURES, WORDS,
     readable::Readable,
+    stamps::Stamps,
     words::{self, Words},
 };
 
@@ -53,6 +54,11 @@ pub(super) fn check(folder: &Path, keys: Keys<'_>, tally: &mut Tally) -> Result<
     for beside in [CHECKPOINT, KEYS, LINES, PAGE] {
         others.remove(beside);
     }
+    let stamps = Stamps::among(others.iter());
+    for stamp in stamps.files() {
+        others.remove(&stamp);
+    }
+    stamps.check(folder, keys, &whole)?;
     let numbers = others.iter().filter_map(|path| path.strip_prefix(RECORDS)?.strip_prefix('/'));
     let mut records = BTreeMap::new();
     for number in numbers {

@@ -1,10 +1,7 @@
 //! `keng verify DIR|URL`: whether an exported log, or a server's, is whole, and who signed what is
 //! in it. The first thing that is wrong is named; of signatures, the first few.
 
-use std::{
-    collections::BTreeSet,
-    path::{Path, PathBuf},
-};
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, anyhow};
 use bytes::Bytes;
@@ -24,6 +21,7 @@ use super::{
     keys::KeyFile,
     quorum::{Quorum, QuorumArgs},
     seen::{Seen, SeenArgs},
+    stamps::Stamps,
     words::Words,
 };
 use crate::{Failed, args::ServerArgs, client::Client, feeds::line, write::aside};
@@ -183,7 +181,10 @@ fn say_signatures(tally: &Tally) -> Result<(), Failed> {
 }
 
 fn whole(folder: &Path, keys: &KeyFile, tally: &mut Tally) -> Result<Whole, String> {
-    let beside = Beside { signatures: true, files: BTreeSet::from([KEYS.to_owned()]) };
+    let all = Folder::at(folder).files().map_err(|why| format!("SAI / WRONG: .: {why}"))?;
+    let stamps = Stamps::among(all.iter());
+    let files = stamps.files().chain([KEYS.to_owned()]).collect();
+    let beside = Beside { signatures: true, files };
     let each = |index: u64, entry: Entry<'_>| {
         // What is wrong with a signature is said when the tree is known to be right: before that
         // it would be said of whatever was altered.
@@ -194,5 +195,7 @@ fn whole(folder: &Path, keys: &KeyFile, tally: &mut Tally) -> Result<Whole, Stri
         Ok(())
     };
     let whole = check::whole(&Folder::at(folder), keys.keys(), &beside, each);
-    whole.map_err(|why| format!("SAI / WRONG: {why}"))
+    let whole = whole.map_err(|why| format!("SAI / WRONG: {why}"))?;
+    stamps.check(folder, keys.keys(), &whole)?;
+    Ok(whole)
 }

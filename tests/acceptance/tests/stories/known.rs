@@ -197,7 +197,7 @@ async fn what_was_on_hold_and_what_was_superseded_is_said() -> Result<()> {
     let kept = known(&day, &khanh, &format!("commune={OTHER}"), "22:47").await?;
     let seen = one(&kept, "alerts", "id", &alert)?;
     assert_eq!((&seen["on_hold"], &seen["state"]), (&json!(true), &json!("active")));
-    assert_eq!(told(seen), [held.clone()]);
+    assert_eq!(told(seen), std::slice::from_ref(&held));
     assert_eq!(one(seen, "withheld", "group", "late")?["why"], "on-hold");
 
     let released = known(&day, &khanh, &format!("commune={OTHER}"), "22:55").await?;

@@ -27,6 +27,7 @@ mod embedded_sealing;
 mod embedded_signed;
 mod embedded_stop;
 mod embedded_stream;
+mod embedded_timestamps;
 mod embedded_variables;
 mod embedded_witness;
 mod nats_away;
