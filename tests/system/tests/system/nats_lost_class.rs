@@ -1,5 +1,5 @@
-//! The broker loses the tail of one stream, or of all: what was said in it comes back, and nobody is
-//! told twice.
+//! The broker loses the tail of one stream, or of all: what was said in it comes back, and nobody
+//! is told twice.
 
 use std::{
     collections::BTreeSet,
