@@ -9,7 +9,7 @@ use std::{collections::BTreeMap, path::Path};
 use anyhow::{Context, anyhow};
 use bytes::Bytes;
 use merkle::{
-    Hash, TileId,
+    Hash, SignedCheckpoint, TileId, VerifierKey,
     proof::{self, Unprovable},
     verification::verify_consistency,
 };
@@ -33,11 +33,11 @@ const PROOF: &str = "consistency";
 
 /// Writes all of a log's; answers at how many.
 pub(super) async fn export(log: &Fetched<'_>, out: &Path) -> Result<usize, Failed> {
-    let sizes = sizes(log).await?;
-    for size in &sizes {
-        take(log, out, *size).await?;
+    let (key, mut count) = (key(log).await?, 0);
+    for size in sizes(log).await? {
+        count += usize::from(take(log, out, (size, &key)).await?);
     }
-    Ok(sizes.len())
+    Ok(count)
 }
 
 /// Writes the first that says that a record with this number was there.
@@ -47,8 +47,22 @@ pub(super) async fn export_first(
     last: u64,
     tiles: &mut BTreeMap<TileId, Bytes>,
 ) -> Result<(), Failed> {
-    let Some(size) = sizes(log).await?.into_iter().find(|size| *size > last) else { return Ok(()) };
-    take(log, out, size).await?;
+    let key = key(log).await?;
+    for size in sizes(log).await?.into_iter().filter(|size| *size > last) {
+        if take(log, out, (size, &key)).await? {
+            return put_proof(log, out, size, tiles).await;
+        }
+    }
+    Ok(())
+}
+
+/// Proves that the log grew from this size. Which tiles that needs, the proof itself says.
+async fn put_proof(
+    log: &Fetched<'_>,
+    out: &Path,
+    size: u64,
+    tiles: &mut BTreeMap<TileId, Bytes>,
+) -> Result<(), Failed> {
     let proof = loop {
         let read = |id: TileId| tiles.get(&id).cloned().ok_or(id);
         match proof::consistency(size, log.size(), read) {
@@ -59,8 +73,12 @@ pub(super) async fn export_first(
             Err(_) => return Err(Failed::Trouble(anyhow!("a damaged tile"))),
         }
     };
-    let proof: String = proof.iter().map(|hash| format!("{hash}\n")).collect();
-    put(out, &format!("{STAMPS}/{size}.{PROOF}"), proof)
+    put(out, &format!("{STAMPS}/{size}.{PROOF}"), said(&proof))
+}
+
+/// Hashes, one a line.
+fn said(proof: &[Hash]) -> String {
+    proof.iter().map(|hash| format!("{hash}\n")).collect()
 }
 
 /// What was stamped, up to where the log is exported.
@@ -72,12 +90,28 @@ async fn sizes(log: &Fetched<'_>) -> Result<Vec<u64>, Failed> {
     Ok(sizes.filter(|size| (1..=log.size()).contains(size)).collect())
 }
 
-async fn take(log: &Fetched<'_>, out: &Path, size: u64) -> Result<(), Failed> {
-    for kind in [NOTE, ANSWER] {
-        let bytes = log.file(&format!("v1/audit/timestamps/{size}.{kind}")).await?;
-        put(out, &format!("{STAMPS}/{size}.{kind}"), bytes)?;
+/// The log's own key: the first of those that it names.
+async fn key(log: &Fetched<'_>) -> Result<VerifierKey, Failed> {
+    let keys = log.file("v1/audit/key").await?;
+    let keys = String::from_utf8_lossy(&keys).into_owned();
+    Ok(keys.lines().next().unwrap_or_default().parse().context("the log's key")?)
+}
+
+/// Writes one; `false` where it is of another log, which lay in that directory before.
+async fn take(
+    log: &Fetched<'_>,
+    out: &Path,
+    (size, key): (u64, &VerifierKey),
+) -> Result<bool, Failed> {
+    let file = |kind: &str| format!("v1/audit/timestamps/{size}.{kind}");
+    let note = log.file(&file(NOTE)).await?;
+    let stamped = SignedCheckpoint::parse(&note).context("a stamped checkpoint")?;
+    if stamped.verify([key]).is_err() {
+        return Ok(false);
     }
-    Ok(())
+    put(out, &format!("{STAMPS}/{size}.{NOTE}"), note)?;
+    put(out, &format!("{STAMPS}/{size}.{ANSWER}"), log.file(&file(ANSWER)).await?)?;
+    Ok(true)
 }
 
 /// Of an export, each kind of file by the size that was stamped.
@@ -140,16 +174,15 @@ impl Stamps {
 fn grew(
     folder: &Path,
     path: &str,
-    stamped: &merkle::SignedCheckpoint,
+    stamped: &SignedCheckpoint,
     whole: &Whole,
 ) -> Result<(), String> {
     let bytes = read(folder, path)?;
     let text = String::from_utf8_lossy(&bytes);
     let hashes: Result<Vec<Hash>, _> = text.split_terminator('\n').map(str::parse).collect();
     let proof = hashes.map_err(|why| wrong(path, &why))?;
-    let again: String = proof.iter().map(|hash| format!("{hash}\n")).collect();
     let (old, new) = (stamped.checkpoint(), whole.checkpoint.checkpoint());
-    if again.as_bytes() != bytes {
+    if said(&proof).as_bytes() != bytes {
         return Err(wrong(path, &"không đúng dạng đã xuất / not as it is exported"));
     }
     verify_consistency(old.size(), old.root(), new.size(), new.root(), &proof)

@@ -53,6 +53,7 @@ const OPEN: [(&str, &str); 31] = [
     ("/v1/audit/state", "hashes"),
     ("/v1/audit/proof/", "hashes"),
     ("/v1/audit/key", "the log's own key"),
+    ("/v1/audit/timestamps", "hashes, and who stamped them"),
     ("/v1/audit/words/", "recorded by the audit: see its tests"),
     ("/tile/", "open parts"),
     ("/checkpoint", "hashes"),
