@@ -34,7 +34,7 @@ const TOKEN: &str = "77001:a-token-of-the-stand-in";
 const POSTER: i64 = 4_242;
 
 /// Routes, by their beginning, whose answers show nothing sealed of an alert; each with the reason.
-const OPEN: [(&str, &str); 31] = [
+const OPEN: [(&str, &str); 32] = [
     ("/v1/alerts post", "the raiser's own words"),
     ("/v1/alerts/{id}/deliveries", "targets, times and codes"),
     ("/v1/alerts/{id}/uncorrected", "targets, times and codes"),
