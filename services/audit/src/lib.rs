@@ -31,7 +31,7 @@ use domain::ids::RecordId;
 use merkle::{SignedCheckpoint, VerifierKey};
 use tokio::sync::watch;
 
-use crate::{book::Shared, tree::Tree, writing::Writing};
+use crate::{book::Shared, timestamps::Stamps, tree::Tree, writing::Writing};
 
 pub use anchors::{Anchors, BadAnchors};
 pub use book::OpenError;
@@ -40,6 +40,7 @@ pub use http::router;
 pub use pages::pages;
 pub use replay::{Replay, Replayer};
 pub use state_http::compared;
+pub use timestamps::{NoStamp, stamped_at};
 
 /// The name under which `/readyz` shows the audit.
 pub const BANNER: &str = "audit";
@@ -50,6 +51,8 @@ const SIGNING_BANNER: &str = "audit-signing";
 pub struct Audit {
     shared: Arc<Shared>,
     tree: Option<Tree>,
+    /// Where time stamps lie.
+    stamps: Stamps,
     /// Writes down who reads words; `None` where nothing is written.
     looking: Option<Arc<Looking>>,
 }
@@ -83,11 +86,12 @@ pub fn start_with(
     let shared = Arc::new(shared);
     let tree =
         tree::start(host, &shared, dir, name, anchors).inspect_err(|why| say_unsigned(host, why));
+    let stamps = Stamps::of(dir);
     if let Ok(tree) = &tree {
-        timestamps::start(host, &shared, tree, dir, anchors);
+        timestamps::start(host, &shared, tree, &stamps, anchors);
     }
     let looking = Some(Arc::new(Looking::new(host)));
-    let audit = Audit { shared, tree: tree.ok(), looking };
+    let audit = Audit { shared, tree: tree.ok(), stamps, looking };
     let writing = Writing::new(host, &audit, tip);
     host.drain.spawn("audit", writing.run());
     Ok(audit)
@@ -101,7 +105,8 @@ pub fn start_with(
 pub fn read_only(dir: &Path) -> Result<Audit, OpenError> {
     let (shared, _) = book::open(&dir.join("audit"))?;
     let tree = tree::read_only(&shared, dir).map_err(|why| OpenError::Unsigned(why.to_string()))?;
-    Ok(Audit { shared: Arc::new(shared), tree: Some(tree), looking: None })
+    let (shared, stamps) = (Arc::new(shared), Stamps::of(dir));
+    Ok(Audit { shared, tree: Some(tree), stamps, looking: None })
 }
 
 /// Says in `/readyz` and in the trace that the audit has stopped, while all else goes on.

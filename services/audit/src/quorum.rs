@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 
 use chassis::Host;
 use domain::ids::Millis;
-use merkle::{Policy, SignedCheckpoint, VerifierKey};
+use merkle::Policy;
 use tokio::time::sleep;
 
 use crate::tree::Tree;
@@ -22,7 +22,8 @@ pub(crate) async fn watch(host: Host, tree: Tree, policy: Arc<Policy>) {
     let mut alone = Alone::default();
     loop {
         let checkpoint = newest.borrow_and_update().clone();
-        let is_quorum = checkpoint.is_none_or(|checkpoint| has_quorum(&policy, &checkpoint));
+        let is_quorum =
+            checkpoint.is_none_or(|checkpoint| policy.is_quorum(&policy.cosigners(&checkpoint)));
         let age_ms = alone.seen(is_quorum, host.clock.now());
         metrics::gauge!("keng_audit_unwitnessed_seconds").set(age_ms as f64 / 1_000.0);
         host.health.banner(BANNER, (age_ms >= ALONE_MS_MAX).then(said));
@@ -38,16 +39,6 @@ fn said() -> String {
     "hơn một giờ chưa đủ nhân chứng đồng ký nhật ký kiểm toán; báo động vẫn hoạt động / \
      for more than an hour too few witnesses have cosigned the audit log; alerts go on"
         .to_owned()
-}
-
-/// Whether enough witnesses have signed this very checkpoint.
-fn has_quorum(policy: &Policy, checkpoint: &SignedCheckpoint) -> bool {
-    let text = checkpoint.note().text();
-    let signed = |key: &VerifierKey| {
-        checkpoint.note().signatures().iter().any(|line| line.verify(text, key).is_ok())
-    };
-    let witnesses = policy.witnesses().iter().map(|witness| &witness.key);
-    policy.is_quorum(&witnesses.filter(|key| signed(key)).collect::<Vec<_>>())
 }
 
 /// Since when there has been no quorum; `None` while there is one.

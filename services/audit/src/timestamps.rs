@@ -6,9 +6,10 @@
 //! whether the authority may be believed, `openssl ts -verify` says to whoever has its certificate.
 
 mod der;
+mod kept;
 mod token;
 
-use std::{fs, path::PathBuf, sync::Arc, time::Duration};
+use std::{fs, sync::Arc, time::Duration};
 
 use chassis::{Host, durable_file};
 use domain::ids::Millis;
@@ -19,9 +20,13 @@ use tokio::time::sleep;
 
 use crate::{anchors::Anchors, book::Shared, outside::Outside, tree::Tree};
 
+use kept::{NOTE, STAMP};
 use token::Question;
 
-const TIMESTAMPS: &str = "timestamps";
+pub(crate) use kept::Stamps;
+pub use kept::stamped_at;
+pub use token::NoStamp;
+
 const QUERY: &str = "application/timestamp-query";
 const REPLY: &str = "application/timestamp-reply";
 const LOOK_EVERY: Duration = Duration::from_secs(10);
@@ -34,29 +39,20 @@ pub(crate) fn start(
     host: &Host,
     shared: &Arc<Shared>,
     tree: &Tree,
-    dir: &std::path::Path,
+    stamps: &Stamps,
     anchors: &Anchors,
 ) {
     let (Some(tsa), Some(outside)) = (&anchors.tsa, &anchors.outside) else { return };
-    let dir = dir.join(TIMESTAMPS);
     let stamping = Stamping {
-        last: Last { size: largest(&dir), ..Last::default() },
+        last: Last { size: stamps.sizes().last().copied().unwrap_or(0), ..Last::default() },
         host: host.clone(),
         shared: Arc::clone(shared),
         tree: tree.clone(),
-        dir,
+        stamps: stamps.clone(),
         tsa: tsa.clone(),
         outside: outside.clone(),
     };
     host.drain.spawn("audit-timestamps", stamping.run());
-}
-
-/// The size of the largest log that was stamped before.
-fn largest(dir: &std::path::Path) -> u64 {
-    let names = fs::read_dir(dir).into_iter().flatten().flatten();
-    let sizes =
-        names.filter_map(|file| file.file_name().to_str()?.strip_suffix(".tsr")?.parse().ok());
-    sizes.max().unwrap_or(0)
 }
 
 /// When what was stamped.
@@ -85,7 +81,7 @@ struct Stamping {
     host: Host,
     shared: Arc<Shared>,
     tree: Tree,
-    dir: PathBuf,
+    stamps: Stamps,
     tsa: Url,
     outside: Outside,
     last: Last,
@@ -149,15 +145,15 @@ impl Stamping {
             return Err(format!("it answers {} with {:?}", answer.status, answer.media_type));
         }
         let time = question.check(&answer.body).map_err(|why| why.to_string())?;
-        let (dir, size) = (self.dir.clone(), checkpoint.checkpoint().size());
+        let (stamps, size) = (self.stamps.clone(), checkpoint.checkpoint().size());
         let kept = tokio::task::spawn_blocking(move || {
-            fs::create_dir_all(&dir)?;
-            durable_file::write(&dir, &format!("{size}.checkpoint"), note)?;
-            durable_file::write(&dir, &format!("{size}.tsr"), &answer.body)
+            fs::create_dir_all(stamps.path())?;
+            durable_file::write(stamps.path(), &format!("{size}.{NOTE}"), note)?;
+            durable_file::write(stamps.path(), &format!("{size}.{STAMP}"), &answer.body)
         });
         match kept.await {
             Ok(Ok(())) => Ok(time),
-            Ok(Err(why)) => Err(format!("{}: {why}", self.dir.display())),
+            Ok(Err(why)) => Err(format!("{}: {why}", self.stamps.path().display())),
             Err(_) => Err("it was not kept".to_owned()),
         }
     }

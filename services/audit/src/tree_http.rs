@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use axum::{
-    Router,
+    Json, Router,
     extract::{FromRef, Path, State},
     http::{StatusCode, header},
     response::{IntoResponse, Response},
@@ -18,6 +18,7 @@ use chassis::{
 };
 use domain::{ids::RecordId, rights::Asker};
 use merkle::{BundleId, ProofFile, SignedCheckpoint, bundle::NotABundle, proof};
+use serde_json::json;
 
 use crate::{Replayer, tree::Tree};
 
@@ -26,7 +27,8 @@ const FOR_ONE: &str = "private, no-store";
 const BYTES: &str = "application/octet-stream";
 const TEXT: &str = "text/plain; charset=utf-8";
 
-/// The routes: `/checkpoint`, `/tile/…`, `/v1/audit/proof/{record}`, `/v1/audit/key`.
+/// The routes: `/checkpoint`, `/tile/…`, `/v1/audit/proof/{record}`, `/v1/audit/key`,
+/// `/v1/audit/timestamps`.
 pub(crate) fn router<S>() -> Router<S>
 where
     S: Clone + Send + Sync + 'static,
@@ -40,6 +42,8 @@ where
         .route("/tile/{*place}", get(tile))
         .route("/v1/audit/proof/{record}", get(prove))
         .route("/v1/audit/key", get(key))
+        .route("/v1/audit/timestamps", get(timestamps))
+        .route("/v1/audit/timestamps/{file}", get(timestamp))
 }
 
 async fn checkpoint(State(replayer): State<Replayer>) -> Result<Response, Problem> {
@@ -52,6 +56,24 @@ async fn checkpoint(State(replayer): State<Replayer>) -> Result<Response, Proble
 async fn key(State(replayer): State<Replayer>) -> Result<Response, Problem> {
     let tree = tree(&replayer)?;
     Ok(([(header::CONTENT_TYPE, TEXT)], tree.keys()).into_response())
+}
+
+/// The sizes of the logs that an authority has stamped (RFC 3161). As hashes, they are everybody's.
+async fn timestamps(State(replayer): State<Replayer>) -> Result<Response, Problem> {
+    let Replayer::Audit(audit) = replayer else { return Err(no_log()) };
+    let sizes = read(move || Ok(audit.stamps.sizes())).await?;
+    let headers = [(header::CACHE_CONTROL, "no-cache")];
+    Ok((headers, Json(json!({ "sizes": sizes }))).into_response())
+}
+
+/// `SIZE.tsr`, an authority's answer, or `SIZE.checkpoint`, the bytes that it is over.
+async fn timestamp(
+    State(replayer): State<Replayer>,
+    Path(file): Path<String>,
+) -> Result<Response, Problem> {
+    let Replayer::Audit(audit) = replayer else { return Err(no_log()) };
+    let bytes = read(move || audit.stamps.file(&file)).await?;
+    Ok((headers(FOR_EVER), bytes).into_response())
 }
 
 async fn tile(

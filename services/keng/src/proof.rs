@@ -6,7 +6,10 @@ mod demand;
 mod export;
 mod fetch;
 mod keys;
+mod quorum;
+mod readable;
 mod seen;
+mod stamps;
 mod verify;
 mod words;
 
@@ -23,6 +26,8 @@ const PROOFS: &str = "proofs";
 const SIGNATURES: &str = "signatures";
 /// Of one alert's export, where somebody asked for them: salt and content of each sealed part.
 const WORDS: &str = "words";
+/// Time stamps over checkpoints, where there are some.
+const STAMPS: &str = "timestamps";
 /// What the name of a sealed part ends with that was erased; the file names the order's record.
 const ERASED: &str = ".erased";
 /// Of one alert's export: the records, as people read them.

@@ -7,6 +7,7 @@ use domain::loss::Loss;
 use tokio::time::Instant;
 
 use crate::{
+    again::Again,
     alarm,
     heal::{self, Healing},
     log::Inner,
@@ -27,8 +28,14 @@ const UNHEARD_AT_ONCE: usize = 256;
 
 /// Keeps the connection, for ever.
 pub(crate) async fn keep(inner: Arc<Inner>) {
-    let mut keeper =
-        Keeper { inner, shapes: BTreeMap::new(), asked: None, compared: None, gaps_since: None };
+    let mut keeper = Keeper {
+        inner,
+        shapes: BTreeMap::new(),
+        asked: None,
+        compared: None,
+        gaps_since: None,
+        again: Again::default(),
+    };
     loop {
         let Some(connection) = keeper.inner.state.connection() else {
             keeper.inner.trust.send_replace(Trust::Away);
@@ -70,6 +77,8 @@ struct Keeper {
     compared: Option<u64>,
     /// Since when commits wait for others that are lost.
     gaps_since: Option<Instant>,
+    /// Whether what was erased came back.
+    again: Again,
 }
 
 enum Unfit {
@@ -120,6 +129,9 @@ impl Keeper {
             *now = trust;
             changed
         });
+        if let Some((_, sealed)) = found.infos.iter().find(|(of, _)| *of == Stream::Sealed) {
+            self.again.attend(&self.inner, connection, sealed).await;
+        }
         let unheard = self.inner.outbox.owed().unheard(UNHEARD_AFTER, UNHEARD_AT_ONCE);
         if let Err(error) = heal::settle_unheard(&self.inner, &unheard).await {
             tracing::warn!(%error, "what became of commits is looked for again");

@@ -6,6 +6,7 @@
 //! No deciding and no decoding: records are addresses, ids and bytes.
 
 mod acks;
+mod again;
 mod alarm;
 mod append;
 mod broker;

@@ -470,6 +470,11 @@ impl Outbox {
         lock(&self.parts).is_erased(entity)
     }
 
+    /// Of how many alerts this process knows that they were erased.
+    pub(crate) fn erased(&self) -> usize {
+        lock(&self.parts).erased()
+    }
+
     /// Destroys the sealed parts of what belongs to the alert, and takes none of it any more. How
     /// many there were.
     pub(crate) async fn erase(self: Arc<Self>, alert: AlertId) -> Result<u64, OutboxTrouble> {

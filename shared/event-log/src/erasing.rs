@@ -53,6 +53,12 @@ impl Parts {
         });
     }
 
+    /// Of how many alerts the parts were destroyed.
+    #[must_use]
+    pub fn erased(&self) -> usize {
+        self.erased.len()
+    }
+
     /// Whether the parts of this entity were destroyed.
     #[must_use]
     pub fn is_erased(&self, entity: &EntityName) -> bool {
@@ -121,6 +127,7 @@ mod tests {
         assert_eq!(parts.erase(a), [9, 10], "until they are gone");
         parts.gone(a, &[9, 10]);
         assert!(parts.erase(a).is_empty());
+        assert_eq!(parts.erased(), 1);
         assert!(parts.is_erased(&relay) && parts.is_erased(&EntityName::erasure(a)));
         assert!(parts.is_erased(&EntityName::looks(a)) && !parts.is_erased(&EntityName::looks(b)));
         assert!(parts.is_erased(&of_both) && !parts.is_erased(&EntityName::alert(b)));

@@ -41,6 +41,8 @@ mod bundle_tests;
 #[cfg(test)]
 mod checkpoint_tests;
 #[cfg(test)]
+mod corpus_tests;
+#[cfg(test)]
 mod note_tests;
 #[cfg(test)]
 mod policy_tests;

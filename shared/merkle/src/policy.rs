@@ -158,6 +158,14 @@ impl Policy {
         &self.witnesses
     }
 
+    /// The witnesses who signed this very checkpoint, in the order of their lines.
+    #[must_use]
+    pub fn cosigners(&self, checkpoint: &SignedCheckpoint) -> Vec<&VerifierKey> {
+        let (text, lines) = (checkpoint.note().text(), checkpoint.note().signatures());
+        let signed = |key: &&VerifierKey| lines.iter().any(|line| line.verify(text, key).is_ok());
+        self.witnesses.iter().map(|witness| &witness.key).filter(signed).collect()
+    }
+
     /// Whether the witnesses with these keys are enough.
     #[must_use]
     pub fn is_quorum(&self, cosigners: &[&VerifierKey]) -> bool {

@@ -1,6 +1,8 @@
 //! Roots: the vectors of transparency-dev/merkle (`rfc6962_test.go`, `verify_test.go`), and the
 //! RFC's definition.
 
+use sha2::{Digest, Sha256};
+
 use crate::{
     hash::{EMPTY_ROOT, Hash, NotAHash, leaf, node},
     testing::{hash, hex, leaves, mth},
@@ -29,9 +31,18 @@ pub(crate) const ROOTS: [&str; 8] = [
     "5dc9da79a70659a9ad559cb701ded9a2ab9d823aad2f4960cfe370eff4604328",
 ];
 
-/// The vectors' own node has children of four bytes, which are no [`Hash`]; a root stands for it.
+/// The vectors' own node has children of four bytes, which are no [`Hash`]: it is reckoned by the
+/// rule, and a node of hashes is shown to follow the same rule.
 #[test]
 fn leaves_and_nodes_hash_as_the_vectors_say() {
+    let by_rule = |left: &[u8], right: &[u8]| -> Hash {
+        let hash = Sha256::new().chain_update([1]).chain_update(left).chain_update(right);
+        <[u8; 32]>::from(hash.finalize()).into()
+    };
+    let of_n123_n456 = "aa217fe888e47007fa15edab33c2b492a722cb106c64667fc2b044444de66bbb";
+    assert_eq!(by_rule(b"N123", b"N456"), hash(of_n123_n456));
+    let (left, right) = (leaf(b"N123"), leaf(b"N456"));
+    assert_eq!(node(left, right), by_rule(left.as_bytes(), right.as_bytes()));
     let of_l123456 = "395aa064aa4c29f7010acfe3f25db9485bbd4b91897b6ad7ad547639252b4d56";
     assert_eq!(leaf(b"L123456"), hash(of_l123456));
     assert_eq!(leaf(b""), hash(ROOTS[0]));

@@ -14,7 +14,7 @@ pub const SALT_BYTES: usize = 32;
 pub struct Sealing {
     /// The bytes of `Sealed`.
     pub sealed: Bytes,
-    /// SHA-256 over salt and content.
+    /// SHA-256("keng.v1.sealed\0" ‖ salt ‖ content).
     pub commitment: Bytes,
 }
 
@@ -75,5 +75,13 @@ mod tests {
         let other = seal(&content, [2; 32]);
         assert!(open(&other.sealed, &sealing.commitment).is_err());
         assert_ne!(other.commitment, sealing.commitment);
+    }
+
+    /// A vector of our own: salt 00 01 … 1f.
+    #[test]
+    fn a_commitment_is_a_hash_of_label_salt_and_content() {
+        let salt: [u8; SALT_BYTES] = std::array::from_fn(|place| place as u8);
+        let commitment = "48d528a2fe9d16f25c5886138b15abaabd47634a86444fc6d60ebc818aa38249";
+        assert_eq!(domain::hex::hex(&commit(&salt, "Tìm bé An".as_bytes())), commitment);
     }
 }

@@ -16,13 +16,17 @@ const VERSION_1: &[u8] = &[1];
 
 /// Why an answer is no time stamp of ours.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub(super) enum NoStamp {
+pub enum NoStamp {
+    /// The bytes are not of that form.
     #[error("it is no answer of RFC 3161")]
     Form,
+    /// The authority said no.
     #[error("it is not granted")]
     NotGranted,
+    /// The hash in it is another one.
     #[error("it is over something else")]
     Imprint,
+    /// The nonce in it is another one.
     #[error("it answers another question")]
     Nonce,
 }
@@ -54,43 +58,52 @@ impl Question {
     /// Makes sure of `TimeStampResp`: granted, over this hash, for this question. Says the time in
     /// it, as it stands there.
     pub(super) fn check(&self, response: &[u8]) -> Result<String, NoStamp> {
-        let mut outer = Reader::of(response);
-        let mut response = outer.enter(SEQUENCE).ok_or(NoStamp::Form)?;
-        let mut status = response.enter(SEQUENCE).ok_or(NoStamp::Form)?;
-        match status.expect(INTEGER).ok_or(NoStamp::Form)? {
-            // granted, grantedWithMods
-            [0 | 1] => {}
-            _ => return Err(NoStamp::NotGranted),
+        let (time, nonce) = stamp(response, &self.imprint)?;
+        match nonce == Some(self.nonce.as_slice()) {
+            true => Ok(time),
+            false => Err(NoStamp::Nonce),
         }
-        let info = info(&mut response).ok_or(NoStamp::Form)?;
-        if !response.is_empty() || !outer.is_empty() {
-            return Err(NoStamp::Form);
-        }
-        self.of_info(info)
     }
+}
 
-    /// `TSTInfo`.
-    fn of_info(&self, info: &[u8]) -> Result<String, NoStamp> {
-        let mut info = Reader::of(info).enter(SEQUENCE).ok_or(NoStamp::Form)?;
-        info.expect(INTEGER).filter(|version| *version == VERSION_1).ok_or(NoStamp::Form)?;
-        info.expect(OBJECT_IDENTIFIER).ok_or(NoStamp::Form)?;
-        let mut imprint = info.enter(SEQUENCE).ok_or(NoStamp::Form)?;
-        let mut algorithm = imprint.enter(SEQUENCE).ok_or(NoStamp::Form)?;
-        let algorithm = algorithm.expect(OBJECT_IDENTIFIER);
-        if algorithm != Some(SHA_256) || imprint.expect(OCTET_STRING) != Some(&self.imprint) {
-            return Err(NoStamp::Imprint);
-        }
-        info.expect(INTEGER).ok_or(NoStamp::Form)?;
-        let time = info.expect(GENERALIZED_TIME).ok_or(NoStamp::Form)?;
-        let time = str::from_utf8(time).map_err(|_| NoStamp::Form)?.to_owned();
-        // Accuracy and ordering may stand before it.
-        info.skip(SEQUENCE);
-        info.skip(BOOLEAN);
-        match info.expect(INTEGER) {
-            Some(nonce) if nonce == self.nonce => Ok(time),
-            _ => Err(NoStamp::Nonce),
-        }
+/// The time in a `TimeStampResp`, as it stands there, and the nonce: granted, over this hash.
+pub(super) fn stamp<'a>(
+    response: &'a [u8],
+    imprint: &[u8; 32],
+) -> Result<(String, Option<&'a [u8]>), NoStamp> {
+    let mut outer = Reader::of(response);
+    let mut response = outer.enter(SEQUENCE).ok_or(NoStamp::Form)?;
+    let mut status = response.enter(SEQUENCE).ok_or(NoStamp::Form)?;
+    match status.expect(INTEGER).ok_or(NoStamp::Form)? {
+        // granted, grantedWithMods
+        [0 | 1] => {}
+        _ => return Err(NoStamp::NotGranted),
     }
+    let info = info(&mut response).ok_or(NoStamp::Form)?;
+    if !response.is_empty() || !outer.is_empty() {
+        return Err(NoStamp::Form);
+    }
+    of_info(info, imprint)
+}
+
+/// `TSTInfo`.
+fn of_info<'a>(info: &'a [u8], over: &[u8; 32]) -> Result<(String, Option<&'a [u8]>), NoStamp> {
+    let mut info = Reader::of(info).enter(SEQUENCE).ok_or(NoStamp::Form)?;
+    info.expect(INTEGER).filter(|version| *version == VERSION_1).ok_or(NoStamp::Form)?;
+    info.expect(OBJECT_IDENTIFIER).ok_or(NoStamp::Form)?;
+    let mut imprint = info.enter(SEQUENCE).ok_or(NoStamp::Form)?;
+    let mut algorithm = imprint.enter(SEQUENCE).ok_or(NoStamp::Form)?;
+    let algorithm = algorithm.expect(OBJECT_IDENTIFIER);
+    if algorithm != Some(SHA_256) || imprint.expect(OCTET_STRING) != Some(over) {
+        return Err(NoStamp::Imprint);
+    }
+    info.expect(INTEGER).ok_or(NoStamp::Form)?;
+    let time = info.expect(GENERALIZED_TIME).ok_or(NoStamp::Form)?;
+    let time = str::from_utf8(time).map_err(|_| NoStamp::Form)?.to_owned();
+    // Accuracy and ordering may stand before it.
+    info.skip(SEQUENCE);
+    info.skip(BOOLEAN);
+    Ok((time, info.expect(INTEGER)))
 }
 
 /// The `TSTInfo` in a `TimeStampToken`, which somebody signed.

@@ -24,6 +24,7 @@ use super::{
     KEYS, LINES, PAGE, PROOFS, RECORDS, SIGNATURES,
     export::put,
     fetch::Fetched,
+    stamps,
     words::{self, escaped},
 };
 use crate::{
@@ -58,18 +59,25 @@ pub(super) async fn export(
         None => String::new(),
         Some(reason) => words::export(&mut case, reason).await?,
     };
+    if let Some(last) = case.records.keys().next_back() {
+        stamps::export_first(&log, out, *last, &mut case.tiles).await?;
+    }
     put(out, CHECKPOINT, log.checkpoint.to_string())?;
     put(out, LINES, case.lines.values().flatten().copied().collect::<Vec<u8>>())?;
     let keys = log.file("v1/audit/key").await?;
-    let vkeys = escaped(&String::from_utf8_lossy(&keys));
-    let (key, witnesses) = vkeys.split_once('\n').unwrap_or((&vkeys, ""));
-    // The words come last: they are people's, and may say `{key}`.
-    let page = TEXT.replace("{alert}", alert).replace("{key}", key);
-    let page = page.replace("{witnesses}", &shown(witnesses));
-    put(out, PAGE, page.replace("{words}", &words))?;
+    put(out, PAGE, page(alert, &String::from_utf8_lossy(&keys), &words))?;
     put(out, KEYS, &keys)?;
     let (of_keys, out) = (case.records.len() - of_alert, out.display());
     Ok(format!("{of_alert} bản ghi / records, {of_keys} của khóa / of keys → {out}"))
+}
+
+/// The page of an alert, with the keys and words of its export.
+pub(super) fn page(alert: &str, keys: &str, words: &str) -> String {
+    let vkeys = escaped(keys);
+    let (key, witnesses) = vkeys.split_once('\n').unwrap_or((&vkeys, ""));
+    // The words come last: they are people's, and may say `{key}`.
+    let page = TEXT.replace("{alert}", alert).replace("{key}", key);
+    page.replace("{witnesses}", &shown(witnesses)).replace("{words}", words)
 }
 
 /// Keys of witnesses, one a line, for the page.

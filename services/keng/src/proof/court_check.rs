@@ -1,5 +1,6 @@
 //! Checking one alert's export: each record is in the signed log, each signature is of its record
-//! and by a key that is good there, and each sealed part is what was committed to.
+//! and by a key that is good there, each sealed part is what was committed to, and what people read
+//! of it says what the records say.
 //!
 //! What was left out of it cannot be seen here, a key's revocation neither: that takes the whole
 //! log.
@@ -20,6 +21,8 @@ use tlog::{
 
 use super::{
     KEYS, LINES, PAGE, PROOFS, RECORDS, SIGNATURES, WORDS,
+    readable::Readable,
+    stamps::Stamps,
     words::{self, Words},
 };
 
@@ -30,13 +33,16 @@ pub(super) struct Court {
     pub(super) records: u64,
     /// `None` where it has no words.
     pub(super) words: Option<Words>,
+    /// What people read of it, which was not looked at yet.
+    pub(super) readable: Readable,
 }
 
 pub(super) fn wrong(path: &str, why: &dyn Display) -> String {
     format!("SAI / WRONG: {path}: {why}")
 }
 
-/// Checks an export of one alert; what is to be said of its signatures is in the tally.
+/// Checks an export of one alert; what is to be said of its signatures is in the tally, and what
+/// people read of it is to be checked after them.
 ///
 /// # Errors
 /// The first thing that is wrong, but for signatures.
@@ -48,6 +54,11 @@ pub(super) fn check(folder: &Path, keys: Keys<'_>, tally: &mut Tally) -> Result<
     for beside in [CHECKPOINT, KEYS, LINES, PAGE] {
         others.remove(beside);
     }
+    let stamps = Stamps::among(others.iter());
+    for stamp in stamps.files() {
+        others.remove(&stamp);
+    }
+    stamps.check(folder, keys, &whole)?;
     let numbers = others.iter().filter_map(|path| path.strip_prefix(RECORDS)?.strip_prefix('/'));
     let mut records = BTreeMap::new();
     for number in numbers {
@@ -58,6 +69,7 @@ pub(super) fn check(folder: &Path, keys: Keys<'_>, tally: &mut Tally) -> Result<
         records.insert(index, record);
     }
     tally.expect_signatures();
+    let mut signed = BTreeMap::new();
     for (index, record) in &records {
         let path = format!("{SIGNATURES}/{index}");
         let signature = match others.remove(&path) {
@@ -65,14 +77,18 @@ pub(super) fn check(folder: &Path, keys: Keys<'_>, tally: &mut Tally) -> Result<
             false => Vec::new(),
         };
         tally.next(*index, record, &signature);
+        signed.insert(*index, (record.clone(), signature));
         others.remove(&format!("{RECORDS}/{index}"));
         others.remove(&format!("{PROOFS}/{index}.tlog-proof"));
     }
     let has_words = folder.join(WORDS).exists();
     let words = has_words.then(|| words::check(folder, &records, &mut others)).transpose()?;
+    let said = words.as_ref().map_or("", |words| &words.page);
+    let readable = Readable::of(&signed, said);
+    let readable = readable.map_err(|(index, why)| wrong(&format!("{RECORDS}/{index}"), &why))?;
     match others.first() {
         Some(path) => Err(wrong(path, &"an export of an alert has no such file")),
-        None => Ok(Court { whole, records: records.len() as u64, words }),
+        None => Ok(Court { whole, records: records.len() as u64, words, readable }),
     }
 }
 

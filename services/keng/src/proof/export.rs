@@ -11,7 +11,7 @@ use chassis::ExitCode;
 use clap::Args;
 use tlog::{CHECKPOINT, files_of, signatures_of};
 
-use super::{KEYS, court, fetch::Fetched};
+use super::{KEYS, court, fetch::Fetched, stamps};
 use crate::{
     Failed,
     args::ServerArgs,
@@ -89,6 +89,7 @@ pub(super) async fn whole(client: &Client, out: &Path) -> Result<String, Failed>
         put(out, path, bytes)
     };
     log.files(files_of(log.size()).chain(signatures_of(log.size())), put).await?;
+    let stamps = stamps::export(&log, out).await?;
     let (size, out) = (log.size(), out.display());
-    Ok(format!("{size} bản ghi / records → {out}"))
+    Ok(format!("{size} bản ghi / records, {stamps} dấu thời gian / time stamps → {out}"))
 }

@@ -75,6 +75,16 @@ impl KeyFile {
         Err(wrong(KEYS, &why))
     }
 
+    /// These, and those of more witnesses.
+    pub(super) fn trusting<'a>(mut self, more: impl Iterator<Item = &'a VerifierKey>) -> Self {
+        for key in more {
+            if !self.witnesses.contains(key) {
+                self.witnesses.push(key.clone());
+            }
+        }
+        self
+    }
+
     /// The keys.
     pub(super) fn keys(&self) -> Keys<'_> {
         Keys { log: &self.log, witnesses: &self.witnesses }

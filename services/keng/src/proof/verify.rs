@@ -1,10 +1,7 @@
 //! `keng verify DIR|URL`: whether an exported log, or a server's, is whole, and who signed what is
 //! in it. The first thing that is wrong is named; of signatures, the first few.
 
-use std::{
-    collections::BTreeSet,
-    path::{Path, PathBuf},
-};
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, anyhow};
 use bytes::Bytes;
@@ -17,11 +14,14 @@ use tlog::{
 };
 
 use super::{
-    KEYS, RECORDS, court_check,
+    KEYS, RECORDS,
+    court_check::{self, Court},
     demand::DemandArgs,
     export,
     keys::KeyFile,
+    quorum::{Quorum, QuorumArgs},
     seen::{Seen, SeenArgs},
+    stamps::Stamps,
     words::Words,
 };
 use crate::{Failed, args::ServerArgs, client::Client, feeds::line, write::aside};
@@ -44,12 +44,22 @@ pub(crate) struct VerifyArgs {
     demand: DemandArgs,
     #[command(flatten)]
     seen: SeenArgs,
+    #[command(flatten)]
+    quorum: QuorumArgs,
+}
+
+/// What an auditor asks of a log beside that it is whole.
+struct Asked<'a> {
+    key: Option<&'a Path>,
+    seen: Vec<Seen>,
+    quorum: Option<Quorum>,
 }
 
 /// `keng verify`.
 pub(crate) async fn verify(args: VerifyArgs) -> Result<u8, Failed> {
     let tally = Tally::demanding(args.demand.read()?);
-    let seen = args.seen.read()?;
+    let asked =
+        Asked { key: args.key.as_deref(), seen: args.seen.read()?, quorum: args.quorum.read()? };
     if args.log.starts_with("http://") || args.log.starts_with("https://") {
         let server = ServerArgs {
             server: Some(args.log.clone()),
@@ -60,14 +70,14 @@ pub(crate) async fn verify(args: VerifyArgs) -> Result<u8, Failed> {
         let copy = Copy::make()?;
         let (client, _) = Client::new(&server).await?;
         aside(&export::whole(&client, &copy.0).await?);
-        return checked(&copy.0, args.key.as_deref(), &seen, tally);
+        return checked(&copy.0, &asked, tally);
     }
     let folder = Path::new(&args.log);
     if !folder.is_dir() {
         let why = "không có thư mục này / there is no such folder";
         return Err(Failed::Usage(format!("{}: {why}", folder.display())));
     }
-    checked(folder, args.key.as_deref(), &seen, tally)
+    checked(folder, &asked, tally)
 }
 
 /// A server's log, copied to be checked; gone when this is dropped.
@@ -89,43 +99,31 @@ impl Drop for Copy {
     }
 }
 
-fn checked(
-    folder: &Path,
-    key: Option<&Path>,
-    seen: &[Seen],
-    mut tally: Tally,
-) -> Result<u8, Failed> {
+fn checked(folder: &Path, asked: &Asked<'_>, mut tally: Tally) -> Result<u8, Failed> {
     let failed = |why: String| Failed::Trouble(anyhow!(why));
-    let trusted = key.map(KeyFile::read).transpose()?;
+    let trusted = asked.key.map(KeyFile::read).transpose()?;
     let own = KeyFile::of_export(folder).map_err(failed)?;
     let keys = match trusted {
         Some(trusted) => trusted.of_the_log_of(&own).map_err(failed)?,
         None => own,
     };
-    let tree = if folder.join(RECORDS).is_dir() {
+    let keys = keys.trusting(asked.quorum.iter().flat_map(Quorum::witnesses));
+    let (tree, readable) = if folder.join(RECORDS).is_dir() {
         let court = court_check::check(folder, keys.keys(), &mut tally).map_err(failed)?;
-        say_tree(&court.whole);
-        let records = court.records;
-        line(&format!("{records} bản ghi nằm trong nhật ký / records are in it"));
-        if let Some(Words { matching, erased }) = court.words {
-            line(&format!(
-                "phần niêm phong / sealed parts: {matching} khớp cam kết / as committed to, \
-                 {erased} đã xóa theo lệnh / erased by order"
-            ));
-        }
-        // Whose key it is, the log's keeper is not the one to ask.
-        for ((officer, key), count) in &tally.persons {
-            line(&format!("{officer} ký bằng khóa / signed by the key {key}: {count}"));
-        }
-        court.whole
+        say_court(&court, &tally);
+        (court.whole, Some(court.readable))
     } else {
         let whole = whole(folder, &keys, &mut tally).map_err(failed)?;
         say_tree(&whole);
-        whole
+        (whole, None)
     };
-    seen.iter().try_for_each(|seen| seen.check(folder, &tree, keys.keys().log))?;
+    asked.seen.iter().try_for_each(|seen| seen.check(folder, &tree, keys.keys().log))?;
+    if let Some(quorum) = &asked.quorum {
+        quorum.check(&tree).map_err(failed)?;
+    }
     say_signatures(&tally)?;
-    match key {
+    readable.map_or(Ok(()), |readable| readable.check(folder)).map_err(failed)?;
+    match asked.key {
         Some(_) => line("nguyên vẹn / whole"),
         None => {
             let own = keys.keys().log;
@@ -133,6 +131,22 @@ fn checked(
         }
     }
     Ok(ExitCode::DONE)
+}
+
+fn say_court(court: &Court, tally: &Tally) {
+    say_tree(&court.whole);
+    let records = court.records;
+    line(&format!("{records} bản ghi nằm trong nhật ký / records are in it"));
+    if let Some(Words { matching, erased, .. }) = court.words {
+        line(&format!(
+            "phần niêm phong / sealed parts: {matching} khớp cam kết / as committed to, \
+             {erased} đã xóa theo lệnh / erased by order"
+        ));
+    }
+    // Whose key it is, the log's keeper is not the one to ask.
+    for ((officer, key), count) in &tally.persons {
+        line(&format!("{officer} ký bằng khóa / signed by the key {key}: {count}"));
+    }
 }
 
 fn say_tree(whole: &Whole) {
@@ -167,7 +181,10 @@ fn say_signatures(tally: &Tally) -> Result<(), Failed> {
 }
 
 fn whole(folder: &Path, keys: &KeyFile, tally: &mut Tally) -> Result<Whole, String> {
-    let beside = Beside { signatures: true, files: BTreeSet::from([KEYS.to_owned()]) };
+    let all = Folder::at(folder).files().map_err(|why| format!("SAI / WRONG: .: {why}"))?;
+    let stamps = Stamps::among(all.iter());
+    let files = stamps.files().chain([KEYS.to_owned()]).collect();
+    let beside = Beside { signatures: true, files };
     let each = |index: u64, entry: Entry<'_>| {
         // What is wrong with a signature is said when the tree is known to be right: before that
         // it would be said of whatever was altered.
@@ -178,5 +195,7 @@ fn whole(folder: &Path, keys: &KeyFile, tally: &mut Tally) -> Result<Whole, Stri
         Ok(())
     };
     let whole = check::whole(&Folder::at(folder), keys.keys(), &beside, each);
-    whole.map_err(|why| format!("SAI / WRONG: {why}"))
+    let whole = whole.map_err(|why| format!("SAI / WRONG: {why}"))?;
+    stamps.check(folder, keys.keys(), &whole)?;
+    Ok(whole)
 }

@@ -40,6 +40,8 @@ pub(super) struct Words {
     pub(super) matching: u64,
     /// Which were erased by an order that is there too.
     pub(super) erased: u64,
+    /// What the page says of them.
+    pub(super) page: String,
 }
 
 /// Whose words a record keeps beside the log; nobody's where it keeps none.
@@ -63,32 +65,32 @@ fn orders(leaf: &Leaf, alerts: &[AlertId]) -> bool {
 
 /// Writes the words of what was taken; answers with them for the page.
 pub(super) async fn export(case: &mut Case<'_>, reason: &str) -> Result<String, Failed> {
-    let mut page = String::new();
-    let mut done = BTreeSet::new();
+    let mut said: BTreeMap<u64, String> = BTreeMap::new();
     // An order of erasure may have to be taken besides, of the other alert of a match.
     while let Some((index, leaf)) = case
         .records
         .iter()
-        .find(|(index, leaf)| !done.contains(*index) && !alerts_with_words(leaf).is_empty())
+        .find(|(index, leaf)| !said.contains_key(*index) && !alerts_with_words(leaf).is_empty())
     {
         let (index, leaf) = (*index, leaf.clone());
-        done.insert(index);
         match fetched(case, &leaf, reason).await? {
             Some(part) => {
                 put(case.out, &format!("{WORDS}/{index}"), &part)?;
-                page += &shown(index, &leaf, &part)?;
+                said.insert(index, shown(index, &leaf, &part)?);
             }
             None => {
                 let order = order_of(case, &alerts_with_words(&leaf)).await?;
                 put(case.out, &format!("{WORDS}/{index}{ERASED}"), format!("{order}\n"))?;
-                page += &format!(
-                    "<h3>Bản ghi {index}</h3>\n<p><strong>Đã xóa theo lệnh</strong> ở bản ghi \
-                     {order} / erased by order.</p>\n"
-                );
+                said.insert(index, erased(index, order));
             }
         }
     }
-    Ok(TEXT.replace("{parts}", &page))
+    Ok(page(&said))
+}
+
+/// What the page says of all of them, in the order of the log.
+fn page(said: &BTreeMap<u64, String>) -> String {
+    TEXT.replace("{parts}", &said.values().map(String::as_str).collect::<String>())
 }
 
 /// Salt and content; `None` where they were erased.
@@ -113,7 +115,14 @@ async fn order_of(case: &mut Case<'_>, alerts: &[AlertId]) -> Result<u64, Failed
     order.map(|(index, _)| *index).ok_or_else(|| Failed::Trouble(anyhow!(why)))
 }
 
-fn shown(index: u64, leaf: &Leaf, part: &Bytes) -> Result<String, Failed> {
+fn erased(index: u64, order: u64) -> String {
+    format!(
+        "<h3>Bản ghi {index}</h3>\n<p><strong>Đã xóa theo lệnh</strong> ở bản ghi {order} / erased \
+         by order.</p>\n"
+    )
+}
+
+fn shown(index: u64, leaf: &Leaf, part: &Bytes) -> anyhow::Result<String> {
     let content = part.slice(SALT_BYTES.min(part.len())..);
     let content = json::decode("SealedContent", &content).context("a sealed part")?;
     let text = serde_json::to_string_pretty(&json::json(&content)).context("a sealed part")?;
@@ -141,7 +150,7 @@ pub(super) fn check(
     records: &BTreeMap<u64, Bytes>,
     others: &mut BTreeSet<String>,
 ) -> Result<Words, String> {
-    let mut found = Words { matching: 0, erased: 0 };
+    let (mut matching, mut gone, mut said) = (0, 0, BTreeMap::new());
     let leaves: BTreeMap<u64, Leaf> = records
         .iter()
         .filter_map(|(index, record)| Some((*index, Leaf::read(record).ok()?)))
@@ -152,27 +161,29 @@ pub(super) fn check(
             continue;
         }
         let path = format!("{WORDS}/{index}");
-        let erased = format!("{path}{ERASED}");
+        let no_more = format!("{path}{ERASED}");
         if others.remove(&path) {
-            let part = read(folder, &path)?;
+            let part = Bytes::from(read(folder, &path)?);
             let is_so = part
                 .split_at_checked(SALT_BYTES)
                 .is_some_and(|(salt, content)| commit(salt, content) == leaf.commitment());
             if !is_so {
                 return Err(wrong(&path, &"không khớp cam kết / not what was committed to"));
             }
-            found.matching += 1;
-        } else if others.remove(&erased) {
-            let text = String::from_utf8(read(folder, &erased)?).unwrap_or_default();
+            said.insert(*index, shown(*index, leaf, &part).map_err(|why| wrong(&path, &why))?);
+            matching += 1;
+        } else if others.remove(&no_more) {
+            let text = String::from_utf8(read(folder, &no_more)?).unwrap_or_default();
             let order = leaves.iter().find(|(index, _)| text == format!("{index}\n"));
-            if !order.is_some_and(|(_, leaf)| orders(leaf, &alerts)) {
+            let Some((order, _)) = order.filter(|(_, leaf)| orders(leaf, &alerts)) else {
                 let why = "không có lệnh xóa ở đó / there is no order of erasure there";
-                return Err(wrong(&erased, &why));
-            }
-            found.erased += 1;
+                return Err(wrong(&no_more, &why));
+            };
+            said.insert(*index, erased(*index, *order));
+            gone += 1;
         } else {
             return Err(wrong(&path, &"thiếu / it is missing"));
         }
     }
-    Ok(found)
+    Ok(Words { matching, erased: gone, page: page(&said) })
 }

@@ -14,7 +14,7 @@ const COMMITS: u64 = 25;
 /// The kill comes when so many are acknowledged.
 const BEFORE_THE_KILL: u64 = 30;
 
-fn options(cluster: &NatsCluster, url: String, data: &tempfile::TempDir) -> NatsOptions {
+pub(crate) fn options(cluster: &NatsCluster, url: String, data: &tempfile::TempDir) -> NatsOptions {
     let mut options = NatsOptions::new(url, data.path(), "test");
     options.monitor = Some(cluster.monitor_url());
     options.replicas = 3;

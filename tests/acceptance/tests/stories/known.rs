@@ -101,7 +101,7 @@ async fn what_a_commune_saw_and_what_it_could_not_know_yet() -> Result<()> {
 }
 
 #[tokio::test]
-async fn what_was_held_refused_filtered_and_superseded_is_said() -> Result<()> {
+async fn what_was_kept_back_refused_and_filtered_is_said() -> Result<()> {
     let mut day = Timeline::governed(("2025-04-13", HOANG_THINH, ""), Started::All).await?;
     let takes_part = group("drills", HERE).exercises(true);
     day.groups([group("g-1", HERE), takes_part, group("q-1", OTHER), group("r-1", NEIGHBOUR)])
@@ -150,6 +150,64 @@ async fn what_was_held_refused_filtered_and_superseded_is_said() -> Result<()> {
     let morning = known(&day, &khanh, &format!("commune={OTHER}"), "2025-04-14 06:30").await?;
     let seen = one(&morning, "alerts", "id", &alert)?;
     assert_eq!(one(seen, "deliveries", "group", "q-1")?["known"], "arrived");
+    day.ends().await
+}
+
+#[tokio::test]
+async fn what_was_on_hold_and_what_was_superseded_is_said() -> Result<()> {
+    let mut day = Timeline::governed(("2025-04-13", HOANG_THINH, ""), Started::All).await?;
+    day.groups([group("g-1", HERE), group("q-1", OTHER)]).await?;
+    let an = day.officer("an", HERE).await?;
+    let khanh = day.person("khanh", Standing::Auditor).await?;
+
+    // A notice at night waits, is kept back, let go, and changed before anybody was told.
+    day.at("22:30").await?;
+    let reach = json!({ "mode": "communes", "communes": [OTHER] });
+    let notice = with(&day.alert_of("notice", HERE, "2025-04-14 23:00")?, "/reach", reach);
+    let alert = day.raise_in_force(&an, &notice).await?.text_at("/id").to_owned();
+    day.at("22:40").await?;
+    day.act(&an, &alert, "hold", &json!({})).await?.expect(200)?;
+    day.at("22:45").await?;
+    day.groups([group("late", OTHER)]).await?;
+    day.at("22:50").await?;
+    day.act(&an, &alert, "release", &json!({})).await?.expect(200)?;
+    day.at("23:00").await?;
+    let changed = day.act(&an, &alert, "update", &json!({ "description": "Đổi." })).await?;
+    assert_eq!(changed.expect(200)?.at("/pending/revision"), &json!(4));
+    let second = day.commander("second", HERE).await?;
+    day.act(&second, &alert, "approve", &json!({ "revision": 4 })).await?.expect(200)?;
+    day.at("2025-04-14 07:00").await?;
+
+    // State and knowledge of each revision that was planned for the group by then.
+    let told = |seen: &Value| -> Vec<(u64, String)> {
+        let all = seen["deliveries"].as_array().into_iter().flatten();
+        let of_group = all.filter(|one| one["group"] == json!("q-1"));
+        let said = |one: &Value| {
+            let revision = one["revision"].as_u64().unwrap_or_default();
+            (revision, format!("{} {}", one["state"], one["known"]).replace('"', ""))
+        };
+        of_group.map(said).collect()
+    };
+    let waits = |revision| (revision, "quiet-hours not-sent".to_owned());
+    let held = (2, "on-hold not-sent".to_owned());
+    let night = known(&day, &khanh, &format!("commune={OTHER}"), "22:35").await?;
+    let seen = one(&night, "alerts", "id", &alert)?;
+    assert_eq!((&seen["on_hold"], told(seen)), (&json!(false), vec![waits(2)]));
+
+    let kept = known(&day, &khanh, &format!("commune={OTHER}"), "22:47").await?;
+    let seen = one(&kept, "alerts", "id", &alert)?;
+    assert_eq!((&seen["on_hold"], &seen["state"]), (&json!(true), &json!("active")));
+    assert_eq!(told(seen), std::slice::from_ref(&held));
+    assert_eq!(one(seen, "withheld", "group", "late")?["why"], "on-hold");
+
+    let released = known(&day, &khanh, &format!("commune={OTHER}"), "22:55").await?;
+    let seen = one(&released, "alerts", "id", &alert)?;
+    assert_eq!((&seen["on_hold"], told(seen)), (&json!(false), vec![held.clone(), waits(3)]));
+
+    let changed = known(&day, &khanh, &format!("commune={OTHER}"), "23:10").await?;
+    let seen = one(&changed, "alerts", "id", &alert)?;
+    let over = (3, "superseded not-sent".to_owned());
+    assert_eq!(told(seen), [held, over, waits(4)]);
     day.ends().await
 }
 

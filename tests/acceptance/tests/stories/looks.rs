@@ -34,7 +34,7 @@ const TOKEN: &str = "77001:a-token-of-the-stand-in";
 const POSTER: i64 = 4_242;
 
 /// Routes, by their beginning, whose answers show nothing sealed of an alert; each with the reason.
-const OPEN: [(&str, &str); 31] = [
+const OPEN: [(&str, &str); 32] = [
     ("/v1/alerts post", "the raiser's own words"),
     ("/v1/alerts/{id}/deliveries", "targets, times and codes"),
     ("/v1/alerts/{id}/uncorrected", "targets, times and codes"),
@@ -53,6 +53,7 @@ const OPEN: [(&str, &str); 31] = [
     ("/v1/audit/state", "hashes"),
     ("/v1/audit/proof/", "hashes"),
     ("/v1/audit/key", "the log's own key"),
+    ("/v1/audit/timestamps", "hashes, and who stamped them"),
     ("/v1/audit/words/", "recorded by the audit: see its tests"),
     ("/tile/", "open parts"),
     ("/checkpoint", "hashes"),

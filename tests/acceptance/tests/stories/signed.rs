@@ -112,6 +112,59 @@ async fn an_envelope_made_without_a_network_is_taken_as_it_was_signed() -> Resul
     day.ends().await
 }
 
+/// The same command, byte for byte, signed by another device of the same person.
+fn signed_anew(sealed: &Sealed, by: &Phone) -> Sealed {
+    let mut anew = sealed.clone();
+    anew.envelope.key = by.signer().id();
+    anew.envelope.signature = by.signer().sign(&sealed.envelope.open);
+    anew
+}
+
+#[tokio::test]
+async fn a_retry_may_be_signed_anew_and_the_first_signature_stands() -> Result<()> {
+    let day = morning("").await?;
+    let old = phone(&day).await?;
+    let new = day.phone("an", Standing::Officer(home()?), 9).await?;
+    let chief = day.commander("chief", HERE).await?;
+    day.asks_for_key(&new).await?.expect(202)?;
+    day.confirms_key(&chief, &new).await?.expect(200)?;
+    let first = raise(&day, &old, "lost-child", "k-1")?;
+    let anew = signed_anew(&first, &new);
+    assert_eq!(first.envelope.open, anew.envelope.open);
+    assert_ne!(first.envelope.signature, anew.envelope.signature);
+
+    // The answer to the first was lost, and the telephone too.
+    let raised = day.gives(&first).await?.expect(201)?;
+    let records = day.records_written();
+    let again = day.gives(&anew).await?.expect(201)?;
+    assert_eq!((again.text_at("/id"), day.records_written()), (raised.text_at("/id"), records));
+    day.revokes_key(&new.person, &old).await?.expect(200)?;
+    day.gives(&first).await?.expect(403)?;
+    let records = day.records_written();
+    let again = day.gives(&anew).await?.expect(201)?;
+    assert_eq!((again.text_at("/id"), day.records_written()), (raised.text_at("/id"), records));
+    day.expect(posted("g-1", &["issued"])).await?;
+
+    // What the revoked key signed and nobody took before is taken once it is signed anew.
+    let late = raise(&day, &old, "lost-child", "k-2")?;
+    assert_eq!(day.gives(&late).await?.expect(403)?.problem()?.code, "key-revoked");
+    let second = day.gives(&signed_anew(&late, &new)).await?.expect(201)?;
+
+    // Each stands by the signature that came with it first, good where it stands.
+    let khanh = day.person("khanh", Standing::Auditor).await?;
+    for (alert, phone) in [(&raised, &old), (&second, &new)] {
+        let lines = day.records(&khanh, &format!("?alert={}", alert.text_at("/id"))).await?;
+        let keys: Vec<_> = lines.iter().filter(|line| line.kind == "RaiseAlert").collect();
+        assert_eq!(keys.len(), 1, "{keys:?}");
+        assert_eq!((keys[0].attested.as_str(), &keys[0].key), ("key", &phone.key()));
+    }
+    let verdicts = day.verdicts();
+    let signed = verdicts.iter().filter(|(_, verdict)| matches!(verdict, Verdict::Signed { .. }));
+    assert_eq!(signed.count(), 2);
+    assert!(!verdicts.iter().any(|(_, verdict)| matches!(verdict, Verdict::Invalid(_))));
+    day.ends().await
+}
+
 #[tokio::test]
 async fn the_limit_of_time_counts_from_the_signing() -> Result<()> {
     let day = morning("").await?;

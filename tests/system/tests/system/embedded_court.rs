@@ -226,6 +226,7 @@ async fn one_alerts_words_go_to_court_with_a_reason_and_to_nobody_without() -> R
     let page = fs::read_to_string(format!("{full}/huong-dan.html"))?;
     ensure!(page.contains(HEADLINE) && page.contains("printf 'keng.v1.sealed\\0'"), "{page}");
 
+    no_byte_is_free(&full).await?;
     let flip = |file: PathBuf| -> Result<()> {
         let mut bytes = fs::read(&file)?;
         *bytes.last_mut().context("a byte")? ^= 1;
@@ -253,6 +254,29 @@ async fn one_alerts_words_go_to_court_with_a_reason_and_to_nobody_without() -> R
     })?;
     ensure!(checked(&services, 1).await?.contains(SERVICE));
     Ok(())
+}
+
+/// Of one file of each kind, a changed byte at its beginning, within it, and at its end is found.
+async fn no_byte_is_free(out: &str) -> Result<()> {
+    let mut files: Vec<PathBuf> = ["checkpoint", "keys", "lines.jsonl", "huong-dan.html"]
+        .map(|name| Path::new(out).join(name))
+        .into();
+    for folder in ["records", "proofs", "signatures", "words"] {
+        let entry = fs::read_dir(Path::new(out).join(folder))?.next().context("a file")?;
+        files.push(entry?.path());
+    }
+    for file in files {
+        let bytes = fs::read(&file)?;
+        for at in [0, bytes.len() / 2, bytes.len() - 1] {
+            let mut changed = bytes.clone();
+            *changed.get_mut(at).context("a byte")? ^= 1;
+            fs::write(&file, changed)?;
+            let said = says(&["verify", out], 1).await.with_context(|| format!("{file:?} {at}"))?;
+            ensure!(said.contains("SAI / WRONG: "), "{file:?} {at}: {said}");
+        }
+        fs::write(&file, bytes)?;
+    }
+    says(&["verify", out], 0).await.map(drop)
 }
 
 #[tokio::test]

@@ -1,9 +1,13 @@
-//! The broker loses the tail of one stream: what was said in it comes back, and nobody is told
-//! twice.
+//! The broker loses the tail of one stream, or of all: what was said in it comes back, and nobody
+//! is told twice.
 
-use std::collections::BTreeSet;
+use std::{
+    collections::BTreeSet,
+    time::{Duration, Instant},
+};
 
 use anyhow::{Result, ensure};
+use event_log_nats::testing::NatsServer;
 use serde_json::{Value, json};
 use support::{Client, Keng, eventually};
 use system::{
@@ -68,6 +72,51 @@ async fn lost_alerts_come_back_and_are_not_told_again() -> Result<()> {
     for keng in [&cluster.intake, &cluster.alerting, &cluster.fan_out] {
         proven(keng).await?;
     }
+    town.check_calls()
+}
+
+/// A broker that acknowledges before it syncs, and a power cut: what it had not brought to disk is
+/// gone. A killed process loses nothing, since the system keeps what it wrote; so its store is put
+/// back to what was on disk.
+#[tokio::test]
+async fn what_an_unsynced_broker_lost_in_a_power_cut_comes_back_within_a_minute() -> Result<()> {
+    let town = Town::with(&[HOME, NEIGHBOUR], 1).await?;
+    let lazy = NatsServer::start_with(false).await?;
+    let mut cluster = Cluster::start_on(lazy, &town, &["--accept-unverified-broker"]).await?;
+    let early = raise(&cluster, &town, &mut planned("early", 1)).await?;
+    cluster.nats.stop()?;
+    let on_disk = cluster.nats.copy_store()?;
+    cluster.nats.restart().await?;
+    let mut acknowledged = planned("late", 1);
+    let late = raise(&cluster, &town, &mut acknowledged).await?;
+    let calls = town.calls()?.len();
+
+    cluster.nats.kill()?;
+    cluster.nats.put_back(&on_disk)?;
+    cluster.nats.restart().await?;
+    let back = Instant::now();
+    for alert in [&early, &late] {
+        eventually(AFTER_A_LEASE, async || {
+            let seen = state(&cluster.officer(), alert, "active", SOON).await?;
+            ensure!(!text(&seen, "/headline").is_empty(), "its words are lost: {seen}");
+            Ok(())
+        })
+        .await?;
+    }
+    recorded_and_shown(&cluster).await?;
+    ensure!(back.elapsed() < Duration::from_secs(60), "noticed after {:?}", back.elapsed());
+    acknowledged[0].insist(|| cluster.officer(), SOON).await?;
+    ensure!(accepted(&acknowledged) == BTreeSet::from([late.clone()]), "{acknowledged:?}");
+    let note = json!({"note": "về rồi"});
+    cluster.officer().act(&late, "resolve", &note, "key-1").await?;
+    state(&cluster.officer(), &late, "resolved", SOON).await?;
+    town.told(&late, "alert.resolved", SOON).await?;
+    let all = BTreeSet::from([early, late]);
+    for keng in [&cluster.audit, &cluster.intake] {
+        History::with(keng, &all, SOON).await?;
+    }
+    let issued = town.calls()?.iter().filter(|call| call.news == "alert.issued").count();
+    ensure!(issued == calls, "told again: {:#?}", town.calls()?);
     town.check_calls()
 }
 
