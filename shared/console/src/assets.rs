@@ -29,6 +29,9 @@ const ASSETS: &[Asset] = &[
     asset!("console.css", "text/css; charset=utf-8"),
     asset!("icon.svg", "image/svg+xml"),
     asset!("live.js", "text/javascript; charset=utf-8"),
+    asset!("offline.js", "text/javascript; charset=utf-8"),
+    asset!("raise.js", "text/javascript; charset=utf-8"),
+    asset!("trusted.js", "text/javascript; charset=utf-8"),
 ];
 
 /// One version of all: a script may load another of the same.
@@ -39,6 +42,11 @@ static VERSION: LazyLock<String> = LazyLock::new(|| {
     }
     domain::hex::hex(&hash.finalize()).chars().take(12).collect()
 });
+
+/// The version of all.
+pub(crate) fn version() -> &'static str {
+    &VERSION
+}
 
 /// Where an asset is found.
 pub(crate) fn path_of(name: &str) -> String {

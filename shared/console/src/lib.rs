@@ -6,6 +6,7 @@
 
 mod assets;
 mod frame;
+mod offline;
 mod sign_in;
 mod texts;
 mod visitor;
@@ -46,6 +47,7 @@ impl FromRef<Console> for Host {
 pub fn router(console: Console) -> Router {
     Router::new()
         .merge(sign_in::routes())
+        .merge(offline::routes())
         .route("/", get(visitor::first))
         .route("/lang/{tag}", get(visitor::choose))
         .route("/assets/{version}/{name}", get(assets::asset))

@@ -14,6 +14,10 @@ macro_rules! built_in {
         &[
             include_str!(concat!("../texts/", $tag, "/frame.ftl")),
             include_str!(concat!("../texts/", $tag, "/board.ftl")),
+            include_str!(concat!("../texts/", $tag, "/raise.ftl")),
+            include_str!(concat!("../texts/", $tag, "/alert.ftl")),
+            include_str!(concat!("../texts/", $tag, "/queues.ftl")),
+            include_str!(concat!("../texts/", $tag, "/offline.ftl")),
         ]
     };
 }
