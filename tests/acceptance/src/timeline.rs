@@ -16,6 +16,7 @@ use chassis::{
     Clock, Drain, Health, Host, HostParts, Kind, VirtualClock, admin, drain::Drained,
     holdings::Holdings, problem::with_fallbacks,
 };
+use console::{Console, Texts};
 use domain::ids::Millis;
 use event_log::{
     Class, EventLog, Outgoing, Recorded,
@@ -162,8 +163,11 @@ impl Timeline {
         timeout(WITHIN, host.caught_up()).await.context("the read models")?;
         host.clerk.adopt_map(actor::service("acceptance"), &host.map, clock.now()).await?;
         host.clerk.make_link_key(actor::service("acceptance"), clock.now()).await?;
+        let console = Console::new(&host, Texts::built_in()?);
+        let pages = intake::pages(Arc::clone(&intake), console.clone());
+        let people = intake::router(intake).merge(pages).merge(console::router(console));
         let routes = fan_out.map(FanOut::router).into_iter();
-        let routes = routes.fold(intake::router(intake).merge(others), Router::merge);
+        let routes = routes.fold(people.merge(others), Router::merge);
         Ok(Self {
             router: with_fallbacks(routes),
             ledger: Mutex::new(Ledger::of(&host)),

@@ -26,8 +26,8 @@ use crate::{
     application::{Request, Shown},
     http::commune_of,
     idempotency::{IdempotencyKey, request_sha256},
-    posters::{Attested, no_such_delivery},
     poster_http::posted_path,
+    posters::{Attested, no_such_delivery},
     refused::{bad_request, not_found},
     relay_acts::RelayAct,
     request,
@@ -152,7 +152,9 @@ fn body_of(action: &str, typed: &Typed, map: &Map, (alert, asker): (AlertId, &As
     };
     let near = asker.standing.province();
     let body = match action {
-        "approve" => typed.given("revision").map(|it| ("revision".into(), number(it))).into_iter().collect(),
+        "approve" => {
+            typed.given("revision").map(|it| ("revision".into(), number(it))).into_iter().collect()
+        }
         "update" | "correct" => patch(typed),
         "widen" => [("reach".to_owned(), reach(typed, map, near))].into_iter().collect(),
         "sighting" => {

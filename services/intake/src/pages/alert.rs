@@ -24,11 +24,7 @@ use super::{
     when,
 };
 use crate::{
-    Intake,
-    http::alert_in,
-    idempotency::IdempotencyKey,
-    instructions::Instruction,
-    request,
+    Intake, http::alert_in, idempotency::IdempotencyKey, instructions::Instruction, request,
 };
 
 /// Of those who have not been corrected, so many have a form each.
@@ -186,11 +182,9 @@ impl AlertPage<'_> {
     fn standing(&self) -> Typed {
         let fields = self.seen.fields();
         let mut typed = Typed::default();
-        for (name, text) in WORDS.into_iter().zip([
-            &fields.headline,
-            &fields.description,
-            &fields.instruction,
-        ]) {
+        for (name, text) in
+            WORDS.into_iter().zip([&fields.headline, &fields.description, &fields.instruction])
+        {
             typed.add(name, text);
         }
         typed.add("expires", &when::of_rfc3339(&fields.expires));

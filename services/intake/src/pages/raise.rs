@@ -155,11 +155,7 @@ fn typed_again(intake: &Intake, alert: &str) -> Typed {
 }
 
 /// What a body would do.
-async fn looked_at(
-    intake: &Intake,
-    asker: &Asker,
-    body: &str,
-) -> Result<check::Checked, Problem> {
+async fn looked_at(intake: &Intake, asker: &Asker, body: &str) -> Result<check::Checked, Problem> {
     let known = EdgeKnown { now: intake.host.clock.now(), map: intake.host.map.as_ref() };
     let draft = request::raise(body.as_bytes(), &known).map_err(|bad| bad_request(&bad))?;
     checked(intake, asker, draft).await

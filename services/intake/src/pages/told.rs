@@ -7,12 +7,7 @@ use console::Frame;
 use domain::{delivery::Target, ids::CommuneCode, lane::Progress, rights::Asker};
 use rendering::text::clock;
 
-use crate::{
-    Intake,
-    application::AlertDeliveries,
-    http::seen,
-    view::DeliverySeen,
-};
+use crate::{Intake, application::AlertDeliveries, http::seen, view::DeliverySeen};
 
 /// What became of it with the groups of each commune, by its code.
 #[derive(Default)]

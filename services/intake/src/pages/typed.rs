@@ -148,6 +148,9 @@ mod tests {
         assert_eq!(typed.text("note"), "a\nb");
         assert_eq!(typed.all("to").collect::<Vec<_>>(), ["1", "2"]);
         assert!(typed.chose("to", "2") && !typed.chose("to", "3"));
-        assert_eq!((typed.given("empty"), typed.has("empty"), typed.has("no")), (None, true, false));
+        assert_eq!(
+            (typed.given("empty"), typed.has("empty"), typed.has("no")),
+            (None, true, false)
+        );
     }
 }

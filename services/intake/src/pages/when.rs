@@ -16,7 +16,10 @@ pub(super) fn local(at: Millis) -> String {
 /// What `datetime-local` has, as RFC 3339. What is no such time stays as it is, and is told.
 pub(super) fn rfc3339(local: &str) -> String {
     let time: Option<DateTime> = local.parse().ok();
-    time.map_or_else(|| local.to_owned(), |at| format!("{}+07:00", at.strftime("%Y-%m-%dT%H:%M:%S")))
+    time.map_or_else(
+        || local.to_owned(),
+        |at| format!("{}+07:00", at.strftime("%Y-%m-%dT%H:%M:%S")),
+    )
 }
 
 /// An instant as RFC 3339, to the minute below.

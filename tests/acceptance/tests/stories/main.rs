@@ -22,6 +22,7 @@ mod known;
 mod leases;
 mod looks;
 mod matches;
+mod pages;
 mod photos;
 mod policies;
 mod poster;

@@ -141,8 +141,7 @@ impl<'a> CheckPage<'a> {
     /// When the reach grows by itself, and by whom.
     fn next(&self) -> Option<(String, String)> {
         let next = self.seen.reached.next.as_ref()?;
-        let names: Vec<String> =
-            next.communes.iter().map(|it| name_of(self.intake, it)).collect();
+        let names: Vec<String> = next.communes.iter().map(|it| name_of(self.intake, it)).collect();
         Some((clock(next.at), names.join(", ")))
     }
 

@@ -41,7 +41,9 @@ pub(super) struct KindsPage<'a> {
 impl KindsPage<'_> {
     /// Each kind: its word, and what it is called.
     fn kinds(&self) -> Vec<(&'static str, String)> {
-        let said = |kind: &AlertKind| (kind.as_str(), self.frame.t(&format!("kind-{kind}", kind = kind.as_str())));
+        let said = |kind: &AlertKind| {
+            (kind.as_str(), self.frame.t(&format!("kind-{kind}", kind = kind.as_str())))
+        };
         KINDS.iter().map(said).collect()
     }
 }
@@ -78,9 +80,14 @@ impl<'a> RaisePage<'a> {
         self.frame.t(&format!("kind-{}", self.kind.as_str()))
     }
 
-    /// LIVE, EXERCISE and a technical test; a demo is never live.
+    /// LIVE or EXERCISE; a demo is never live. A technical test is a program's.
     fn statuses(&self) -> Vec<Choice> {
-        let offered = AlertStatus::ALL.iter().filter(|it| !(self.frame.is_demo && it.is_actual()));
+        let is_offered = |status: &&AlertStatus| match status {
+            AlertStatus::Actual => !self.frame.is_demo,
+            AlertStatus::Exercise => true,
+            AlertStatus::Test => self.form.chose("status", status.as_str()),
+        };
+        let offered = AlertStatus::ALL.iter().filter(is_offered);
         let choice = |status: &AlertStatus| {
             let name = match status {
                 AlertStatus::Actual => "live",
