@@ -107,9 +107,8 @@ async fn what_is_wrong_stands_beside_its_field_and_nothing_typed_is_lost() -> Re
     let page = day.submit_parts(&phone, &far).await?.expect(400)?;
     assert!(page.text.contains("id=\"fault-reach.communes\""), "{}", page.text);
     let map = day.page(&phone, "/alerts/new?kind=hazard").await?.expect(200)?.text;
-    let named =
-        map.split("<option value=\"").skip(1).find(|it| it.contains(&format!("({NEIGHBOUR})")));
-    let named = named.and_then(|it| it.split('"').next()).context("the neighbour by name")?;
+    let mut names = map.split("<option value=\"").filter_map(|it| it.split('"').next());
+    let named = names.find(|it| it.ends_with(&format!("({NEIGHBOUR})"))).context("by name")?;
     let page = day.submit_parts(&phone, &far.with("others", &plain(named))).await?.expect(200)?;
     assert!(page.text.contains(&format!("data-commune=\"{NEIGHBOUR}\"")), "{}", page.text);
     // What was confirmed and cannot be taken any more comes back as a form.
