@@ -88,16 +88,7 @@ impl Timeline {
     /// # Errors
     /// There was no answer.
     pub async fn submit_parts(&self, browser: &Browser, form: &Filled) -> Result<Answer> {
-        let parts = form.fields.iter().map(|(name, value)| {
-            let head = format!("Content-Disposition: form-data; name=\"{name}\"");
-            format!("--{BOUNDARY}\r\n{head}\r\n\r\n{value}\r\n")
-        });
-        let body = format!("{}--{BOUNDARY}--\r\n", parts.collect::<String>());
-        let request = browser
-            .request(Method::POST, &form.action)
-            .header(header::CONTENT_LENGTH, body.len())
-            .header(header::CONTENT_TYPE, format!("multipart/form-data; boundary={BOUNDARY}"));
-        self.send(request.body(body.into())?).await
+        self.send(browser.parts(form, None)?).await
     }
 }
 
@@ -108,6 +99,28 @@ impl Browser {
             .uri(path)
             .header(header::COOKIE, &self.cookie)
             .header("sec-fetch-site", "same-origin")
+    }
+
+    /// A form as it is sent where it may have a picture.
+    ///
+    /// # Errors
+    /// The request cannot be made.
+    pub fn parts(&self, form: &Filled, picture: Option<&[u8]>) -> Result<Request<Body>> {
+        let mut body = vec![];
+        let texts = form.fields.iter().map(|(name, value)| (name.as_str(), "", value.as_bytes()));
+        let picture = picture.map(|bytes| ("photo", "; filename=\"a.png\"", bytes));
+        for (name, more, bytes) in texts.chain(picture) {
+            let head = format!("Content-Disposition: form-data; name=\"{name}\"{more}");
+            body.extend(format!("--{BOUNDARY}\r\n{head}\r\n\r\n").bytes());
+            body.extend(bytes);
+            body.extend(b"\r\n");
+        }
+        body.extend(format!("--{BOUNDARY}--\r\n").bytes());
+        let request = self
+            .request(Method::POST, &form.action)
+            .header(header::CONTENT_LENGTH, body.len())
+            .header(header::CONTENT_TYPE, format!("multipart/form-data; boundary={BOUNDARY}"));
+        Ok(request.body(body.into())?)
     }
 
     /// The same browser, led here by a page of somebody else.

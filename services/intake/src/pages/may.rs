@@ -81,6 +81,8 @@ pub(crate) fn waiting(row: &Row) -> Option<(u64, &str)> {
 
 /// Whether a review is owed that this one can give.
 pub(crate) fn owes_review(row: &Row, asker: &Asker) -> bool {
-    let review = row.alert.live().map(|live| &live.review);
-    matches!(review, Some(Review::Owed { by, .. }) if by.iter().all(|it| *it != asker.officer.as_str()))
+    match row.alert.live().map(|live| &live.review) {
+        Some(Review::Owed { by, .. }) => by.iter().all(|it| *it != asker.officer.as_str()),
+        _ => false,
+    }
 }

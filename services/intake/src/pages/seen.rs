@@ -161,7 +161,7 @@ impl<'a> AlertSeen<'a> {
         let ids = self.alert.checklist.as_ref().map_or(&[][..], |it| it.missing.as_slice());
         let kind = self.fields().kind.parse().ok();
         let asked = kind.into_iter().flat_map(|kind| Criteria::built_in().of(kind));
-        let missing = asked.filter(|criterion| ids.iter().any(|id| *id == criterion.id));
+        let missing = asked.filter(|criterion| ids.contains(&criterion.id));
         missing
             .map(|it| half(self.frame, &format!("{} / {}", it.question_vi, it.question_en)))
             .collect()

@@ -118,6 +118,7 @@ fn field_of(path: &str) -> &str {
     match path.split('[').next().unwrap_or_default() {
         "last_seen" => "last_seen.place",
         "reach" => "reach.mode",
+        "photos" => "photo",
         field => field,
     }
 }
@@ -132,7 +133,7 @@ mod tests {
             ("headline", "headline"),
             ("person.age", "person.age"),
             ("reach.communes[3]", "reach.communes"),
-            ("photos[0].legal_basis", "photos"),
+            ("photos[0].legal_basis", "photo"),
             ("last_seen", "last_seen.place"),
             ("last_seen.at", "last_seen.at"),
             ("", ""),

@@ -27,6 +27,7 @@ mod photos;
 mod policies;
 mod poster;
 mod preflight;
+mod queues;
 mod reach;
 mod replay;
 mod retries;

@@ -223,39 +223,75 @@ async fn a_second_person_finds_what_waits_and_decides() -> Result<()> {
     day.ends().await
 }
 
-/// Every page and form of an alert, generated: for each role and commune it is there exactly
-/// where the route of programs is.
+/// What a form can ask of an alert.
+const ACTS: [&str; 19] = [
+    "approve",
+    "decline",
+    "review",
+    "update",
+    "correct",
+    "widen",
+    "hold",
+    "release",
+    "reopen",
+    "sighting",
+    "attest",
+    "instructions",
+    "relay",
+    "posted",
+    "drill",
+    "acknowledge",
+    "refuse",
+    "resolve",
+    "cancel",
+];
+
+/// A form of an alert with all that any act needs.
+fn filled_in(alert: &str, action: &str) -> Filled {
+    let fields = [
+        ("key", "k"),
+        ("revision", "1"),
+        ("note", "x"),
+        ("instruction", "x"),
+        ("communes", NEIGHBOUR),
+        ("group", "g-1"),
+        ("place", "x"),
+        ("headline", "x"),
+        ("reach.mode", "province"),
+        ("delivery", &format!("{alert}:1:g-1:c")),
+    ];
+    Filled::new(&format!("/alerts/{alert}/{action}"), &fields)
+}
+
+/// The pages and forms of an alert are there for somebody exactly where the route of programs is.
+async fn is_as_for_programs(day: &Timeline, person: &Person, alert: &str) -> Result<()> {
+    let browser = day.sign_in(person).await?;
+    let wanted = day.alert(person, alert).await?.status;
+    let pages = ["/alerts/{}", "/alerts/{}/now", "/board/{}"];
+    for path in pages.map(|path| path.replace("{}", alert)) {
+        day.page(&browser, &path).await?.expect(wanted).context(path)?;
+    }
+    for action in ACTS.into_iter().filter(|_| wanted != 200) {
+        let answer = day.submit(&browser, &filled_in(alert, action)).await?;
+        let answer = answer.expect(wanted).with_context(|| format!("{action} {person:?}"))?;
+        ensure!(!answer.text.contains("Tìm cháu bé"), "{action}: {}", answer.text);
+    }
+    let reads = day.get(person, "/v1/alerts").await?.status;
+    for path in ["/board", "/alerts/new", "/alerts/new?kind=hazard", "/queues"] {
+        day.page(&browser, path).await?.expect(reads).context(path)?;
+    }
+    Ok(())
+}
+
+/// Generated: each alert, for each role and commune.
 #[tokio::test]
 async fn another_communes_alert_is_on_no_page() -> Result<()> {
     let day = afternoon().await?;
     let an = day.officer("an", HERE).await?;
     let raised = day.raise(&an, &day.alert_of("found-child", HERE, "23:00")?).await?.expect(201)?;
-    let own = raised.text_at("/id").to_owned();
     let waiting = day.raise(&an, &day.alert_of("suspect", HERE, "23:00")?).await?.expect(202)?;
-    let waiting = waiting.text_at("/id").to_owned();
-    let nothing = "01890a5d-ac96-874a-bf5c-6f2e1f0f1e2d".to_owned();
-    let acts = [
-        "approve",
-        "decline",
-        "review",
-        "update",
-        "correct",
-        "widen",
-        "hold",
-        "release",
-        "reopen",
-        "sighting",
-        "attest",
-        "instructions",
-        "relay",
-        "posted",
-        "drill",
-        "acknowledge",
-        "refuse",
-        "resolve",
-        "cancel",
-    ];
-    let people: Vec<Person> = vec![
+    let nothing = "01890a5d-ac96-874a-bf5c-6f2e1f0f1e2d";
+    let people = [
         day.officer("cuong", NEIGHBOUR).await?,
         day.officer("dung", FOREIGN).await?,
         day.province("giang", "42").await?,
@@ -263,51 +299,24 @@ async fn another_communes_alert_is_on_no_page() -> Result<()> {
         day.person("khanh", Standing::Auditor).await?,
         day.person("linh", Standing::Admin).await?,
     ];
-    for (n, person) in people.iter().enumerate() {
-        let browser = day.sign_in(person).await?;
-        for alert in [&own, &waiting, &nothing] {
-            let wanted = day.alert(person, alert).await?.status;
-            for path in [
-                format!("/alerts/{alert}"),
-                format!("/alerts/{alert}/now"),
-                format!("/board/{alert}"),
-            ] {
-                assert_eq!(day.page(&browser, &path).await?.status, wanted, "{path} by {n}");
-            }
-            if wanted == 200 {
-                continue;
-            }
-            for action in acts {
-                let form = Filled::new(
-                    &format!("/alerts/{alert}/{action}"),
-                    &[
-                        ("key", "k"),
-                        ("revision", "1"),
-                        ("note", "x"),
-                        ("instruction", "x"),
-                        ("communes", NEIGHBOUR),
-                        ("group", "g-1"),
-                        ("place", "x"),
-                        ("headline", "x"),
-                        ("reach.mode", "province"),
-                        ("delivery", &format!("{alert}:1:g-1:c")),
-                    ],
-                );
-                let answer = day.submit(&browser, &form).await?;
-                assert_eq!(answer.status, wanted, "{action} of {alert} by {n}: {}", answer.text);
-                assert!(!answer.text.contains("Tìm cháu bé"), "{action} by {n}");
-            }
-        }
-        let reads = day.get(person, "/v1/alerts").await?.status;
-        for path in ["/board", "/alerts/new", "/alerts/new?kind=hazard", "/queues"] {
-            assert_eq!(day.page(&browser, path).await?.status, reads, "{path} by {n}");
+    for person in &people {
+        for alert in [raised.text_at("/id"), waiting.text_at("/id"), nothing] {
+            is_as_for_programs(&day, person, alert).await?;
         }
     }
-    // Who has not signed in is sent to do so, and no page of somebody else's does anything here.
-    let nobody = Filled::new("/alerts/new", &[("key", "k"), ("alert", "{}")]);
+    day.ends().await
+}
+
+#[tokio::test]
+async fn who_has_not_signed_in_is_sent_to_and_other_pages_do_nothing_here() -> Result<()> {
+    let day = afternoon().await?;
+    let an = day.officer("an", HERE).await?;
     let browser = day.sign_in(&an).await?;
-    assert_eq!(day.send(browser.led_from_elsewhere(&nobody)?).await?.status, 403);
-    for path in ["/queues", "/alerts/new", &format!("/alerts/{own}")] {
+    for path in ["/alerts/new", "/alerts/new/check", "/alerts/new/edit", "/alerts/x/cancel"] {
+        let form = Filled::new(path, &[]);
+        assert_eq!(day.send(browser.led_from_elsewhere(&form)?).await?.status, 403, "{path}");
+    }
+    for path in ["/board", "/queues", "/alerts/new", "/alerts/new?kind=hazard", "/alerts/x"] {
         let request = axum::http::Request::get(path).body(axum::body::Body::empty())?;
         assert!(location(&day.send(request).await?.expect(303)?)?.starts_with("/sign-in?next="));
     }

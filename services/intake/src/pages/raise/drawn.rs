@@ -42,7 +42,8 @@ impl KindsPage<'_> {
     /// Each kind: its word, and what it is called.
     fn kinds(&self) -> Vec<(&'static str, String)> {
         let said = |kind: &AlertKind| {
-            (kind.as_str(), self.frame.t(&format!("kind-{kind}", kind = kind.as_str())))
+            let word = kind.as_str();
+            (word, self.frame.t(&format!("kind-{word}")))
         };
         KINDS.iter().map(said).collect()
     }
