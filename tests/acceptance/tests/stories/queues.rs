@@ -38,35 +38,39 @@ async fn page_with(day: &Timeline, browser: &Browser, wanted: &str) -> Result<St
 }
 
 #[tokio::test]
-async fn two_communes_confirm_a_match_each_on_its_own_page() -> Result<()> {
+async fn a_match_is_shown_to_both_communes_until_one_confirms_it() -> Result<()> {
     // Given a child that one commune misses and the next one has found.
     let day = Timeline::on("2024-02-19", TRUNG_LUONG).await?;
     let (here, there) = ("18121", "18253");
     let (an, binh) = (day.officer("an", here).await?, day.officer("binh", there).await?);
     day.at("14:00").await?;
-    let child = |kind: &str, commune: &str| -> Result<Value> {
+    let child = |kind: &str, commune: &str, seen: &str| -> Result<Value> {
         let alert = with(&day.alert_of(kind, commune, "23:00")?, "/person/age", json!(6));
-        let dyke = json!({ "at": day.rfc3339("13:30")?, "lat": 18.562, "lon": 105.667_89 });
+        let dyke = json!({ "at": day.rfc3339(seen)?, "lat": 18.562, "lon": 105.667_89 });
         Ok(with(&alert, "/last_seen", dyke))
     };
-    day.raise(&an, &child("found-child", here)?).await?.expect(201)?;
-    day.raise(&binh, &child("lost-child", there)?).await?.expect(201)?;
-    // When each of the two confirms what its page proposes.
-    for person in [&an, &binh] {
-        let browser = day.sign_in(person).await?;
-        let page = page_with(&day, &browser, "data-match=").await?;
-        let id = page.split("data-match=\"").nth(1).and_then(|it| it.split('"').next());
-        let form = Filled::on(&page, &format!("/matches/{}/confirm", id.context("no match")?))?;
+    day.raise(&an, &child("found-child", here, "13:40")?).await?.expect(201)?;
+    day.raise(&binh, &child("lost-child", there, "12:30")?).await?.expect(201)?;
+    // When one of the two confirms what the pages of both propose.
+    let (here, there) = (day.sign_in(&an).await?, day.sign_in(&binh).await?);
+    for browser in [&there, &here] {
+        let page = page_with(&day, browser, "data-match=").await?;
         assert!(plain(&page).contains("Có thể là người, vật đang tìm"), "{page}");
-        let answer = day.submit(&browser, &form.with("note", "Đúng cháu.")).await?.expect(303)?;
-        assert_eq!(location(&answer)?, "/queues");
+        assert!(page.contains("cách nhau 70 phút"), "{page}");
     }
+    let page = day.page(&here, "/queues").await?.expect(200)?.text;
+    let id = page.split("data-match=\"").nth(1).and_then(|it| it.split('"').next());
+    let form = Filled::on(&page, &format!("/matches/{}/confirm", id.context("no match")?))?;
+    let answer = day.submit(&here, &form.with("note", "Đúng cháu.")).await?.expect(303)?;
+    assert_eq!(location(&answer)?, "/queues");
     // Then nothing waits any more, and the alerts say that they are one.
     day.settle().await?;
     let confirmed = day.get(&an, "/v1/matches?state=confirmed").await?.expect(200)?;
     assert_eq!(confirmed.at("/matches").as_array().map(Vec::len), Some(1));
-    let page = day.page(&day.sign_in(&an).await?, "/queues").await?.expect(200)?.text;
-    assert!(!page.contains("data-match="), "{page}");
+    for browser in [&here, &there] {
+        let page = day.page(browser, "/queues").await?.expect(200)?.text;
+        assert!(!page.contains("data-match="), "{page}");
+    }
     day.ends().await
 }
 
