@@ -47,8 +47,8 @@ const clocks = () => {
   for (const clock of document.querySelectorAll("[data-until]")) {
     const left = Math.round((Date.parse(clock.dataset.until) - Date.now()) / SECOND_MS);
     const parts = [left / 3600, (left / 60) % 60, left % 60].map(Math.floor);
-    const [hours, ...rest] = parts.map((part) => String(Math.max(part, 0)).padStart(2, "0"));
-    clock.textContent = left > 0 ? `(${[hours, ...rest].join(":")})` : "(00:00:00)";
+    const shown = parts.map((part) => String(part).padStart(2, "0")).join(":");
+    clock.textContent = left > 0 ? `(${shown})` : "";
   }
 };
 

@@ -16,7 +16,7 @@ const drawn = ({ key, alert, at, why }) => {
   part(".mark").textContent = isLive ? said.dataset.live : said.dataset.exercise;
   part(".mark").classList.add(isLive ? "live" : "drill");
   part(".headline").textContent = asked.headline;
-  part(".since").append(` ${new Date(at).toLocaleTimeString()}`);
+  part(".since").append(` ${new Date(at).toLocaleTimeString(document.documentElement.lang)}`);
   if (why) {
     part(".why").hidden = false;
     part(".why").textContent = part(".why").dataset[why];

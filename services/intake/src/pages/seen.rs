@@ -99,6 +99,11 @@ impl<'a> AlertSeen<'a> {
         at.map_or_else(|_| String::new(), |at| clock(Millis(at.as_millisecond())))
     }
 
+    /// The time of day, as it is in Viet Nam.
+    pub(crate) fn hour(&self, rfc3339: &str) -> String {
+        self.when(rfc3339).split(' ').next().unwrap_or_default().to_owned()
+    }
+
     /// The communes that it was put to, its own first.
     pub(crate) fn places(&self) -> Vec<PlaceSeen<'_>> {
         let own = self.fields().commune;

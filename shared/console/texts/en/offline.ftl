@@ -2,7 +2,7 @@
 offline = The line is down
 offline-page = This page could not be loaded. Nothing was sent from it.
 offline-held = Kept on this phone, not sent
-offline-held-what = The alert is kept on this phone and has reached nobody. When the line is back it leaves by itself within 15 minutes; later you are asked first.
+offline-held-what = The server has not confirmed it: take it that nobody was told. When the line is back it leaves by itself within 15 minutes; later you are asked first. Sent twice, it is one alert.
 offline-none = Nothing is held.
 offline-send = Send now
 offline-drop = Drop it, do not send
