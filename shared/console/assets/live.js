@@ -7,6 +7,8 @@ import { asked, here, worker } from "./trusted.js";
 
 const GATHER_MS = 200;
 const SECOND_MS = 1_000;
+// What waits for whoever looks.
+const WAITING = "#to-answer [data-alert],#approvals [data-alert],#reviews [data-alert]";
 const title = document.title;
 
 // A gong of two tones. A browser lets nothing sound before somebody has pressed something.
@@ -38,7 +40,7 @@ if (bell && window.AudioContext) {
 
 // What waits for an answer, in the title.
 const badge = () => {
-  const waiting = document.querySelectorAll("#to-answer [data-alert]").length;
+  const waiting = document.querySelectorAll(WAITING).length;
   document.title = waiting ? `(${waiting}) ${title}` : title;
 };
 
@@ -52,8 +54,17 @@ const clocks = () => {
   }
 };
 
-// The whole board: where a card belongs is the server's matter.
+const isTouched = (part) =>
+  [...part.querySelectorAll("input,textarea")].some((it) => it.value !== it.defaultValue);
+
+// What is open on a page stays open.
+const opened = (part) => [...part.querySelectorAll("details")].map((it) => it.open);
+const reopen = (part, were) =>
+  part.querySelectorAll("details").forEach((it, place) => (it.open = were[place] ?? it.open));
+
+// The whole board: where a card belongs is the server's matter. What somebody is typing stays.
 const drawBoard = async (board) => {
+  if (isTouched(board)) return;
   const page = await asked(location.pathname + location.search);
   const anew = page?.querySelector(`#${board.id}`);
   if (!anew) return;
@@ -62,20 +73,13 @@ const drawBoard = async (board) => {
   for (const card of anew.querySelectorAll("[data-alert]")) {
     if (!before.has(card.id)) card.classList.add("fresh");
   }
-  const isNew = anew.querySelector("#to-answer .fresh");
+  const isNew = [...anew.querySelectorAll(WAITING)].some((it) => it.matches(".fresh"));
   board.replaceChildren(...anew.childNodes);
   if (held) document.getElementById(held)?.querySelector("a,button")?.focus();
   badge();
+  clocks();
   if (isNew) strike();
 };
-
-const isTouched = (form) =>
-  [...form.elements].some((it) => it.value !== it.defaultValue && it.matches("input,textarea"));
-
-// What is open on a page stays open.
-const opened = (part) => [...part.querySelectorAll("details")].map((it) => it.open);
-const reopen = (part, were) =>
-  part.querySelectorAll("details").forEach((it, place) => (it.open = were[place] ?? false));
 
 const drawAlert = async (part) => {
   const path = `/alerts/${part.dataset.alert}`;
@@ -89,7 +93,7 @@ const drawAlert = async (part) => {
   clocks();
   // What may be done follows the state; what somebody is typing stays.
   const acts = document.querySelector("#acts");
-  if (stood === stands || [...acts.querySelectorAll("form")].some(isTouched)) return;
+  if (stood === stands || isTouched(acts)) return;
   const page = await asked(path);
   const next = page?.querySelector("#acts");
   if (next) acts.replaceChildren(...next.childNodes);

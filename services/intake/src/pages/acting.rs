@@ -48,7 +48,7 @@ pub(super) async fn act(
     let Ok(Path((id, action))) = path else { return frame.trouble(&not_found()) };
     let typed = Typed::of(fields);
     match done(&intake, &asker, (&id, &action), &typed).await {
-        Ok(path) => see(typed.given("back").unwrap_or(&path)),
+        Ok(path) => see(&path),
         Err(problem) => {
             alert::refused(&intake, (asker, frame), &id, (&action, &typed, &problem)).await
         }

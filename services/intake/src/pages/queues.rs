@@ -13,7 +13,9 @@ use axum::{
 use chassis::{Problem, auth::forbidden};
 use console::{Frame, Visitor, see, shown};
 use domain::{
+    alert::Alert,
     drill::DrillResult,
+    ids::CommuneCode,
     matching::decision::Verdict,
     preflight::Severity,
     rights::{Asker, Standing},
@@ -43,8 +45,8 @@ use crate::{
 
 /// Of so many alerts that wait it is looked at what approving them would do.
 const LOOKED_AT_MAX: usize = 20;
-/// Of so many alerts in force it is looked at what could not be delivered.
-const IN_FORCE_MAX: usize = 20;
+/// Of so many alerts, the newest, it is looked at what is left to do.
+const OPEN_MAX: usize = 20;
 
 #[derive(Template)]
 #[template(path = "queues.html")]
@@ -56,7 +58,8 @@ struct QueuesPage<'a> {
     asked: Vec<AlertSeen<'a>>,
     reviews: Vec<AlertSeen<'a>>,
     matches: Vec<v1::MatchView>,
-    dead: Vec<Dead<'a>>,
+    /// What could not be delivered, is in a poster's hand, or was not corrected yet.
+    open: Vec<Unfinished<'a>>,
     /// What an alert now would meet; `None` for whom no commune is the own one.
     ready: Option<Ready>,
     drills: Vec<DrillSeen>,
@@ -78,11 +81,15 @@ struct Will {
     warned: Vec<String>,
 }
 
-/// What could not be delivered of an alert in force.
-struct Dead<'a> {
+/// What is left to do of an alert for people.
+struct Unfinished<'a> {
     seen: AlertSeen<'a>,
-    /// The commune, and the channel of a group.
-    told: Vec<(String, GroupTold)>,
+    /// What could not be delivered: the commune, and the channel of a group.
+    dead: Vec<(String, GroupTold)>,
+    /// How many tasks posters have in hand.
+    tasks: usize,
+    /// How many have not been corrected yet.
+    uncorrected: usize,
 }
 
 /// How ready a commune and its neighbours are.
@@ -131,7 +138,7 @@ async fn drawn<'a>(
         asked: alerts.iter().filter(is_mine).map(seen).collect(),
         reviews: alerts.iter().filter(is_owed).map(seen).collect(),
         matches: matches.iter().map(match_view::message).collect(),
-        dead: dead(intake, (asker, frame), &alerts).await?,
+        open: unfinished(intake, (asker, frame), &alerts).await?,
         ready: ready(intake, asker, frame).await?,
         drills: drills(intake, asker)?,
     })
@@ -165,25 +172,28 @@ async fn will(intake: &Intake, asker: &Asker, frame: &Frame, alert: &Shown) -> O
     })
 }
 
-async fn dead<'a>(
+async fn unfinished<'a>(
     intake: &'a Intake,
     (asker, frame): (&'a Asker, &'a Frame),
     alerts: &[Shown],
-) -> Result<Vec<Dead<'a>>, Problem> {
-    let mut dead = vec![];
-    for alert in alerts.iter().filter(|it| it.row.state() == "active").take(IN_FORCE_MAX) {
-        let told = intake.deliveries(asker, alert.row.id).await?;
-        let told = Told::of(intake, (asker, frame), &told);
+) -> Result<Vec<Unfinished<'a>>, Problem> {
+    let mut open = vec![];
+    let is_looked_at = |alert: &&Shown| {
+        matches!(alert.row.alert, Alert::Active(_)) || alert.row.correction.is_some()
+    };
+    for alert in alerts.iter().filter(is_looked_at).take(OPEN_MAX) {
+        let deliveries = intake.deliveries(asker, alert.row.id).await?;
+        let uncorrected = intake.outstanding_of(&deliveries).all().count();
+        let told = Told::of(intake, (asker, frame), &deliveries);
+        let tasks = told.tasks().len();
         let seen = AlertSeen::new(frame, intake, asker, alert);
-        let told: Vec<_> = told
-            .into_dead()
-            .map(|(commune, group)| (seen.place(&commune.to_string()), group))
-            .collect();
-        if !told.is_empty() {
-            dead.push(Dead { seen, told });
+        let place = |(commune, group): (CommuneCode, _)| (seen.place(&commune.to_string()), group);
+        let dead: Vec<_> = told.into_dead().map(place).collect();
+        if !dead.is_empty() || tasks + uncorrected > 0 {
+            open.push(Unfinished { seen, dead, tasks, uncorrected });
         }
     }
-    Ok(dead)
+    Ok(open)
 }
 
 async fn ready(intake: &Intake, asker: &Asker, frame: &Frame) -> Result<Option<Ready>, Problem> {

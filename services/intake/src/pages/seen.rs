@@ -10,7 +10,9 @@ use rendering::text::clock;
 use wire::v1;
 
 use super::said::half;
-use crate::{Intake, application::Shown, idempotency::IdempotencyKey, view};
+use crate::{
+    Intake, application::Shown, idempotency::IdempotencyKey, refused::refused, row::Refused, view,
+};
 
 /// An alert, for who looks at it.
 pub(crate) struct AlertSeen<'a> {
@@ -170,6 +172,12 @@ impl<'a> AlertSeen<'a> {
         missing
             .map(|it| half(self.frame, &format!("{} / {}", it.question_vi, it.question_en)))
             .collect()
+    }
+
+    /// Why it was refused.
+    pub(crate) fn refusal(&self) -> Option<String> {
+        let v1::RefusalView { code, field } = self.alert.refusal.clone()?;
+        Some(half(self.frame, refused(&Refused { code, field }).detail()))
     }
 
     /// What must be known of it, and forbids nothing.

@@ -4,7 +4,6 @@ said-measured = The exercise was measured, and its result is kept.
 bell = Turn the bell on
 bell-on = The bell is on
 alert-on-hold = ON HOLD: nobody else is told.
-alert-refused = Refused: { $code }
 alert-pending = Waits for a second person: { $change }. Asked for by { $by }.
 alert-expiry-near = It ends soon. If it is not over, prolong it under “Change it”.
 alert-point = Coordinates

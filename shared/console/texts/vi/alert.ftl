@@ -4,7 +4,6 @@ said-measured = Đã đo và giữ kết quả diễn tập.
 bell = Bật chuông
 bell-on = Chuông đang bật
 alert-on-hold = ĐANG TẠM DỪNG: chưa gửi tiếp cho ai.
-alert-refused = Bị từ chối: { $code }
 alert-pending = Chờ người thứ hai duyệt: { $change }. Người đề nghị: { $by }.
 alert-expiry-near = Sắp hết hạn. Nếu chưa xong, hãy gia hạn trong phần “Sửa tin”.
 alert-point = Tọa độ

@@ -98,6 +98,8 @@ async fn who_was_not_corrected_is_on_the_page_until_somebody_says_how() -> Resul
     // Then the page names it, until somebody says how it was told.
     let page = day.page(&browser, &path).await?.expect(200)?.text;
     assert!(page.contains("id=\"uncorrected\"") && page.contains("cần báo trực tiếp"), "{page}");
+    let queue = day.page(&browser, "/queues").await?.expect(200)?.text;
+    assert!(queue.contains(&format!("{path}#uncorrected")), "{queue}");
     let form = Filled::on(&page, &format!("{path}/attest"))?;
     assert_eq!(form.says("group"), Some("late"));
     let silent = day.submit(&browser, &form).await?.expect(400)?;
@@ -133,6 +135,8 @@ async fn what_a_poster_has_in_hand_is_on_the_page_until_it_is_posted() -> Result
     let path = format!("/alerts/{}", raised.text_at("/id"));
     let page = day.page(&browser, &path).await?.expect(200)?.text;
     assert!(page.contains("id=\"tasks\""), "{page}");
+    let queue = day.page(&browser, "/queues").await?.expect(200)?.text;
+    assert!(queue.contains(&format!("{path}#tasks")), "{queue}");
     let form = Filled::on(&page, &format!("{path}/posted"))?;
     let (_, page) = day.press(&browser, &form).await?;
     // Then it waits for nobody.
