@@ -14,7 +14,7 @@ const title = document.title;
 // A gong of two tones. A browser lets nothing sound before somebody has pressed something.
 let sound = null;
 const strike = () => {
-  navigator.vibrate?.([300, 150, 300]);
+  if (navigator.userActivation?.hasBeenActive) navigator.vibrate?.([300, 150, 300]);
   if (!sound) return;
   for (const [at, pitch] of [[0, 880], [0.35, 660]]) {
     const tone = new OscillatorNode(sound, { frequency: pitch });
@@ -140,5 +140,5 @@ badge();
 clocks();
 setInterval(clocks, SECOND_MS);
 // What was written down needs no draft any more.
-if (new URLSearchParams(location.search).has("said")) localStorage.removeItem("keng-draft");
+if (new URLSearchParams(location.search).has("new")) localStorage.removeItem("keng-draft");
 worker();

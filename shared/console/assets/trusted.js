@@ -24,6 +24,9 @@ export const asked = async (path) => {
 
 // The worker that holds what cannot be sent. Without one everything works while the line is up.
 export const worker = async () => {
+  navigator.serviceWorker?.addEventListener("message", ({ data }) => {
+    if (data.told === "sent") localStorage.removeItem("keng-draft");
+  });
   try {
     const url = policy ? policy.createScriptURL(WORKER) : WORKER;
     await navigator.serviceWorker?.register(url);

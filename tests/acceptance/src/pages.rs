@@ -49,8 +49,7 @@ impl Timeline {
     /// # Errors
     /// There was no answer.
     pub async fn page(&self, browser: &Browser, path: &str) -> Result<Answer> {
-        let request = browser.request(Method::GET, path).body(Body::empty())?;
-        self.send(request).await
+        self.send(browser.ask(path)?).await
     }
 
     /// Sends a form, and follows where it leads.
@@ -99,6 +98,14 @@ impl Browser {
             .uri(path)
             .header(header::COOKIE, &self.cookie)
             .header("sec-fetch-site", "same-origin")
+    }
+
+    /// Asks for a page.
+    ///
+    /// # Errors
+    /// The request cannot be made.
+    pub fn ask(&self, path: &str) -> Result<Request<Body>> {
+        Ok(self.request(Method::GET, path).body(Body::empty())?)
     }
 
     /// A form as it is sent where it may have a picture.

@@ -40,6 +40,8 @@ struct AlertPage<'a> {
     seen: AlertSeen<'a>,
     may: May,
     told: Told,
+    /// Whether the log could not be read: groups and instructions are missing here.
+    is_partial: bool,
     /// Who has not been corrected yet.
     uncorrected: Vec<UncorrectedSeen>,
     /// How many there are that a page does not show.
@@ -119,21 +121,29 @@ async fn drawn<'a>(
 ) -> Result<AlertPage<'a>, Problem> {
     let alert = alert_in(id)?;
     let found = intake.get(asker, alert).await?;
-    let told = intake.deliveries(asker, alert).await?;
+    // While the log cannot be read, what is on the board is shown all the same.
+    let told = intake.deliveries(asker, alert).await.ok();
+    let instructions = intake.instructions(asker, alert).await.ok();
+    let is_partial = told.is_none() || instructions.is_none();
     let seen = AlertSeen::new(frame, intake, asker, &found);
     let may = May::of(asker, &found.row);
-    let mut uncorrected = uncorrected(intake, &seen, &told);
+    let mut uncorrected =
+        told.as_ref().map(|told| uncorrected(intake, &seen, told)).unwrap_or_default();
     let uncorrected_more = uncorrected.len().saturating_sub(UNCORRECTED_SHOWN_MAX);
     uncorrected.truncate(UNCORRECTED_SHOWN_MAX);
-    let instructions = intake.instructions(asker, alert).await?;
     let place = |it: Instruction| (seen.place(&it.commune.to_string()), it);
-    let instructions = instructions.into_iter().map(place).collect();
-    let pending = intake.read_pending(asker.into(), &found.row).await?;
-    let told = Told::of(intake, (asker, frame), &told);
+    let instructions = instructions.unwrap_or_default().into_iter().map(place).collect();
+    // Who does not decide about it reads nothing of it, and leaves no record of reading.
+    let pending = match may.approve {
+        Some(_) => intake.read_pending(asker.into(), &found.row).await?,
+        None => None,
+    };
+    let told = told.map(|told| Told::of(intake, (asker, frame), &told)).unwrap_or_default();
     Ok(AlertPage {
         frame,
         may,
         told,
+        is_partial,
         uncorrected,
         uncorrected_more,
         instructions,

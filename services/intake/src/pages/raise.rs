@@ -127,7 +127,8 @@ pub(super) async fn confirm(
         Err(bad) => Err(bad_request(&bad)),
     };
     match done {
-        Ok(shown) => see(&acting::shown_at(shown.row.id, &shown, "raised")),
+        // By the last word the phone knows that the draft is done with.
+        Ok(shown) => see(&format!("{}&new", acting::shown_at(shown.row.id, &shown, "raised"))),
         Err(problem) if !asker.standing.reads_alerts() => frame.trouble(&problem),
         Err(problem) => {
             let typed = typed_again(&intake, &alert);

@@ -3,6 +3,7 @@ said-raised = Written down.
 said-measured = The exercise was measured, and its result is kept.
 bell = Turn the bell on
 bell-on = The bell is on
+alert-partial = The log cannot be read now: how it stands with the groups is shown when the line is back.
 alert-on-hold = ON HOLD: nobody else is told.
 alert-pending = Waits for a second person: { $change }. Asked for by { $by }.
 alert-expiry-near = It ends soon. If it is not over, prolong it under “Change it”.

@@ -3,6 +3,7 @@ said-raised = Đã ghi nhận.
 said-measured = Đã đo và giữ kết quả diễn tập.
 bell = Bật chuông
 bell-on = Chuông đang bật
+alert-partial = Chưa đọc được nhật ký: tình trạng các nhóm sẽ hiện khi có kết nối lại.
 alert-on-hold = ĐANG TẠM DỪNG: chưa gửi tiếp cho ai.
 alert-pending = Chờ người thứ hai duyệt: { $change }. Người đề nghị: { $by }.
 alert-expiry-near = Sắp hết hạn. Nếu chưa xong, hãy gia hạn trong phần “Sửa tin”.

@@ -184,3 +184,28 @@ async fn a_picture_comes_with_a_form_and_stays_when_the_form_is_wrong() -> Resul
     with_store.ends().await?;
     day.ends().await
 }
+
+#[tokio::test]
+async fn an_alert_is_shown_to_who_raised_it_while_the_log_cannot_be_read() -> Result<()> {
+    let day = Timeline::on("2025-04-12", HOANG_THINH).await?;
+    let here = "15958";
+    let apart = day.instance("apart");
+    let routes = apart.pages_with_photos(Photos::in_memory())?;
+    let an = day.officer("an", here).await?;
+    day.at("10:00").await?;
+    let browser = day.sign_in(&an).await?;
+    let raised = day.raise(&an, &day.alert_of("lost-child", here, "20:00")?).await?.expect(201)?;
+    let path = format!("/alerts/{}", raised.text_at("/id"));
+    day.settle().await?;
+    apart.has_read(&[]).await?;
+    let page = ask(&routes, browser.ask(&path)?).await?.expect(200)?;
+    assert!(!page.text.contains("id=\"partial\""), "{}", page.text);
+    // When the line to the log is down, the page says what it lacks.
+    apart.link().cut();
+    let page = ask(&routes, browser.ask(&path)?).await?.expect(200)?;
+    assert!(page.text.contains("id=\"partial\""), "{}", page.text);
+    assert!(page.text.contains("Tìm cháu bé 4 tuổi"), "{}", page.text);
+    apart.link().mend();
+    apart.ends().await?;
+    day.ends().await
+}
