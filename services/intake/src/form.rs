@@ -1,11 +1,13 @@
-//! One file out of a form (multipart/form-data, RFC 7578), which is here whole.
+//! The fields of a form (multipart/form-data, RFC 7578), which is here whole.
 //!
-//! No stream, no transfer encodings, no names of files: what else the form holds is left out.
+//! No stream, no transfer encodings, no names of files.
+
+use std::ops::Range;
 
 /// What is around the file in a form that a browser or a program of ours sends; bytes.
 pub(crate) const AROUND_BYTES_MAX: usize = 64 << 10;
 /// Fields that are looked through.
-const FIELDS_MAX: usize = 32;
+const FIELDS_MAX: usize = 160;
 /// The lines above a field; bytes.
 const HEAD_BYTES_MAX: usize = 8 << 10;
 /// The longest boundary (RFC 2046, 5.1.1).
@@ -28,10 +30,26 @@ pub(crate) fn file_in(
     content_type: &str,
     body: &[u8],
     field: &str,
-) -> Result<std::ops::Range<usize>, NoFile> {
+) -> Result<Range<usize>, NoFile> {
+    let fields = fields_in(content_type, body)?;
+    let mut found = fields.into_iter().filter(|(name, _)| name == field);
+    match (found.next(), found.next()) {
+        (Some((_, place)), None) => Ok(place),
+        _ => Err(NoFile::NoField),
+    }
+}
+
+/// Every field that has a name, in order: the name, and where in the body its content stands.
+///
+/// # Errors
+/// [`NoFile::NotAForm`].
+pub(crate) fn fields_in(
+    content_type: &str,
+    body: &[u8],
+) -> Result<Vec<(String, Range<usize>)>, NoFile> {
     let delimiter = format!("--{}", boundary(content_type).ok_or(NoFile::NotAForm)?);
     let delimiter = delimiter.as_bytes();
-    let mut found = None;
+    let mut found = vec![];
     let mut at = match body.starts_with(delimiter) {
         true => delimiter.len(),
         false => next(body, 0, delimiter).ok_or(NoFile::NotAForm)?.1,
@@ -39,7 +57,7 @@ pub(crate) fn file_in(
     for _ in 0..FIELDS_MAX {
         let rest = body.get(at..).unwrap_or_default();
         if rest.starts_with(b"--") {
-            return found.ok_or(NoFile::NoField);
+            return Ok(found);
         }
         let blanks = rest.iter().take_while(|byte| matches!(byte, b' ' | b'\t')).count();
         let begins = at + blanks;
@@ -51,9 +69,7 @@ pub(crate) fn file_in(
         let content = begins + length + 4;
         let (end, after) = next(body, content, delimiter).ok_or(NoFile::NotAForm)?;
         let name = name_in(head.get(..length).unwrap_or_default());
-        if name.as_deref() == Some(field) && found.replace(content..end).is_some() {
-            return Err(NoFile::NoField);
-        }
+        found.extend(name.map(|name| (name, content..end)));
         at = after;
     }
     Err(NoFile::NotAForm)
@@ -186,7 +202,7 @@ mod tests {
             photo.as_str(),
             "--xxphoto\r\n\r\nPIX\r\n--xx--",
             &photo[..photo.len() - 3],
-            &field("photo", "x").repeat(40),
+            &field("photo", "x").repeat(FIELDS_MAX + 1),
         ] {
             assert!(file(KIND, body).is_err(), "{body}");
         }

@@ -46,7 +46,7 @@ use crate::{
 };
 
 /// A body may have so many bytes.
-const BODY_BYTES_MAX: usize = 256 << 10;
+pub(crate) const BODY_BYTES_MAX: usize = 256 << 10;
 /// A larger body is read to its end up to this, so that the answer arrives.
 pub(crate) const DRAINED_BYTES_MAX: usize = 16 << 20;
 /// Every word that an answer's `state` can have, in the order of the interface.
@@ -106,22 +106,31 @@ async fn raise(
 ) -> Result<Response, Problem> {
     let body = read(body).await?;
     let request = request_of(&asker, "/v1/alerts", &headers, &body)?;
-    if !asker.standing.reads_alerts() {
-        return Err(forbidden());
-    }
-    let known = EdgeKnown { now: intake.host.clock.now(), map: intake.host.map.as_ref() };
-    let draft = request::raise(&body, &known);
-    let draft = match draft {
-        Ok(draft) => draft,
-        // A good request whose time has passed is answered as it was, for ever.
-        Err(bad) => return repeated(&intake, &asker, request, &bad).await,
-    };
-    let shown = intake.raise((&asker, has_passkey), request, draft).await?;
+    let shown = raised(&intake, (&asker, has_passkey), request, &body).await?;
     let status = match (shown.pending, shown.row.state()) {
         (false, "active" | "resolved" | "cancelled" | "expired") => StatusCode::CREATED,
         _ => StatusCode::ACCEPTED,
     };
     Ok(answer(status, &shown))
+}
+
+/// Raises what a body asks for.
+pub(crate) async fn raised(
+    intake: &Arc<Intake>,
+    by: (&Asker, HasPasskey),
+    request: Request,
+    body: &[u8],
+) -> Result<Shown, Problem> {
+    let asker = by.0;
+    if !asker.standing.reads_alerts() {
+        return Err(forbidden());
+    }
+    let known = EdgeKnown { now: intake.host.clock.now(), map: intake.host.map.as_ref() };
+    match request::raise(body, &known) {
+        Ok(draft) => intake.raise(by, request, draft).await,
+        // A good request whose time has passed is answered as it was, for ever.
+        Err(bad) => repeated(intake, asker, request, &bad).await,
+    }
 }
 
 /// A request that is not valid now, but was when it was first made: the same key and body answer
@@ -131,15 +140,11 @@ async fn repeated(
     asker: &Asker,
     request: Request,
     bad: &BadRequest,
-) -> Result<Response, Problem> {
+) -> Result<Shown, Problem> {
     let alert = AlertId::raised_by(request.command);
     let known = intake.get(asker, alert).await;
     let Ok(shown) = known else { return Err(bad_request(bad)) };
-    if intake.is_repeat(&shown.row, request).await {
-        Ok(answer(StatusCode::CREATED, &shown))
-    } else {
-        Err(other_bytes())
-    }
+    if intake.is_repeat(&shown.row, request).await { Ok(shown) } else { Err(other_bytes()) }
 }
 
 #[derive(Deserialize)]

@@ -8,9 +8,17 @@ mod alert;
 mod board;
 mod commune;
 mod map;
+mod may;
+mod naming;
 mod open;
+mod queues;
+mod raise;
+mod said;
 mod seen;
 mod signing;
+mod told;
+mod typed;
+mod when;
 
 use std::sync::Arc;
 
@@ -51,6 +59,11 @@ pub(crate) fn router(intake: Arc<Intake>, console: Console) -> Router {
         .route("/xa/{commune}/nhom/{group}/qr.svg", get(commune::join_code))
         .route("/board", get(board::page))
         .route("/board/{id}", get(board::card))
+        .route("/queues", get(queues::page))
+        .route("/matches/{id}/{verdict}", post(queues::decide))
+        .route("/alerts/new", get(raise::begin).post(raise::confirm))
+        .route("/alerts/new/check", post(raise::check))
+        .route("/alerts/new/edit", post(raise::edit))
         .route("/alerts/{id}", get(alert::page))
         .route("/alerts/{id}/now", get(alert::now))
         .route("/alerts/{id}/{action}", post(acting::act))

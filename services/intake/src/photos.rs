@@ -76,6 +76,13 @@ impl Intake {
         Some(photo_url(directory.link_key()?, &self.public_url, of, ends))
     }
 
+    /// The same as a path of ours, for a page.
+    pub(crate) fn photo_path(&self, id: &PhotoId, size: Size) -> Option<String> {
+        let ends = self.host.clock.now().plus_ms(LINK_MS);
+        let directory = self.host.directory.read();
+        Some(photo_url(directory.link_key()?, "", (id.as_str(), size.as_str()), ends))
+    }
+
     /// The alert, if it names the picture, for an asker who may read it: as it stands, or as it
     /// would be once a second person has approved a change.
     pub(crate) async fn shows_photo(

@@ -122,7 +122,7 @@ fn link_command(token: &str, home: Home, delivery: &str) -> (v1::Actor, RecordId
     (actor, command)
 }
 
-fn posted_path(delivery: &str) -> String {
+pub(crate) fn posted_path(delivery: &str) -> String {
     format!("/v1/deliveries/{delivery}/posted")
 }
 

@@ -20,6 +20,7 @@ use domain::{
     policy::{Policy, SecondPerson},
     reach::{ReachRequest, Reached},
     rights::Asker,
+    values::AlertStatus,
 };
 use registry::{
     Group,
@@ -104,6 +105,33 @@ impl Intake {
         let now = self.host.clock.now();
         let seen = self.seen(waiting.facts, &sealed, (&sender, now), waiting.live.as_ref())?;
         Ok((waiting.revision, seen))
+    }
+
+    /// What an alert now would meet in a commune and in those that border on it: who is on duty,
+    /// and which groups nothing reaches.
+    pub(crate) async fn readiness(&self, asker: &Asker, own: Home) -> Result<Looked, Problem> {
+        if !asker.standing.acts_for(own) {
+            return Err(forbidden());
+        }
+        self.all_read().await?;
+        let map = &self.host.map;
+        let around = map.neighbours(own.commune).iter().filter_map(|code| map.home(*code));
+        let communes: Vec<Home> = [own].into_iter().chain(around).collect();
+        let drilled = self.board.lock().drills.last(asker.officer.as_str());
+        let gone = self.gone.channels();
+        Ok(look(
+            &self.host.directory.read(),
+            map,
+            &Look {
+                now: self.host.clock.now(),
+                status: AlertStatus::Actual,
+                communes: &communes,
+                province_groups_with: None,
+                sender: Some((&asker.officer, drilled)),
+                gone: &gone,
+                drills: false,
+            },
+        ))
     }
 
     /// Waits until alerts and directory have been read: half of them would look like all.

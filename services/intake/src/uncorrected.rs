@@ -90,7 +90,12 @@ impl Intake {
 
     /// As much of the list as the asker may see.
     async fn outstanding(&self, asker: &Asker, alert: AlertId) -> Result<Outstanding, Problem> {
-        let AlertDeliveries { row, deliveries } = self.deliveries(asker, alert).await?;
+        Ok(self.outstanding_of(&self.deliveries(asker, alert).await?))
+    }
+
+    /// The list that these deliveries make.
+    pub(crate) fn outstanding_of(&self, told: &AlertDeliveries) -> Outstanding {
+        let AlertDeliveries { row, deliveries } = told;
         let correction = row.correction;
         let remaining = correction.map(|correction| {
             let lanes = deliveries.iter().map(|(commune, read)| (*commune, &read.lanes));
@@ -102,7 +107,7 @@ impl Intake {
                 .collect();
             Remaining::of(lanes, correction.revision, &attested, now)
         });
-        Ok(Outstanding { alert, correction, remaining: remaining.unwrap_or_default() })
+        Outstanding { alert: row.id, correction, remaining: remaining.unwrap_or_default() }
     }
 }
 
@@ -114,7 +119,8 @@ impl Outstanding {
         });
     }
 
-    fn all(&self) -> impl Iterator<Item = (CommuneCode, &Uncorrected)> {
+    /// Each on the list, with its commune.
+    pub(crate) fn all(&self) -> impl Iterator<Item = (CommuneCode, &Uncorrected)> {
         let communes = self.remaining.communes.iter();
         communes.flat_map(|(commune, open)| open.iter().map(|one| (*commune, one)))
     }

@@ -1,5 +1,5 @@
 // An auditor's page: a slider through what was known, and proofs that this browser checks itself.
-import { asked } from "./html.js";
+import { asked } from "./trusted.js";
 import { check, logKey } from "./proof.js";
 
 const SETTLED_MS = 250;

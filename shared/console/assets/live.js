@@ -1,23 +1,70 @@
-// What is live on a page: parts marked `data-live` are drawn anew when the server says so.
+// What is live on a page: parts marked `data-live` are drawn anew when the server says so, clocks
+// run, and what waits for an answer is heard and stands in the title.
 //
 // The server's stream names the alert that changed; what stands there now is asked for as HTML.
 // The stream comes back by itself, from where it broke off.
-const policy = window.trustedTypes?.createPolicy("keng", { createHTML: (html) => html });
+import { asked, here, worker } from "./trusted.js";
+
 const GATHER_MS = 200;
+const SECOND_MS = 1_000;
+// What waits for whoever looks.
+const WAITING = "#to-answer [data-alert],#approvals [data-alert],#reviews [data-alert]";
+const title = document.title;
 
-const parsed = (html) => {
-  const template = document.createElement("template");
-  template.innerHTML = policy ? policy.createHTML(html) : html;
-  return template.content;
+// A gong of two tones. A browser lets nothing sound before somebody has pressed something.
+let sound = null;
+const strike = () => {
+  if (navigator.userActivation?.hasBeenActive) navigator.vibrate?.([300, 150, 300]);
+  if (!sound) return;
+  for (const [at, pitch] of [[0, 880], [0.35, 660]]) {
+    const tone = new OscillatorNode(sound, { frequency: pitch });
+    const volume = new GainNode(sound, { gain: 0.4 });
+    tone.connect(volume).connect(sound.destination);
+    volume.gain.exponentialRampToValueAtTime(0.001, sound.currentTime + at + 0.6);
+    tone.start(sound.currentTime + at);
+    tone.stop(sound.currentTime + at + 0.6);
+  }
 };
 
-const asked = async (path) => {
-  const answer = await fetch(path, { headers: { accept: "text/html" } });
-  return answer.ok && !answer.redirected ? parsed(await answer.text()) : null;
+const bell = document.querySelector("#bell");
+if (bell && window.AudioContext) {
+  bell.hidden = false;
+  bell.addEventListener("click", () => {
+    sound ||= new AudioContext();
+    sound.resume();
+    bell.textContent = bell.dataset.on;
+    bell.setAttribute("aria-pressed", "true");
+    strike();
+  });
+}
+
+// What waits for an answer, in the title.
+const badge = () => {
+  const waiting = document.querySelectorAll(WAITING).length;
+  document.title = waiting ? `(${waiting}) ${title}` : title;
 };
 
-// The whole board: where a card belongs is the server's matter.
+// How long until something, in hours, minutes and seconds.
+const clocks = () => {
+  for (const clock of document.querySelectorAll("[data-until]")) {
+    const left = Math.round((Date.parse(clock.dataset.until) - Date.now()) / SECOND_MS);
+    const parts = [left / 3600, (left / 60) % 60, left % 60].map(Math.floor);
+    const shown = parts.map((part) => String(part).padStart(2, "0")).join(":");
+    clock.textContent = left > 0 ? `(${shown})` : "";
+  }
+};
+
+const isTouched = (part) =>
+  [...part.querySelectorAll("input,textarea")].some((it) => it.value !== it.defaultValue);
+
+// What is open on a page stays open.
+const opened = (part) => [...part.querySelectorAll("details")].map((it) => it.open);
+const reopen = (part, were) =>
+  part.querySelectorAll("details").forEach((it, place) => (it.open = were[place] ?? it.open));
+
+// The whole board: where a card belongs is the server's matter. What somebody is typing stays.
 const drawBoard = async (board) => {
+  if (isTouched(board)) return;
   const page = await asked(location.pathname + location.search);
   const anew = page?.querySelector(`#${board.id}`);
   if (!anew) return;
@@ -26,17 +73,33 @@ const drawBoard = async (board) => {
   for (const card of anew.querySelectorAll("[data-alert]")) {
     if (!before.has(card.id)) card.classList.add("fresh");
   }
+  const isNew = [...anew.querySelectorAll(WAITING)].some((it) => it.matches(".fresh"));
   board.replaceChildren(...anew.childNodes);
   if (held) document.getElementById(held)?.querySelector("a,button")?.focus();
+  badge();
+  clocks();
+  if (isNew) strike();
 };
 
 const drawAlert = async (part) => {
-  const anew = await asked(`/alerts/${part.dataset.alert}/now`);
-  if (anew) part.replaceChildren(anew);
+  const path = `/alerts/${part.dataset.alert}`;
+  const anew = await asked(`${path}/now`);
+  if (!anew) return;
+  const stood = part.querySelector("[data-stands]")?.dataset.stands;
+  const stands = anew.querySelector("[data-stands]")?.dataset.stands;
+  const were = opened(part);
+  part.replaceChildren(anew);
+  reopen(part, were);
+  clocks();
+  // What may be done follows the state; what somebody is typing stays.
+  const acts = document.querySelector("#acts");
+  if (stood === stands || isTouched(acts)) return;
+  const page = await asked(path);
+  const next = page?.querySelector("#acts");
+  if (next) acts.replaceChildren(...next.childNodes);
 };
 
-const part = document.querySelector("[data-live]");
-if (part) {
+const follow = (part) => {
   let timer = 0;
   const line = document.querySelector("#line");
   const draw = () => (part.dataset.alert ? drawAlert(part) : drawBoard(part));
@@ -65,4 +128,17 @@ if (part) {
   stream.addEventListener("error", () => {
     line.hidden = false;
   });
+};
+
+for (const button of document.querySelectorAll("button.here")) {
+  const fields = [button.dataset.lat, button.dataset.lon];
+  here(button, fields.map((id) => document.getElementById(id)), () => {});
 }
+const part = document.querySelector("[data-live]");
+if (part) follow(part);
+badge();
+clocks();
+setInterval(clocks, SECOND_MS);
+// What was written down needs no draft any more.
+if (new URLSearchParams(location.search).has("new")) localStorage.removeItem("keng-draft");
+worker();

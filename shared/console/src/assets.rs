@@ -28,7 +28,6 @@ macro_rules! asset {
 const ASSETS: &[Asset] = &[
     asset!("console.css", "text/css; charset=utf-8"),
     asset!("audit.js", "text/javascript; charset=utf-8"),
-    asset!("html.js", "text/javascript; charset=utf-8"),
     asset!("proof.js", "text/javascript; charset=utf-8"),
     asset!("enrol.js", "text/javascript; charset=utf-8"),
     asset!("icon.svg", "image/svg+xml"),
@@ -36,6 +35,9 @@ const ASSETS: &[Asset] = &[
     asset!("passkey.js", "text/javascript; charset=utf-8"),
     asset!("sign-in.js", "text/javascript; charset=utf-8"),
     asset!("sign.js", "text/javascript; charset=utf-8"),
+    asset!("offline.js", "text/javascript; charset=utf-8"),
+    asset!("raise.js", "text/javascript; charset=utf-8"),
+    asset!("trusted.js", "text/javascript; charset=utf-8"),
 ];
 
 /// One version of all: a script may load another of the same.
@@ -46,6 +48,11 @@ static VERSION: LazyLock<String> = LazyLock::new(|| {
     }
     domain::hex::hex(&hash.finalize()).chars().take(12).collect()
 });
+
+/// The version of all.
+pub(crate) fn version() -> &'static str {
+    &VERSION
+}
 
 /// Where an asset is found.
 pub(crate) fn path_of(name: &str) -> String {

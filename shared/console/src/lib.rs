@@ -8,6 +8,7 @@ mod assets;
 mod enrol;
 mod first;
 mod frame;
+mod offline;
 mod open;
 mod passkeys;
 mod sign_in;
@@ -77,6 +78,7 @@ pub fn router(console: Console) -> Router {
         .merge(sign_in::routes())
         .merge(passkeys::routes())
         .merge(enrol::routes())
+        .merge(offline::routes())
         .route("/", get(visitor::first))
         .route("/lang/{tag}", get(visitor::choose))
         .route("/assets/{version}/{name}", get(assets::asset))

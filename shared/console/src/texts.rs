@@ -17,6 +17,10 @@ macro_rules! built_in {
             include_str!(concat!("../texts/", $tag, "/board.ftl")),
             include_str!(concat!("../texts/", $tag, "/open.ftl")),
             include_str!(concat!("../texts/", $tag, "/passkey.ftl")),
+            include_str!(concat!("../texts/", $tag, "/raise.ftl")),
+            include_str!(concat!("../texts/", $tag, "/alert.ftl")),
+            include_str!(concat!("../texts/", $tag, "/queues.ftl")),
+            include_str!(concat!("../texts/", $tag, "/offline.ftl")),
         ]
     };
 }

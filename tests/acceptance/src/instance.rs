@@ -6,6 +6,7 @@ use std::{path::Path, sync::Arc};
 use anyhow::{Context, Result, ensure};
 use axum::Router;
 use chassis::{Host, drain::Drained, problem::with_fallbacks};
+use console::{Console, Site, Texts};
 use fan_out::FanOutOptions;
 use photos::Photos;
 use registry::LinkKey;
@@ -13,6 +14,7 @@ use tokio::time::timeout;
 use wire::actor;
 
 use crate::{
+    browser::ORIGIN,
     link::Link,
     timeline::{Timeline, WITHIN, fan_out_options, host},
 };
@@ -74,6 +76,18 @@ impl Instance {
     /// As [`Self::intake`], with pictures in this store.
     pub fn intake_with_photos(&self, photos: Photos) -> Router {
         with_fallbacks(intake::router(intake::start_with_photos(&self.host, photos)))
+    }
+
+    /// Starts intake in it, with pictures in this store, and answers with its pages.
+    ///
+    /// # Errors
+    /// The words of the pages cannot be read.
+    pub fn pages_with_photos(&self, photos: Photos) -> Result<Router> {
+        let intake = intake::start_with_photos(&self.host, photos);
+        let site = Site { origin: ORIGIN.to_owned(), takes_tokens: true };
+        let console = Console::new(&self.host, Texts::built_in()?, site)?;
+        let routes = intake::router(Arc::clone(&intake));
+        Ok(with_fallbacks(routes.merge(intake::pages(intake, console))))
     }
 
     /// The key by which links are signed, made where there is none.

@@ -17,6 +17,7 @@ pub mod invariants;
 pub mod ledger;
 pub mod link;
 pub mod maps;
+pub mod pages;
 pub mod people;
 pub mod phone;
 pub mod silence;

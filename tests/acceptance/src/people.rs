@@ -30,7 +30,7 @@ const ANSWER_BYTES_MAX: usize = 16 << 20;
 /// Somebody with a token.
 #[derive(Debug, Clone)]
 pub struct Person {
-    token: String,
+    pub(crate) token: String,
 }
 
 impl Person {

@@ -153,7 +153,7 @@ impl Timeline {
         let folder = Folder::new()?;
         let channels = channels.map(|text| folder.write("channels.toml", text)).transpose()?;
         let intake = intake::start_with(&host, intake_options());
-        let site = Site { origin: browser::ORIGIN.to_owned(), takes_tokens: false };
+        let site = Site { origin: browser::ORIGIN.to_owned(), takes_tokens: true };
         let console = Console::new(&host, Texts::built_in()?, site)?;
         let pages = console::router(console.clone());
         let pages = pages.merge(intake::pages(Arc::clone(&intake), console.clone()));

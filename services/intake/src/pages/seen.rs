@@ -2,14 +2,20 @@
 
 use console::Frame;
 use domain::{
+    criteria::Criteria,
     ids::{CommuneCode, Millis},
     rights::Asker,
 };
 use rendering::text::clock;
 use wire::v1;
 
-use super::map::{Drawn, Place, drawn};
-use crate::{Intake, application::Shown, idempotency::IdempotencyKey, view};
+use super::{
+    map::{Drawn, Place, drawn},
+    said::half,
+};
+use crate::{
+    Intake, application::Shown, idempotency::IdempotencyKey, refused::refused, row::Refused, view,
+};
 
 /// An alert, for who looks at it.
 pub(crate) struct AlertSeen<'a> {
@@ -25,6 +31,8 @@ pub(crate) struct PlaceSeen<'a> {
     pub(crate) view: &'a v1::CommuneView,
     /// Whether who looks may answer for it, and it has not answered.
     pub(crate) may_answer: bool,
+    /// Whether who looks stands for it, and did not issue the alert there.
+    pub(crate) is_mine: bool,
 }
 
 impl<'a> AlertSeen<'a> {
@@ -96,6 +104,11 @@ impl<'a> AlertSeen<'a> {
         at.map_or_else(|_| String::new(), |at| clock(Millis(at.as_millisecond())))
     }
 
+    /// The time of day, as it is in Viet Nam.
+    pub(crate) fn hour(&self, rfc3339: &str) -> String {
+        self.when(rfc3339).split(' ').next().unwrap_or_default().to_owned()
+    }
+
     /// The communes that it was put to, its own first.
     pub(crate) fn places(&self) -> Vec<PlaceSeen<'_>> {
         let own = self.fields().commune;
@@ -106,11 +119,10 @@ impl<'a> AlertSeen<'a> {
 
     fn place_seen<'v>(&self, view: &'v v1::CommuneView) -> PlaceSeen<'v> {
         let home = view.code.parse().ok().and_then(|code| self.intake.host.map.home(code));
-        let may_answer = self.is_active()
-            && view.answer.is_empty()
-            && view.code != self.fields().commune
+        let is_mine = view.code != self.fields().commune
             && home.is_some_and(|home| self.asker.standing.acts_for(home));
-        PlaceSeen { name: self.place(&view.code), view, may_answer }
+        let may_answer = is_mine && self.is_active() && view.answer.is_empty();
+        PlaceSeen { name: self.place(&view.code), view, may_answer, is_mine }
     }
 
     /// The communes, drawn as they stand.
@@ -145,11 +157,53 @@ impl<'a> AlertSeen<'a> {
         self.frame.tn("answers", &filled)
     }
 
-    /// Whether who looks acts for the commune that issued it.
-    pub(crate) fn is_own(&self) -> bool {
-        let home = self.fields().commune.parse().ok();
-        let home = home.and_then(|code| self.intake.host.map.home(code));
-        home.is_some_and(|home| self.asker.standing.acts_for(home))
+    /// Communes by their codes, in one line.
+    pub(crate) fn names(&self, codes: &[String]) -> String {
+        let names: Vec<String> = codes.iter().map(|code| self.place(code)).collect();
+        names.join(", ")
+    }
+
+    /// Who it is about, field by field; what is not known has no entry.
+    pub(crate) fn about(&self) -> Vec<(&'static str, String)> {
+        let fields = self.fields();
+        let person = fields.person.unwrap_or_default();
+        let seen = fields.last_seen.unwrap_or_default();
+        let age = person.age.map(|age| age.to_string()).unwrap_or_default();
+        let point = seen.lat.zip(seen.lon).map(|(lat, lon)| format!("{lat:.5}, {lon:.5}"));
+        let mut about = vec![
+            ("field-person-name", person.name),
+            ("field-person-age", age),
+            ("field-person-clothing", person.clothing),
+            ("field-person-description", person.description),
+            ("field-last-seen-place", seen.place),
+            ("field-last-seen-at", self.when(&seen.at)),
+            ("alert-point", point.unwrap_or_default()),
+            ("field-legal-basis", fields.legal_basis),
+        ];
+        about.retain(|(_, value)| !value.is_empty());
+        about
+    }
+
+    /// What was not answered when it was asked for, each as it is asked.
+    pub(crate) fn missing(&self) -> Vec<String> {
+        let ids = self.alert.checklist.as_ref().map_or(&[][..], |it| it.missing.as_slice());
+        let kind = self.fields().kind.parse().ok();
+        let asked = kind.into_iter().flat_map(|kind| Criteria::built_in().of(kind));
+        let missing = asked.filter(|criterion| ids.contains(&criterion.id));
+        missing
+            .map(|it| half(self.frame, &format!("{} / {}", it.question_vi, it.question_en)))
+            .collect()
+    }
+
+    /// Why it was refused.
+    pub(crate) fn refusal(&self) -> Option<String> {
+        let v1::RefusalView { code, field } = self.alert.refusal.clone()?;
+        Some(half(self.frame, refused(&Refused { code, field }).detail()))
+    }
+
+    /// What must be known of it, and forbids nothing.
+    pub(crate) fn warnings(&self) -> Vec<String> {
+        self.alert.warnings.iter().map(|it| half(self.frame, &it.detail)).collect()
     }
 
     /// A key for a form: a request that is sent twice is one.
