@@ -78,6 +78,18 @@ impl Driver {
         self.post("goog/cdp/execute", &body).await.with_context(|| method.to_owned())
     }
 
+    /// Gives the browser a device that keeps passkeys, and whose person always says yes.
+    ///
+    /// # Errors
+    /// The driver knows no such devices.
+    pub async fn authenticator(&self) -> Result<()> {
+        let device = json!({
+            "protocol": "ctap2", "transport": "internal", "hasResidentKey": true,
+            "hasUserVerification": true, "isUserVerified": true,
+        });
+        self.post("webauthn/authenticator", &device).await.map(drop)
+    }
+
     /// Ends the session, and the browser with it.
     ///
     /// # Errors

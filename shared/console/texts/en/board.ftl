@@ -75,6 +75,7 @@ delivery-gate = not for this group
 delivery-on-hold = on hold
 map = Map of the communes
 map-legend = ● the issuing commune · ✓ has it · ✕ refused · ! silent for too long · ? no answer yet
+map-legend-told = ● the issuing commune · → told
 standing-own = the issuing commune
 standing-acknowledged = has it
 standing-refused = refused

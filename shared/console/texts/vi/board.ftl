@@ -75,6 +75,7 @@ delivery-gate = không được gửi cho nhóm này
 delivery-on-hold = đang tạm dừng
 map = Bản đồ các xã
 map-legend = ● xã phát · ✓ đã nhận · ✕ không nhận · ! im lặng quá lâu · ? chưa trả lời
+map-legend-told = ● xã phát · → xã được báo
 standing-own = xã phát
 standing-acknowledged = đã nhận
 standing-refused = không nhận

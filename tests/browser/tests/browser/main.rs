@@ -3,4 +3,5 @@
 mod anyone;
 mod auditor;
 mod neighbours;
+mod passkeys;
 mod people;

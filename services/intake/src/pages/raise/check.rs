@@ -18,6 +18,7 @@ use crate::{
     Intake,
     idempotency::IdempotencyKey,
     pages::{
+        map::{Drawn, Place, drawn},
         said::{half, sentence},
         typed::{Form, Typed},
     },
@@ -114,6 +115,17 @@ impl<'a> CheckPage<'a> {
 
     fn photos(&self) -> Vec<(String, String)> {
         shown_photos(self.intake, self.form.typed)
+    }
+
+    /// The communes, drawn, with why each is told.
+    fn map(&self) -> Option<Drawn> {
+        let own = self.seen.facts.home.commune;
+        let place = |told: PlaceTold| {
+            let code = told.code.parse().ok()?;
+            let class = if code == own { "own" } else { "told" };
+            Some(Place { code, class, said: told.reason })
+        };
+        drawn(&self.intake.host.map, self.places().into_iter().filter_map(place).collect())
     }
 
     fn places(&self) -> Vec<PlaceTold> {
