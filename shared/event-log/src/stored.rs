@@ -355,7 +355,8 @@ mod tests {
             cut in 0..40_usize,
             (at, bit) in (any::<prop::sample::Index>(), 0..8),
         ) {
-            let signed = Signature { key: KeyId::of(&[7; 32]), value: vec![9; 64].into(), received: None };
+            let (key, value) = (KeyId::of(&[7; 32]), vec![9; 64].into());
+            let signed = Signature { key, value, received: None };
             let mut whole = record(Class::Command, Kind::Command, Some(b"sealed"));
             whole.signature = Some(Arc::new(signed));
             let whole = said(&whole).encode_to_vec();

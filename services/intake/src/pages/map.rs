@@ -25,7 +25,8 @@ const POINTS_MAX: usize = 4_000;
 /// A commune that is to be drawn.
 pub(crate) struct Place {
     pub(crate) code: CommuneCode,
-    /// How it stands, as a class of the style: `own`, `acknowledged`, `refused`, `silent`, `asked`, `told`.
+    /// How it stands, as a class of the style: `own`, `acknowledged`, `refused`, `silent`,
+    /// `asked`, `told`.
     pub(crate) class: &'static str,
     /// The same in words.
     pub(crate) said: String,
