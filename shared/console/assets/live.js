@@ -6,6 +6,7 @@
 import { asked, here, worker } from "./trusted.js";
 
 const GATHER_MS = 200;
+const AGAIN_MS = 5_000;
 const SECOND_MS = 1_000;
 // What waits for whoever looks.
 const WAITING = "#to-answer [data-alert],#approvals [data-alert],#reviews [data-alert]";
@@ -55,7 +56,9 @@ const clocks = () => {
 };
 
 const isTouched = (part) =>
-  [...part.querySelectorAll("input,textarea")].some((it) => it.value !== it.defaultValue);
+  [...part.querySelectorAll("input,textarea")].some((it) => it.value !== it.defaultValue) ||
+  [...part.querySelectorAll("option")].some((it) => it.selected !== it.defaultSelected && it.index) ||
+  part.querySelector("[data-signing]") !== null;
 
 // What is open on a page stays open.
 const opened = (part) => [...part.querySelectorAll("details")].map((it) => it.open);
@@ -100,34 +103,53 @@ const drawAlert = async (part) => {
 };
 
 const follow = (part) => {
-  let timer = 0;
   const line = document.querySelector("#line");
   const draw = () => (part.dataset.alert ? drawAlert(part) : drawBoard(part));
+  // One drawing at a time: an answer that is late is never put over a newer one.
+  let [isDrawing, isAgain] = [false, false];
   const soon = () => {
-    timer ||= setTimeout(async () => {
-      timer = 0;
-      try {
-        await draw();
-      } catch {
-        // The line is down: the stream says so, and what is missed is drawn when it is back.
-      }
-    }, GATHER_MS);
+    isAgain = true;
+    if (!isDrawing) gather();
   };
-  const stream = new EventSource(`/v1/stream${part.dataset.query ?? ""}`);
+  const gather = async () => {
+    isDrawing = true;
+    while (isAgain) {
+      await new Promise((done) => setTimeout(done, GATHER_MS));
+      isAgain = false;
+      // The line is down: the stream says so, and what is missed is drawn when it is back.
+      await draw().catch(() => {});
+    }
+    isDrawing = false;
+  };
   const about = (event) => {
     const told = JSON.parse(event.data);
     return !part.dataset.alert || [told.alert, told.id].includes(part.dataset.alert);
   };
-  for (const name of ["alert", "answer", "delivery", "match", "banner"]) {
-    stream.addEventListener(name, (event) => about(event) && soon());
-  }
-  stream.addEventListener("open", () => {
-    line.hidden = true;
-    soon();
-  });
-  stream.addEventListener("error", () => {
-    line.hidden = false;
-  });
+  // A board shows no deliveries.
+  const names = ["alert", "answer", "match", "banner", ...(part.dataset.alert ? ["delivery"] : [])];
+  const open = () => {
+    const stream = new EventSource(`/v1/stream${part.dataset.query ?? ""}`);
+    for (const name of names) {
+      stream.addEventListener(name, (event) => about(event) && soon());
+    }
+    stream.addEventListener("open", () => {
+      line.hidden = true;
+      soon();
+    });
+    stream.addEventListener("error", () => {
+      line.hidden = false;
+      if (stream.readyState === EventSource.CLOSED) setTimeout(again, AGAIN_MS);
+    });
+  };
+  // A browser gives a stream up that is answered with an error: it is opened anew, unless nobody
+  // is signed in any more.
+  const again = async () => {
+    const answer = await fetch(location.pathname, { redirect: "manual" }).catch(() => null);
+    if (answer?.type !== "opaqueredirect") return open();
+    line.textContent = line.dataset.signedOut;
+    strike();
+  };
+  open();
 };
 
 for (const button of document.querySelectorAll("button.here")) {

@@ -30,8 +30,10 @@ const keep = (form) => {
 const fill = (form, fields) => {
   for (const field of form.elements) {
     const values = fields.filter(([name]) => name === field.name).map(([, value]) => value);
+    // Whether it is real is said anew each time.
     if (["checkbox", "radio"].includes(field.type)) {
-      if (field.name !== "photos") field.checked = values.includes(field.value);
+      const isAsked = ["photos", "status"].includes(field.name);
+      if (!isAsked) field.checked = values.includes(field.value);
     } else if (field.name && field.type !== "file" && values.length) {
       [field.value] = values;
     }
@@ -42,8 +44,9 @@ const fill = (form, fields) => {
 const form = document.querySelector("#raise");
 if (form) {
   const draft = kept();
-  // What the server has drawn again is newer than the draft.
-  if (draft?.kind === form.elements.kind.value && !("kept" in form.dataset)) {
+  // Only who has asked for it gets a draft; what the server has drawn again is newer.
+  const isWanted = new URLSearchParams(location.search).has("draft");
+  if (isWanted && draft?.kind === form.elements.kind.value && !("kept" in form.dataset)) {
     fill(form, draft.fields);
   }
   const said = document.querySelector("#draft-said");
@@ -90,7 +93,8 @@ const offer = document.querySelector("#draft");
 const draft = offer && kept();
 if (draft) {
   offer.hidden = false;
-  document.querySelector("#draft-open").href = `/alerts/new?kind=${encodeURIComponent(draft.kind)}`;
+  const kind = encodeURIComponent(draft.kind);
+  document.querySelector("#draft-open").href = `/alerts/new?kind=${kind}&draft`;
   document.querySelector("#draft-drop").addEventListener("click", () => {
     localStorage.removeItem(DRAFT);
     offer.hidden = true;

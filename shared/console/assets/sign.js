@@ -22,6 +22,7 @@ const prepared = async (form, action, button) => {
     method: "POST",
     body: form.enctype === "multipart/form-data" ? data : new URLSearchParams(data),
   });
+  if (answer.redirected) throw new Refused(words.signedOut);
   const told = await answer.json().catch(() => ({}));
   if (!answer.ok) throw new Refused(told.detail ?? `${answer.status}`);
   return told;
@@ -34,6 +35,8 @@ const given = async ({ key, envelope }) => {
     body: JSON.stringify(envelope),
   });
   const told = await answer.json().catch(() => ({}));
+  // It stands already, by an earlier signature under the same key.
+  if (told.code === "idempotency-conflict") return {};
   if (!answer.ok) {
     const faults = (told.errors ?? []).map(({ field, reason }) => `${field}: ${reason}`);
     throw new Refused([told.detail ?? `${answer.status}`, ...faults].join("\n"));
@@ -53,19 +56,31 @@ const say = (form, text) => {
   line.hidden = !text;
 };
 
+// What was signed and has no answer yet, by form: another press gives the same again, and makes
+// no second command.
+const signed = new WeakMap();
+
 const sign = async (form, action, button) => {
-  const command = await prepared(form, action, button);
-  const { authenticatorData, clientData, signature } = await assertion(command);
-  command.envelope.signature = message(authenticatorData, clientData, signature);
+  const before = signed.get(form);
+  const command = before?.action === action ? before.command : await prepared(form, action, button);
+  if (!command.envelope.signature) {
+    const { authenticatorData, clientData, signature } = await assertion(command);
+    command.envelope.signature = message(authenticatorData, clientData, signature);
+    signed.set(form, { action, command });
+  }
   const told = await given(command);
-  location.assign(command.then + (told.state === "held" ? "?said=held" : ""));
+  signed.delete(form);
+  const then = new URL(command.then, location.href);
+  if (told.request || told.state === "held") then.searchParams.set("said", "held");
+  location.assign(then);
 };
 
 document.addEventListener("submit", async (event) => {
   const form = event.target.closest("form[data-command]");
-  if (!form || !window.PublicKeyCredential) return;
-  event.preventDefault();
   const button = event.submitter;
+  // A button of its own, which asks for no command.
+  if (!form || !window.PublicKeyCredential || button && "plain" in button.dataset) return;
+  event.preventDefault();
   const action = button?.getAttribute("formaction") ?? form.getAttribute("action");
   if (form.dataset.signing) return;
   form.dataset.signing = "1";
@@ -73,6 +88,7 @@ document.addEventListener("submit", async (event) => {
   try {
     await sign(form, action, button);
   } catch (why) {
+    if (why instanceof Refused) signed.delete(form);
     if (why instanceof Refused) say(form, why.message);
     else say(form, why instanceof TypeError ? words.offline : words.cancelled);
   }

@@ -105,7 +105,8 @@ self.addEventListener("fetch", (event) => {
   const { request } = event;
   const url = new URL(request.url);
   if (url.origin !== location.origin) return;
-  if (request.method === "POST" && url.pathname === RAISE) {
+  // A form of its own: what a script asks for, to be signed, is not held here.
+  if (request.method === "POST" && url.pathname === RAISE && request.mode === "navigate") {
     event.respondWith(raise(request));
   } else if (request.mode === "navigate") {
     event.respondWith(fetch(request).catch(offline));

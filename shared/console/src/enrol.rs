@@ -33,7 +33,7 @@ use sha2::{Digest, Sha256};
 use wire::{
     actor::person,
     passkey::{ALGORITHMS, NotAsserted, asserted, challenge_of, made},
-    signing::proof_of,
+    signing::{is_proven, proof_of},
 };
 
 use crate::{
@@ -146,6 +146,10 @@ async fn finish(
         holder: Holder::Officer(enrolment.asker.clone()),
         proof: proof.encode_to_vec(),
     };
+    // What is taken here is taken in a court, too.
+    if !is_proven(&facts.public, enrolment.asker.officer.as_str(), &facts.proof) {
+        return Err(not_proven(NotAsserted::Unreadable));
+    }
     console.record(&enrolment, &facts).await?;
     Ok((StatusCode::CREATED, Json(json!({ "key": facts.id().to_string() }))).into_response())
 }

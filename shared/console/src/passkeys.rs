@@ -107,6 +107,12 @@ async fn sign_in(
     Ok(([(header::SET_COOKIE, cookie)], Json(told)).into_response())
 }
 
+fn starting() -> Problem {
+    let detail = "Máy chủ đang đọc lại dữ liệu: thử lại sau. / \
+                  The server is still reading what it knows: try again soon.";
+    Problem::new(StatusCode::SERVICE_UNAVAILABLE, "starting", detail)
+}
+
 /// Who has answered to a ticket of ours. How the key stands is told to its holder alone.
 fn known(console: &Console, asked: &SignIn) -> Result<SignedIn, Problem> {
     let forbidden = |why| not(StatusCode::FORBIDDEN, why);
@@ -122,7 +128,10 @@ fn known(console: &Console, asked: &SignIn) -> Result<SignedIn, Problem> {
         let directory = console.host.directory.read();
         let found = directory.signers().of_credential(&credential);
         let found = found.and_then(|(id, _)| Some((id, directory.signing_key(id)?.clone())));
-        found.ok_or_else(|| forbidden(NotSignedIn::Unknown))?
+        // A directory that was not read to its end knows too little to say so.
+        let is_read = console.host.is_caught_up(&["directory"]);
+        let unknown = || if is_read { forbidden(NotSignedIn::Unknown) } else { starting() };
+        found.ok_or_else(unknown)?
     };
     let (Some(passkey), Holder::Officer(asker)) = (key.facts.public.passkey(), key.facts.holder)
     else {

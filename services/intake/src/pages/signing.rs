@@ -128,7 +128,8 @@ impl Pages {
         let pen = Pen { hand: Hand::Passkey(key), asker, key: &idempotency, at };
         let known = EdgeKnown { now: at, map: self.intake.host.map.as_ref() };
         let envelope = pen.say(said, &seen, &known)?;
-        let raised = || format!("/alerts/{}", AlertId::raised_by(envelope.id));
+        // By the last word the phone knows that the draft is done with.
+        let raised = || format!("/alerts/{}?said=raised&new", AlertId::raised_by(envelope.id));
         Ok(json!({
             "challenge": BASE64_URL_SAFE_NO_PAD.encode(challenge_of(&envelope.open)),
             "credential": BASE64_URL_SAFE_NO_PAD.encode(&passkey.credential),

@@ -12,6 +12,7 @@ sign-in = Sign in
 sign-in-token = Access token
 sign-in-wrong = The token is wrong or no longer good.
 sign-out = Sign out
+signed-out = You have been signed out. Sign in again; nothing was sent.
 line-down = The line is down: this page may be old.
 trouble = That did not work
 try-again = Try again

@@ -12,6 +12,7 @@ sign-in = Đăng nhập
 sign-in-token = Mã truy cập
 sign-in-wrong = Mã không đúng hoặc đã hết hiệu lực.
 sign-out = Đăng xuất
+signed-out = Phiên đăng nhập đã hết. Hãy đăng nhập lại; chưa có gì được gửi.
 line-down = Mất kết nối: trang này chưa mới nhất.
 trouble = Chưa làm được
 try-again = Thử lại

@@ -60,6 +60,10 @@ async fn an_alert_is_raised_approved_answered_and_corrected_by_people_at_their_b
     an.find("#confirm").await?;
     an.says("TIN THẬT").await?;
     an.look("check").await?;
+    // A second look: nothing is lost, and nothing is signed.
+    an.press("#edit").await?;
+    an.find("#raise").await?;
+    an.press("#check").await?;
     an.press("#send").await?;
     an.find("#stands").await?;
     an.says("chờ người thứ hai duyệt").await?;
@@ -67,9 +71,10 @@ async fn an_alert_is_raised_approved_answered_and_corrected_by_people_at_their_b
 
     // A second person approves; the first sees it without touching the page.
     chi.go("/queues").await?;
-    chi.find("#approvals form").await?;
+    chi.find("#approvals a.yes").await?;
     chi.look("queues").await?;
-    chi.press("#approvals form button.yes").await?;
+    chi.press("#approvals a.yes").await?;
+    chi.press("#act-approve button.yes").await?;
     chi.find("#stands").await?;
     an.says("đang báo").await?;
 
@@ -96,11 +101,18 @@ async fn an_alert_is_raised_approved_answered_and_corrected_by_people_at_their_b
     // What says something new takes a second person, too.
     an.find("#pending").await?;
     chi.go("/queues").await?;
-    chi.press("#approvals form button.yes").await?;
+    chi.press("#approvals a.yes").await?;
+    chi.says("Ông mặc áo xanh.").await?;
+    chi.press("#act-approve button.yes").await?;
     let anybody = browser.window("anybody", Size::Phone, keng.http()).await?;
     anybody.comes_to_say(&format!("/v/{code}"), "ĐÃ ĐÍNH CHÍNH").await?;
     anybody.close().await?;
     an.look("corrected").await?;
+
+    // What was sent is no draft, and the next alert is neither real nor a drill by itself.
+    an.go("/alerts/new").await?;
+    an.find("#kinds").await?;
+    ensure!(!an.words().await?.contains("bản nháp"), "a draft of what was sent is offered");
 
     // Each was signed by the person's own passkey.
     let kim = signed_in(&browser, &keng, ("kim", "auditor", None), Size::Desk).await?;
