@@ -52,6 +52,7 @@ pub(crate) async fn one(service: Service, options: ServerOptions) -> Result<u8, 
 
 async fn run(service: Service, options: ServerOptions, kind: Kind) -> Result<u8, Failed> {
     let settings = options.resolve(service, kind)?;
+    let texts = texts(&settings)?;
     let metrics = telemetry::start()?;
     let opened = open::open(&settings)?;
     let health = Health::new(&["log"]);
@@ -86,7 +87,7 @@ async fn run(service: Service, options: ServerOptions, kind: Kind) -> Result<u8,
     let everywhere = operators::router(health.clone(), metrics)
         .merge(feeds::open_api())
         .merge(admin::router().with_state(host.clone()));
-    let console = console(&host, site(&settings, http))?;
+    let console = Console::new(&host, texts, site(&settings, http)).context("no randomness")?;
     let people = everywhere.clone().merge(console::router(console.clone()));
     let people = people.merge(services.people()).merge(services.pages(&console));
     let local = everywhere.merge(services.local());
@@ -191,9 +192,13 @@ fn site(settings: &Settings, http: std::net::SocketAddr) -> Site {
     Site { origin, takes_tokens }
 }
 
-fn console(host: &Host, site: Site) -> anyhow::Result<Console> {
+/// The words of the pages: built in, and of further languages.
+fn texts(settings: &Settings) -> Result<Texts, Failed> {
     let texts = Texts::built_in().context("the words of the pages")?;
-    Console::new(host, texts, site).context("no randomness")
+    match &settings.texts {
+        Some(folder) => texts.with_folder(folder).map_err(|why| open::wrong("--texts", why)),
+        None => Ok(texts),
+    }
 }
 
 /// How the audit log is called in its checkpoints, from its first start on: by where people reach

@@ -71,6 +71,10 @@ pub struct ServerOptions {
     /// Quy định của các xã / Policies of the communes (TOML) [default: built in]
     #[arg(long, env = "KENG_POLICY", value_name = "FILE")]
     pub policy: Option<PathBuf>,
+    /// Các ngôn ngữ khác của trang / Folder of further languages of the pages: `TAG.ftl` each,
+    /// Fluent [default: none]
+    #[arg(long, value_name = "DIR", env = "KENG_TEXTS")]
+    pub texts: Option<PathBuf>,
     /// Ga, bến và các chuyến giữa chúng / Stations and the rides between them
     /// [default: the North–South railway, built in]
     #[arg(long, env = "KENG_CORRIDORS", value_name = "FILE")]
@@ -137,6 +141,7 @@ struct ConfigFile {
     registry: Option<PathBuf>,
     groups: Option<PathBuf>,
     policy: Option<PathBuf>,
+    texts: Option<PathBuf>,
     corridors: Option<PathBuf>,
     channels: Option<PathBuf>,
     photos: Option<PhotosUrl>,
@@ -218,6 +223,8 @@ pub struct Settings {
     pub groups: Option<PathBuf>,
     /// What communes have set otherwise; `None` means the defaults.
     pub policy: Option<PathBuf>,
+    /// Where further languages of the pages are.
+    pub texts: Option<PathBuf>,
     /// Stations and rides; `None` means those built in.
     pub corridors: Option<PathBuf>,
     /// Accounts with providers; `None` means that only webhooks are set up.
@@ -322,6 +329,7 @@ impl ServerOptions {
             registry: self.registry.or(file.registry),
             groups: self.groups.or(file.groups),
             policy: self.policy.or(file.policy),
+            texts: self.texts.or(file.texts),
             corridors: self.corridors.or(file.corridors),
             channels: self.channels.or(file.channels),
             photos: self.photos.or(file.photos),

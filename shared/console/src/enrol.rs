@@ -146,6 +146,9 @@ async fn finish(
         holder: Holder::Officer(enrolment.asker.clone()),
         proof: proof.encode_to_vec(),
     };
+    if console.is_another(&facts) {
+        return Err(not_taken("đã có khóa khác mang mã này / another passkey has this id"));
+    }
     // What is taken here is taken in a court, too.
     if !is_proven(&facts.public, enrolment.asker.officer.as_str(), &facts.proof) {
         return Err(not_proven(NotAsserted::Unreadable));
@@ -209,6 +212,14 @@ impl Console {
         }
         tracing::info!(%key, of = %asker.officer, by = %by.officer, "a passkey was enrolled");
         Ok(())
+    }
+
+    /// Whether the id by which an authenticator knows this passkey is another one's already.
+    fn is_another(&self, facts: &KeyFacts) -> bool {
+        let directory = self.host.directory.read();
+        let passkey = facts.public.passkey();
+        let known = passkey.and_then(|it| directory.signers().of_credential(&it.credential));
+        known.is_some_and(|(id, _)| id != facts.id())
     }
 
     fn is_known(&self, key: KeyId) -> bool {

@@ -68,13 +68,15 @@ impl Signers {
         self.keys.get(&id)
     }
 
-    /// The passkey that an authenticator knows by this id; revoked ones too.
+    /// The passkey that an authenticator knows by this id: a good one, otherwise a revoked one.
     #[must_use]
     pub fn of_credential(&self, credential: &[u8]) -> Option<(KeyId, &SigningKey)> {
         let is_it = |key: &SigningKey| {
             key.facts.public.passkey().is_some_and(|passkey| passkey.credential == credential)
         };
-        self.keys.iter().find(|(_, key)| is_it(key)).map(|(id, key)| (*id, key))
+        let found = || self.keys.iter().filter(|(_, key)| is_it(key));
+        let good = found().find(|(_, key)| key.state == KeyState::Registered);
+        good.or_else(|| found().next()).map(|(id, key)| (*id, key))
     }
 
     /// All keys, sorted by id.

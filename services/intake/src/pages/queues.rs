@@ -71,7 +71,6 @@ struct QueuesPage<'a> {
 /// An alert that waits for this person.
 struct ToApprove<'a> {
     seen: AlertSeen<'a>,
-    revision: u64,
     by: String,
     /// What approving it would do; `None` where too many wait, or it cannot be known now.
     will: Option<Will>,
@@ -154,14 +153,16 @@ async fn approvals<'a>(
 ) -> Vec<ToApprove<'a>> {
     let mut approvals = vec![];
     for alert in alerts.iter().filter(|alert| asker.standing.approves_for(alert.row.home)) {
-        let Some(revision) = waits_under(&alert.row, asker) else { continue };
+        if waits_under(&alert.row, asker).is_none() {
+            continue;
+        }
         let will = match approvals.len() < LOOKED_AT_MAX {
             true => will(intake, asker, frame, alert).await,
             false => None,
         };
         let by = waiting(&alert.row).map(|(_, by)| by.to_owned()).unwrap_or_default();
         let seen = AlertSeen::new(frame, intake, asker, alert);
-        approvals.push(ToApprove { seen, revision, by, will });
+        approvals.push(ToApprove { seen, by, will });
     }
     approvals
 }

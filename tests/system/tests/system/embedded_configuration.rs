@@ -109,6 +109,7 @@ async fn wrong_options_and_files_are_refused() -> Result<()> {
         ("up", vec!["--groups", "/nonexistent"], &["/nonexistent"]),
         ("up", vec!["--policy", &policy], &["policy.toml", "line 1", "commune.25126.waits"]),
         ("up", vec!["--policy", "/nonexistent"], &["/nonexistent"]),
+        ("up", vec!["--texts", "/nonexistent"], &["--texts", "/nonexistent"]),
         ("up", vec!["--registry", "/nonexistent"], &["/nonexistent"]),
         ("up", vec!["--config", &unknown], &["unknown.toml", "2", "port"]),
         ("up", vec!["--config", &broken], &["broken.toml", "1"]),
