@@ -4,7 +4,6 @@
 use acceptance::{
     Timeline,
     browser::Browser as Device,
-    group,
     maps::HOANG_THINH,
     pages::{Browser, Filled, plain},
 };
@@ -122,7 +121,7 @@ async fn a_session_that_is_revoked_ends_at_once() -> Result<()> {
 
 #[tokio::test]
 async fn groups_with_a_fault_are_named_and_none_is_lost() -> Result<()> {
-    let (mut day, admin) = morning().await?;
+    let (day, admin) = morning().await?;
     let path = "/admin/groups";
     let form = form_on(&day, &admin, path, path).await?;
     let lines = [line("g-1", "Thôn Đông"), line("g-2", "x").replace("hamlet", "castle")];
@@ -136,9 +135,6 @@ async fn groups_with_a_fault_are_named_and_none_is_lost() -> Result<()> {
     let none = day.page(&admin, &format!("{path}?commune={HERE}")).await?.expect(200)?.text;
     ensure!(!none.contains("id=\"group-g-1\""), "{none}");
     let good = again.with("lines", &[line("g-1", "Thôn Đông"), line("g-2", HOSTILE)].join("\n"));
-    let hostile = day.submit(&admin, &good).await?;
-    ensure!(!hostile.text.contains("<img") && !hostile.text.contains("<script>"));
-    let good = good.with("lines", &[line("g-1", "Thôn Đông"), line("g-2", "a <b> \"c")].join("\n"));
     let (seen, _) = day.press(&admin, &good).await?;
     assert_eq!(seen, "/admin/groups?said=recorded&count=2");
     let (seen, _) = day.press(&admin, &good).await?;
@@ -146,12 +142,11 @@ async fn groups_with_a_fault_are_named_and_none_is_lost() -> Result<()> {
     // The page shows the groups of the commune: as text, and without address and secret.
     let page = day.page(&admin, &format!("{path}?commune={HERE}")).await?.expect(200)?.text;
     ensure!(page.contains("Thôn Đông") && page.contains("webhook · luôn gửi"), "{page}");
-    ensure!(!page.contains("a <b>") && plain(&page).contains("a <b> \"c"), "{page}");
+    ensure!(!page.contains("<img src=x") && plain(&page).contains(HOSTILE), "{page}");
     ensure!(!page.contains("nhom.example.vn") && !page.contains("whsec_"), "{page}");
     let typed = "%22%3E%3Cscript%3E";
     let wrong = day.page(&admin, &format!("{path}?commune={typed}")).await?.expect(400)?.text;
     ensure!(wrong.contains("id=\"fault-commune\"") && !wrong.contains("\"><script>"), "{wrong}");
-    day.groups([group("g-9", HERE)]).await?;
     day.ends().await
 }
 
