@@ -374,7 +374,7 @@ fn is_of_directory(entity: &EntityName) -> bool {
         || kinds.iter().any(|kind| name.starts_with(kind))
 }
 
-/// An event, the sealed text of its commit, when that was decided, and whether a broker had lost it.
+/// An event, the sealed text of its commit, when it was decided, and whether a broker had lost it.
 struct Change {
     said: Said,
     text: Option<Text>,

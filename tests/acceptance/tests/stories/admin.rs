@@ -1,5 +1,5 @@
-//! Who keeps the directory, at a browser without any script: what is asked is recorded as the routes
-//! of programs do, and what is wrong is named beside what was typed.
+//! Who keeps the directory, at a browser without any script: what is asked is recorded as the
+//! routes of programs do, and what is wrong is named beside what was typed.
 
 use acceptance::{
     Timeline,
