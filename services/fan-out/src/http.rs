@@ -15,15 +15,16 @@ use axum::{
 use bytes::Bytes as Raw;
 use chassis::{
     Host, Problem,
-    admin::{self, command_id},
+    admin::command_id,
     auth::{Caller, forbidden},
     problem::HELD_HERE,
+    switches::{switch_channel, switch_path},
 };
 use domain::{
     channel::ChannelType,
     delivery::{Delivery, DeliveryKnown, Target, delivery_id},
     hex::hex,
-    ids::{AlertId, CommuneCode, EntityName, Home, Millis, SwitchId},
+    ids::{AlertId, CommuneCode, EntityName, Home, Millis},
     lane::LaneDelivery,
     rights::Asker,
 };
@@ -172,25 +173,11 @@ async fn switch(
     if !asker.standing.administers() {
         return Err(forbidden());
     }
-    let word = if stopped { "stop" } else { "start" };
-    let id = command_id(asker, &format!("/v1/channels/{name}/{word}"), headers)?;
-    let is_account = name.strip_prefix("account:").is_some_and(|account| !account.is_empty());
-    let switch = name.parse::<SwitchId>().ok();
-    let switch = switch.filter(|_| is_account || name.parse::<ChannelType>().is_ok());
-    let switch = switch.ok_or_else(|| {
-        let wanted = "phải là loại kênh, hoặc account:TÊN / a type of channel, or account:NAME";
-        invalid().with_field("name", wanted)
-    })?;
-    let (actor, now) = (person(asker), fan_out.host.clock.now());
-    let written = fan_out.host.clerk.switch_channel(id, actor, (&switch, stopped), now).await;
-    match written {
-        Ok(()) => {
-            let known = fan_out.is_known(name);
-            let told = json!({ "channel": name, "stopped": stopped, "known": known });
-            Ok(Json(told).into_response())
-        }
-        Err(why) => Err(admin::of_clerk(why)),
-    }
+    let id = command_id(asker, &switch_path(name, stopped), headers)?;
+    switch_channel(&fan_out.host, asker, id, (name, stopped)).await?;
+    let known = fan_out.is_known(name);
+    let told = json!({ "channel": name, "stopped": stopped, "known": known });
+    Ok(Json(told).into_response())
 }
 
 #[derive(Deserialize)]

@@ -21,7 +21,7 @@ use domain::{
     rights::{Asker, Standing},
     values::Role,
 };
-use registry::{ClerkError, Faults, groups::parse_groups};
+use registry::{ClerkError, Faults, Token, groups::parse_groups};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
@@ -34,6 +34,10 @@ use crate::{
     problem::HELD_HERE,
 };
 
+/// Where a token is asked for.
+pub const TOKENS_PATH: &str = "/v1/tokens";
+/// Where groups are sent to.
+pub const GROUPS_PATH: &str = "/v1/groups";
 /// A groups file may have so many bytes.
 const GROUPS_BYTES_MAX: usize = 64 << 20;
 /// So long somebody may ask for a passkey by a link.
@@ -59,23 +63,48 @@ where
     Host: FromRef<S>,
 {
     Router::new()
-        .route("/v1/tokens", get(list).post(make))
+        .route(TOKENS_PATH, get(list).post(make))
         .route("/v1/tokens/{id}/revoke", post(revoke))
-        .route("/v1/groups", post(groups).layer(DefaultBodyLimit::max(GROUPS_BYTES_MAX)))
+        .route(GROUPS_PATH, post(groups).layer(DefaultBodyLimit::max(GROUPS_BYTES_MAX)))
         .merge(keys::router())
         .merge(officers::router())
 }
 
 /// What a token is asked for. Every field is optional here, so that a missing one is named.
-#[derive(Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Make {
-    officer: Option<String>,
-    role: Option<String>,
-    commune: Option<String>,
-    province: Option<String>,
-    expires: Option<String>,
-    purpose: Option<String>,
+pub struct TokenAsked {
+    /// Whose it will be: an officer's id.
+    pub officer: Option<String>,
+    /// The word of a role.
+    pub role: Option<String>,
+    /// The code of the commune, for the roles of one.
+    pub commune: Option<String>,
+    /// The code of the province, for the role of one.
+    pub province: Option<String>,
+    /// RFC 3339; none: an enrolment ends after a day, an access token never.
+    pub expires: Option<String>,
+    /// `access` or `enrolment`; none: access.
+    pub purpose: Option<String>,
+}
+
+/// A token that was made. It is shown once, and written down nowhere.
+pub struct TokenMade {
+    /// Its public id.
+    pub id: String,
+    /// The token.
+    pub token: String,
+    /// Where a passkey is asked for by it; `None` for a program's token.
+    pub path: Option<String>,
+}
+
+/// What became of a change that holds here at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Changed {
+    /// It is written.
+    Written,
+    /// On this machine's disk; it reaches the others when the broker is back.
+    Held,
 }
 
 async fn make(
@@ -86,8 +115,26 @@ async fn make(
 ) -> Result<Response, Problem> {
     administers(&asker)?;
     let body = body.map_err(|_| too_large())?;
-    let id = command_id(&asker, "/v1/tokens", &headers)?;
-    let make = parse(&body)?;
+    let id = command_id(&asker, TOKENS_PATH, &headers)?;
+    let TokenMade { id, token, path } = make_token(&host, &asker, id, &parse(&body)?).await?;
+    let mut told = json!({ "id": id, "token": token });
+    if let (Some(path), Value::Object(told)) = (path, &mut told) {
+        told.insert("path".to_owned(), path.into());
+    }
+    Ok((StatusCode::CREATED, Json(told)).into_response())
+}
+
+/// Makes a token; the same for a program and at a page. It works when this returns.
+///
+/// # Errors
+/// The asker does not administer, a field is at fault, or it could not be stored.
+pub async fn make_token(
+    host: &Host,
+    asker: &Asker,
+    command: RecordId,
+    make: &TokenAsked,
+) -> Result<TokenMade, Problem> {
+    administers(asker)?;
     let mut secret = [0; 32];
     getrandom::fill(&mut secret).map_err(|_| unavailable("no randomness"))?;
     let token = token_of(&secret);
@@ -95,22 +142,20 @@ async fn make(
     let facts = TokenFacts {
         id: public.clone(),
         hash: hash_of(&token),
-        officer: officer(&make)?,
-        standing: standing(&host, &make)?,
-        expires_at: ends(&host, &make)?,
-        purpose: purpose(&make, &asker)?,
+        officer: officer(make)?,
+        standing: standing(host, make)?,
+        expires_at: ends(host, make)?,
+        purpose: purpose(make, asker)?,
     };
-    let now = host.clock.now();
-    let mut told = json!({ "id": public, "token": token });
-    if let (TokenPurpose::Enrolment { by }, Value::Object(told)) = (&facts.purpose, &mut told) {
-        if by.officer == facts.officer {
-            return Err(fault("officer", NOT_ONESELF));
-        }
-        told.insert("path".to_owned(), enrolment_path(&token).into());
+    let is_enrolment = matches!(facts.purpose, TokenPurpose::Enrolment { .. });
+    if is_enrolment && asker.officer == facts.officer {
+        return Err(fault("officer", NOT_ONESELF));
     }
-    host.clerk.make_token(id, person(&asker), facts, now).await.map_err(of_clerk)?;
+    let now = host.clock.now();
+    host.clerk.make_token(command, person(asker), facts, now).await.map_err(of_clerk)?;
     tracing::info!(token = public, by = %asker.officer, "token made");
-    Ok((StatusCode::CREATED, Json(told)).into_response())
+    let path = is_enrolment.then(|| enrolment_path(&token));
+    Ok(TokenMade { id: public, token, path })
 }
 
 /// A bearer token of 32 random bytes.
@@ -131,12 +176,12 @@ pub fn public_id(token: &str) -> String {
     hex(&hash_of(token)).chars().take(12).collect()
 }
 
-fn officer(make: &Make) -> Result<OfficerId, Problem> {
+fn officer(make: &TokenAsked) -> Result<OfficerId, Problem> {
     let officer = required("officer", make.officer.as_deref())?;
     officer.parse().map_err(|_| fault("officer", NOT_AN_OFFICER))
 }
 
-fn standing(host: &Host, make: &Make) -> Result<Standing, Problem> {
+fn standing(host: &Host, make: &TokenAsked) -> Result<Standing, Problem> {
     let role: Role = required("role", make.role.as_deref())?.parse().map_err(|_| {
         let words = Role::ALL.iter().map(|role| role.as_str()).collect::<Vec<_>>().join(", ");
         fault("role", format!("phải là một trong: {words} / must be one of: {words}"))
@@ -190,7 +235,7 @@ pub fn enrolment_path(token: &str) -> String {
     format!("/enrol#{token}")
 }
 
-fn purpose(make: &Make, asker: &Asker) -> Result<TokenPurpose, Problem> {
+fn purpose(make: &TokenAsked, asker: &Asker) -> Result<TokenPurpose, Problem> {
     match make.purpose.as_deref() {
         None | Some("access") => Ok(TokenPurpose::Access),
         Some("enrolment") => Ok(TokenPurpose::Enrolment { by: asker.clone() }),
@@ -199,7 +244,7 @@ fn purpose(make: &Make, asker: &Asker) -> Result<TokenPurpose, Problem> {
 }
 
 /// When a token ends; an enrolment does so after a day.
-fn ends(host: &Host, make: &Make) -> Result<Option<Millis>, Problem> {
+fn ends(host: &Host, make: &TokenAsked) -> Result<Option<Millis>, Problem> {
     match (&make.expires, make.purpose.as_deref()) {
         (Some(text), _) => expires(host, text).map(Some),
         (None, Some("enrolment")) => Ok(Some(host.clock.now().plus_ms(ENROLMENT_MS))),
@@ -207,11 +252,23 @@ fn ends(host: &Host, make: &Make) -> Result<Option<Millis>, Problem> {
     }
 }
 
-fn purpose_word(purpose: &TokenPurpose) -> &'static str {
+/// The word of what a token is for.
+#[must_use]
+pub fn purpose_word(purpose: &TokenPurpose) -> &'static str {
     match purpose {
         TokenPurpose::Access => "access",
         TokenPurpose::Session { .. } => "session",
         TokenPurpose::Enrolment { .. } => "enrolment",
+    }
+}
+
+/// The word of how a token stands.
+#[must_use]
+pub fn state_word(token: &Token, now: Millis) -> &'static str {
+    match token.facts.expires_at {
+        _ if token.revoked => "revoked",
+        Some(at) if at <= now => "expired",
+        _ => "valid",
     }
 }
 
@@ -231,13 +288,7 @@ async fn list(State(host): State<Host>, Caller(asker): Caller) -> Result<Respons
                 "province": facts.standing.province().map(|code| code.to_string()),
                 "expires": facts.expires_at.map(time),
                 "purpose": purpose_word(&facts.purpose),
-                "state": if token.revoked {
-                    "revoked"
-                } else if facts.expires_at.is_some_and(|at| at <= now) {
-                    "expired"
-                } else {
-                    "valid"
-                },
+                "state": state_word(token, now),
             })
         })
         .collect();
@@ -255,19 +306,31 @@ async fn revoke(
     administers(&asker)?;
     command_id(&asker, "/v1/tokens/revoke", &headers)?;
     let Path(id) = id.map_err(|_| no_such_token())?;
+    Ok(match revoke_token(&host, &asker, &id).await? {
+        Changed::Written => Json(json!({ "id": id, "state": "revoked" })).into_response(),
+        Changed::Held => {
+            let body = json!({ "id": id, "state": "revoked", "request": HELD_HERE });
+            (StatusCode::ACCEPTED, Json(body)).into_response()
+        }
+    })
+}
+
+/// Ends a token, a session or an enrolment, by its public id.
+///
+/// # Errors
+/// The asker does not administer, there is no such token, or it could not be stored.
+pub async fn revoke_token(host: &Host, asker: &Asker, id: &str) -> Result<Changed, Problem> {
+    administers(asker)?;
     if !host.directory.read().tokens().any(|token| token.facts.id == id) {
         return Err(no_such_token());
     }
     let now = host.clock.now();
-    match host.clerk.revoke_token(person(&asker), &id, now).await {
-        Err(ClerkError::Held) => {
-            let body = json!({ "id": id, "state": "revoked", "request": HELD_HERE });
-            return Ok((StatusCode::ACCEPTED, Json(body)).into_response());
-        }
+    match host.clerk.revoke_token(person(asker), id, now).await {
+        Err(ClerkError::Held) => return Ok(Changed::Held),
         revoked => revoked.map_err(of_clerk)?,
     }
     tracing::info!(token = id, by = %asker.officer, "token revoked");
-    Ok(Json(json!({ "id": id, "state": "revoked" })).into_response())
+    Ok(Changed::Written)
 }
 
 async fn groups(
@@ -278,12 +341,20 @@ async fn groups(
 ) -> Result<Response, Problem> {
     administers(&asker)?;
     let body = body.map_err(|_| too_large())?;
-    command_id(&asker, "/v1/groups", &headers)?;
-    let entries = parse_groups(&body, &host.map).map_err(|faults| of_faults(&faults))?;
-    let now = host.clock.now();
-    let recorded =
-        host.clerk.import_groups(person(&asker), entries, now).await.map_err(of_clerk)?;
+    command_id(&asker, GROUPS_PATH, &headers)?;
+    let recorded = import_groups(&host, &asker, &body).await?;
     Ok(Json(json!({ "recorded": recorded })).into_response())
+}
+
+/// Records what is new of a groups file. Answers with how many groups were recorded.
+///
+/// # Errors
+/// The asker does not administer, the file has faults, or it could not be stored.
+pub async fn import_groups(host: &Host, asker: &Asker, lines: &[u8]) -> Result<usize, Problem> {
+    administers(asker)?;
+    let entries = parse_groups(lines, &host.map).map_err(|faults| of_faults(&faults))?;
+    let now = host.clock.now();
+    host.clerk.import_groups(person(asker), entries, now).await.map_err(of_clerk)
 }
 
 /// What is wrong with a file: each fault by line and field.
@@ -293,17 +364,28 @@ pub(crate) fn of_faults(faults: &Faults) -> Problem {
     })
 }
 
-pub(crate) fn administers(asker: &Asker) -> Result<(), Problem> {
+/// Whether the asker keeps the directory.
+///
+/// # Errors
+/// 403 for everybody else.
+pub fn administers(asker: &Asker) -> Result<(), Problem> {
     if asker.standing.administers() { Ok(()) } else { Err(forbidden()) }
 }
 
-/// The command's id, from the caller, the path and the `Idempotency-Key`.
 /// The id of a command, from who asks, where, and the `Idempotency-Key`.
 ///
 /// # Errors
 /// 400 without a key.
 pub fn command_id(asker: &Asker, path: &str, headers: &HeaderMap) -> Result<RecordId, Problem> {
     let key = headers.get("idempotency-key").and_then(|key| key.to_str().ok());
+    command_under(asker, path, key)
+}
+
+/// As [`command_id`], where the key stands in a form.
+///
+/// # Errors
+/// 400 without a key.
+pub fn command_under(asker: &Asker, path: &str, key: Option<&str>) -> Result<RecordId, Problem> {
     let key = key.filter(|key| {
         (1..=KEY_CHARS_MAX).contains(&key.len()) && key.bytes().all(|b| b.is_ascii_graphic())
     });
@@ -312,12 +394,16 @@ pub fn command_id(asker: &Asker, path: &str, headers: &HeaderMap) -> Result<Reco
     Ok(RecordId::of_command(asker.officer.as_str(), path, key))
 }
 
-pub(crate) fn invalid(code: &'static str) -> Problem {
+/// 400: something in the request cannot be taken.
+#[must_use]
+pub fn invalid(code: &'static str) -> Problem {
     let detail = "Yêu cầu không hợp lệ. / The request is not valid.";
     Problem::new(StatusCode::BAD_REQUEST, code, detail)
 }
 
-pub(crate) fn too_large() -> Problem {
+/// 413: more than is read, or not whole.
+#[must_use]
+pub fn too_large() -> Problem {
     let detail = "Nội dung quá lớn, hoặc bị cắt ngang. / The body is too large, or was cut.";
     Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too-large", detail)
 }
@@ -338,7 +424,7 @@ fn required<'a>(field: &str, given: Option<&'a str>) -> Result<&'a str, Problem>
 
 /// Reads the body of a token: what is no JSON has no field, all else names its own. The parser's
 /// words about a value are left out, since they repeat it.
-fn parse(body: &[u8]) -> Result<Make, Problem> {
+fn parse(body: &[u8]) -> Result<TokenAsked, Problem> {
     let mut json = serde_json::Deserializer::from_slice(body);
     let malformed = |why: &serde_json::Error| {
         let reason = format!("không phải JSON / is not JSON: {why}");

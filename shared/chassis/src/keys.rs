@@ -17,7 +17,7 @@ use axum::{
 };
 use base64::{Engine, prelude::BASE64_STANDARD};
 use domain::{
-    ids::KeyId,
+    ids::{KeyId, RecordId},
     key::{Holder, KeyFacts, PublicKey},
     rights::{Asker, Standing},
 };
@@ -31,7 +31,7 @@ use wire::{
 
 use crate::{
     Host, Problem,
-    admin::{command_id, invalid, of_clerk, too_large},
+    admin::{Changed, command_id, invalid, of_clerk, too_large},
     auth::{Caller, forbidden},
     problem::HELD_HERE,
 };
@@ -109,11 +109,37 @@ async fn confirm(
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let key = known_key(&host, &asker, id)?;
-    let id = command_id(&asker, &format!("/v1/keys/{key}/confirm"), &headers)?;
-    let now = host.clock.now();
-    host.clerk.confirm_key(id, person(&asker), key, now).await.map_err(of_key)?;
-    tracing::info!(%key, by = %asker.officer, "a key was confirmed");
+    let id = command_id(&asker, &confirm_path(key), &headers)?;
+    confirm_key(&host, &asker, id, key).await?;
     Ok(Json(shown(&host, key)).into_response())
+}
+
+/// Where a key is confirmed.
+#[must_use]
+pub fn confirm_path(key: KeyId) -> String {
+    format!("/v1/keys/{key}/confirm")
+}
+
+/// Where a key is revoked.
+#[must_use]
+pub fn revoke_path(key: KeyId) -> String {
+    format!("/v1/keys/{key}/revoke")
+}
+
+/// Says, as a second person, that a key is its holder's. It signs when this returns.
+///
+/// # Errors
+/// It was refused, or could not be stored.
+pub async fn confirm_key(
+    host: &Host,
+    asker: &Asker,
+    command: RecordId,
+    key: KeyId,
+) -> Result<(), Problem> {
+    let now = host.clock.now();
+    host.clerk.confirm_key(command, person(asker), key, now).await.map_err(of_key)?;
+    tracing::info!(%key, by = %asker.officer, "a key was confirmed");
+    Ok(())
 }
 
 async fn revoke(
@@ -123,19 +149,36 @@ async fn revoke(
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let key = known_key(&host, &asker, id)?;
-    let id = command_id(&asker, &format!("/v1/keys/{key}/revoke"), &headers)?;
+    let id = command_id(&asker, &revoke_path(key), &headers)?;
+    Ok(match revoke_key(&host, &asker, id, key).await? {
+        Changed::Written => Json(shown(&host, key)).into_response(),
+        Changed::Held => {
+            let body = json!({ "id": key.to_string(), "state": "revoked", "request": HELD_HERE });
+            (StatusCode::ACCEPTED, Json(body)).into_response()
+        }
+    })
+}
+
+/// Ends a key. At this process it is refused at once, also while the broker is away.
+///
+/// # Errors
+/// It was refused, or could not be stored.
+pub async fn revoke_key(
+    host: &Host,
+    asker: &Asker,
+    command: RecordId,
+    key: KeyId,
+) -> Result<Changed, Problem> {
     let now = host.clock.now();
-    match host.clerk.revoke_key(id, person(&asker), key, now).await {
-        // At this process it is refused at once, also while the broker is away.
+    match host.clerk.revoke_key(command, person(asker), key, now).await {
         Err(ClerkError::Held) => {
             host.directory.revoke_key_here(key);
-            let body = json!({ "id": key.to_string(), "state": "revoked", "request": HELD_HERE });
-            return Ok((StatusCode::ACCEPTED, Json(body)).into_response());
+            return Ok(Changed::Held);
         }
         revoked => revoked.map_err(of_key)?,
     }
     tracing::info!(%key, by = %asker.officer, "a key was revoked");
-    Ok(Json(shown(&host, key)).into_response())
+    Ok(Changed::Written)
 }
 
 async fn list(State(host): State<Host>, Caller(asker): Caller) -> Result<Response, Problem> {
@@ -212,7 +255,9 @@ pub fn of_key(error: ClerkError) -> Problem {
     if field.is_empty() { problem } else { problem.with_field(field, code) }
 }
 
-fn no_such_key() -> Problem {
+/// 404: no key that the asker sees has this id.
+#[must_use]
+pub fn no_such_key() -> Problem {
     let detail = "Không có khóa này. / There is no such key.";
     Problem::new(StatusCode::NOT_FOUND, "not-found", detail)
 }

@@ -31,6 +31,7 @@ pub mod problem;
 pub mod session;
 pub mod sheets;
 pub mod socket;
+pub mod switches;
 pub mod telemetry;
 pub mod variables;
 

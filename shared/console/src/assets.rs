@@ -27,6 +27,7 @@ macro_rules! asset {
 
 const ASSETS: &[Asset] = &[
     asset!("console.css", "text/css; charset=utf-8"),
+    asset!("admin.js", "text/javascript; charset=utf-8"),
     asset!("audit.js", "text/javascript; charset=utf-8"),
     asset!("proof.js", "text/javascript; charset=utf-8"),
     asset!("enrol.js", "text/javascript; charset=utf-8"),

@@ -20,6 +20,10 @@ const POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; i
     base-uri 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; \
     trusted-types keng";
 
+const ENGLISH: &str = "en";
+/// Between the Vietnamese and the English of what is told in both.
+const BETWEEN: &str = " / ";
+
 /// What stands around every page: its language, who reads it, and what must not be overlooked.
 pub struct Frame {
     texts: Arc<Texts>,
@@ -89,6 +93,28 @@ impl Frame {
     #[must_use]
     pub fn tag(&self) -> &str {
         self.texts.tag(self.language)
+    }
+
+    /// Whether the page is in English.
+    #[must_use]
+    pub fn is_english(&self) -> bool {
+        self.tag() == ENGLISH
+    }
+
+    /// One half of what is told in both languages; all of it where it is not two halves.
+    #[must_use]
+    pub fn half<'b>(&self, both: &'b str) -> &'b str {
+        let mut halves = both.split(BETWEEN);
+        match (halves.next(), halves.next(), halves.next()) {
+            (Some(vi), Some(en), None) => {
+                if self.is_english() {
+                    en
+                } else {
+                    vi
+                }
+            }
+            _ => both,
+        }
     }
 
     /// The other languages: tag, name.

@@ -4,6 +4,7 @@
 //! Pages are HTML made here, whole without a script; what must be live is done by small modules of
 //! our own. A service brings the pages of its own work; signing in and out is at every process.
 
+mod admin;
 mod assets;
 mod enrol;
 mod first;
@@ -75,6 +76,7 @@ impl FromRef<Console> for Host {
 /// The routes that every process has: signing in and out, the language, styles and scripts.
 pub fn router(console: Console) -> Router {
     Router::new()
+        .merge(admin::routes())
         .merge(sign_in::routes())
         .merge(passkeys::routes())
         .merge(enrol::routes())

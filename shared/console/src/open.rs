@@ -8,7 +8,7 @@ use axum::{
     http::{HeaderValue, header, request::Parts},
     response::{IntoResponse, Response},
 };
-use qrcode::{EcLevel, QrCode, render::svg};
+use qrcode::{Color, EcLevel, QrCode, render::svg};
 
 use crate::{Console, assets, texts::Texts};
 
@@ -66,4 +66,22 @@ pub fn qr(text: &str) -> Option<Response> {
     let media_type = HeaderValue::from_static("image/svg+xml");
     let headers = [(header::CONTENT_TYPE, media_type), (header::CACHE_CONTROL, FOR_EVER)];
     Some((headers, drawn).into_response())
+}
+
+/// A QR code that stands in a page: what may not have an address of its own.
+pub(crate) struct Drawn {
+    /// How many modules wide and high.
+    pub(crate) width: usize,
+    /// The dark modules, as the path of a picture.
+    pub(crate) path: String,
+}
+
+/// A QR code for a page; `None` where the text is too long for one.
+pub(crate) fn drawn_in_page(text: &str) -> Option<Drawn> {
+    let code = QrCode::with_error_correction_level(text, EcLevel::M).ok()?;
+    let width = code.width();
+    let modules = code.into_colors().into_iter().enumerate();
+    let dark = modules.filter(|(_, color)| *color == Color::Dark);
+    let path = dark.map(|(at, _)| format!("M{} {}h1v1h-1z", at % width, at / width)).collect();
+    Some(Drawn { width, path })
 }

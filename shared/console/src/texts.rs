@@ -13,6 +13,7 @@ macro_rules! built_in {
     ($tag:literal) => {
         &[
             include_str!(concat!("../texts/", $tag, "/frame.ftl")),
+            include_str!(concat!("../texts/", $tag, "/admin.ftl")),
             include_str!(concat!("../texts/", $tag, "/audit.ftl")),
             include_str!(concat!("../texts/", $tag, "/board.ftl")),
             include_str!(concat!("../texts/", $tag, "/open.ftl")),

@@ -282,13 +282,14 @@ impl Clerk {
         let mut asks = Vec::with_capacity(records.len());
         for record in &records {
             let repeat = first(record);
-            let (open, sealed) = match &repeat {
-                Some(first) => (&first.open, first.seal.bytes()),
-                None => (&record.open, record.sealed.as_ref()),
+            // Its entity, too: a token that is asked for again would be another one.
+            let (key, open, sealed) = match &repeat {
+                Some(first) => (&first.key, &first.open, first.seal.bytes()),
+                None => (&record.key, &record.open, record.sealed.as_ref()),
             };
             let command = v1::Command::decode(open.clone())
                 .map_err(|why| ClerkError::Unavailable(why.to_string()))?;
-            let ask = ask::<D>(record.id, &record.key, sealed, &command, now)
+            let ask = ask::<D>(record.id, key, sealed, &command, now)
                 .map_err(|why| ClerkError::Unavailable(why.to_string()))?;
             asks.push(ask);
         }

@@ -189,6 +189,11 @@ impl Directory {
         self.officers.contains(officer)
     }
 
+    /// All officers that were recorded, sorted by id.
+    pub fn officers(&self) -> impl ExactSizeIterator<Item = &OfficerId> {
+        self.officers.iter()
+    }
+
     /// The map in force.
     #[must_use]
     pub fn adopted_map(&self) -> Option<&MapFacts> {
@@ -253,7 +258,7 @@ impl Directory {
     }
 
     fn change(&mut self, change: Change, version: u64) {
-        let Change { said, text, is_recovered } = change;
+        let Change { said, text, at, is_recovered } = change;
         let event = match said {
             Said::Adopted(adopted) => return self.staff.adopt(&adopted),
             Said::Entry(event) => event,
@@ -297,7 +302,7 @@ impl Directory {
                 let made = text.and_then(Text::of_link_key);
                 self.link_key = self.link_key.take().or(made);
             }
-            DirectoryEvent::OfKey(event) => self.signers.apply(event, version),
+            DirectoryEvent::OfKey(event) => self.signers.apply(event, (version, at)),
             // In the log's order, recovered ones too, as the decider has it.
             DirectoryEvent::ChannelSwitched { switch, stopped } => {
                 if stopped {
@@ -369,10 +374,11 @@ fn is_of_directory(entity: &EntityName) -> bool {
         || kinds.iter().any(|kind| name.starts_with(kind))
 }
 
-/// An event, the sealed text of its commit, and whether a broker had lost that commit.
+/// An event, the sealed text of its commit, when it was decided, and whether a broker had lost it.
 struct Change {
     said: Said,
     text: Option<Text>,
+    at: Millis,
     is_recovered: bool,
 }
 
@@ -428,6 +434,7 @@ fn read_commit(
     recovered: &mut Vec<Bytes>,
 ) -> Result<(), NotDecodable> {
     let commit = Commit::decode(open).map_err(|_| NotDecodable("a commit"))?;
+    let at = Millis(commit.decided_at_ms);
     let events = match commit.outcome {
         Some(Outcome::Events(events)) => events.events,
         Some(Outcome::AlreadyTrue(_) | Outcome::Refused(_)) => return Ok(()),
@@ -447,7 +454,7 @@ fn read_commit(
             return Err(NotDecodable("an event of another entity"));
         }
         let text = text_of(&said, recorded, &commit.commitment)?;
-        changes.push(Change { said, text, is_recovered });
+        changes.push(Change { said, text, at, is_recovered });
     }
     Ok(())
 }

@@ -50,6 +50,17 @@ impl Policies {
         Arc::clone(self.communes.get(&commune).unwrap_or(&self.installation))
     }
 
+    /// The policy of every commune that has no own one.
+    #[must_use]
+    pub fn installation(&self) -> &Policy {
+        &self.installation
+    }
+
+    /// The communes that have a policy of their own, sorted by code.
+    pub fn of_communes(&self) -> impl ExactSizeIterator<Item = (CommuneCode, &Policy)> {
+        self.communes.iter().map(|(code, policy)| (*code, &**policy))
+    }
+
     /// Reads policies from TOML; every commune must be on this map.
     ///
     /// # Errors

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use domain::{
-    ids::KeyId,
+    ids::{KeyId, Millis},
     key::{Key, KeyEvent, KeyFacts},
 };
 
@@ -37,6 +37,8 @@ pub struct SigningKey {
     pub facts: KeyFacts,
     /// How it stands.
     pub state: KeyState,
+    /// When it was asked for, or confirmed, whichever was last.
+    pub at: Millis,
     /// The ordinal of the record that says so.
     pub version: u64,
 }
@@ -93,7 +95,7 @@ impl Signers {
     }
 
     /// Takes an event in. What was revoked stays so, whatever comes back later.
-    pub(crate) fn apply(&mut self, event: KeyEvent, version: u64) {
+    pub(crate) fn apply(&mut self, event: KeyEvent, (version, at): (u64, Millis)) {
         let (facts, state) = match event {
             KeyEvent::Asked(facts) => (facts, KeyState::Asked),
             KeyEvent::Registered(facts) => (facts, KeyState::Registered),
@@ -104,6 +106,6 @@ impl Signers {
         };
         let id = facts.id();
         let state = if self.revoked.contains(&id) { KeyState::Revoked } else { state };
-        self.keys.insert(id, SigningKey { facts, state, version });
+        self.keys.insert(id, SigningKey { facts, state, at, version });
     }
 }

@@ -77,6 +77,11 @@ impl Staff {
         self.places.get(&place)
     }
 
+    /// Who is asked at each place, as it was recorded, sorted by place.
+    pub fn places(&self) -> impl ExactSizeIterator<Item = &RosterFacts> {
+        self.places.values()
+    }
+
     /// The versions of the directory that were adopted.
     #[must_use]
     pub fn versions(&self) -> &Versions {

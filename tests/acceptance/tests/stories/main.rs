@@ -2,6 +2,7 @@
 
 #![allow(clippy::indexing_slicing, reason = "clippy sees helpers outside of #[test]")]
 
+mod admin;
 mod answers;
 mod bad_input;
 mod cancel;
