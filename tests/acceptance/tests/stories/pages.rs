@@ -211,7 +211,10 @@ async fn a_second_person_finds_what_waits_and_decides() -> Result<()> {
     assert!(own.contains("id=\"asked\"") && !own.contains(&approve), "{own}");
     let queue = day.page(&second, "/queues").await?.expect(200)?.text;
     assert!(queue.contains("Bé gái 5 tuổi") && queue.contains("nhóm"), "{queue}");
-    let (_, page) = day.press(&second, &Filled::on(&queue, &approve)?).await?;
+    // Who approves has read it: the queue leads there, and has no button of its own.
+    assert!(queue.contains(&format!("/alerts/{alert}#act-approve")), "{queue}");
+    let words = day.page(&second, &format!("/alerts/{alert}")).await?.expect(200)?.text;
+    let (_, page) = day.press(&second, &Filled::on(&words, &approve)?).await?;
     assert!(page.text.contains("data-stands=\"active-2-false\""), "{}", page.text);
     // Another one is declined.
     let other = raise(&day, &here, &form).await?;

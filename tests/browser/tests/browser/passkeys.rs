@@ -33,17 +33,8 @@ async fn enrolled(
     Ok(window)
 }
 
-#[tokio::test]
-async fn an_alert_is_raised_approved_answered_and_corrected_by_people_at_their_browsers()
--> Result<()> {
-    let town = Town::with(&[HOME, NEIGHBOUR], 2).await?;
-    let keng = town.up(&[]).await?;
-    let browser = Browser::start().await?;
-    let an = enrolled(&browser, &keng, ("an", "officer", HOME), Size::Phone).await?;
-    let chi = enrolled(&browser, &keng, ("chi", "commander", HOME), Size::Desk).await?;
-    let binh = enrolled(&browser, &keng, ("binh", "officer", NEIGHBOUR), Size::Phone).await?;
-
-    // Raised on a phone: the kind, what and where, what will happen, one confirmation.
+/// Raised on a phone: the kind, what and where, what will happen, one confirmation.
+async fn raised(an: &Window) -> Result<()> {
     an.press("a[href='/alerts/new'].danger").await?;
     an.look("kinds").await?;
     an.press("#kind-missing-person").await?;
@@ -68,6 +59,20 @@ async fn an_alert_is_raised_approved_answered_and_corrected_by_people_at_their_b
     an.find("#stands").await?;
     an.says("chờ người thứ hai duyệt").await?;
     an.look("waits").await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_alert_is_raised_approved_answered_and_corrected_by_people_at_their_browsers()
+-> Result<()> {
+    let town = Town::with(&[HOME, NEIGHBOUR], 2).await?;
+    let keng = town.up(&[]).await?;
+    let browser = Browser::start().await?;
+    let an = enrolled(&browser, &keng, ("an", "officer", HOME), Size::Phone).await?;
+    let chi = enrolled(&browser, &keng, ("chi", "commander", HOME), Size::Desk).await?;
+    let binh = enrolled(&browser, &keng, ("binh", "officer", NEIGHBOUR), Size::Phone).await?;
+
+    raised(&an).await?;
 
     // A second person approves; the first sees it without touching the page.
     chi.go("/queues").await?;

@@ -104,7 +104,7 @@ async fn wrong_options_and_files_are_refused() -> Result<()> {
     fs::remove_file(&data)?;
     let at = ["--data", data.as_str()];
 
-    let cases: [(&str, Vec<&str>, &[&str]); 17] = [
+    let cases: [(&str, Vec<&str>, &[&str]); 18] = [
         ("up", vec!["--groups", &groups], &["line 2", "commune"]),
         ("up", vec!["--groups", "/nonexistent"], &["/nonexistent"]),
         ("up", vec!["--policy", &policy], &["policy.toml", "line 1", "commune.25126.waits"]),
