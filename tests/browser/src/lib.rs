@@ -15,6 +15,7 @@ use std::{
 
 use anyhow::{Context, Result, ensure};
 use base64::{Engine, prelude::BASE64_STANDARD};
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 use support::eventually;
 use tempfile::TempDir;
@@ -137,6 +138,24 @@ impl Browser {
     /// It cannot be waited for.
     pub async fn stop(mut self) -> Result<()> {
         self.driver.kill().await.context("ending chromedriver")
+    }
+}
+
+/// Also where a story fails in the middle, and for what Chromium leaves behind: each process is
+/// ended by its own id, known by the folder of its profile, which no other browser has.
+impl Drop for Browser {
+    fn drop(&mut self) {
+        let folder = self.folder.path().to_string_lossy().into_owned();
+        for process in fs::read_dir("/proc").into_iter().flatten().flatten() {
+            let told = fs::read(process.path().join("cmdline")).unwrap_or_default();
+            let id = process.file_name().to_str().and_then(|id| id.parse().ok());
+            if let Some(id) = id.and_then(Pid::from_raw)
+                && String::from_utf8_lossy(&told).contains(&folder)
+            {
+                // Who is gone already needs nothing.
+                let _ = kill_process(id, Signal::KILL);
+            }
+        }
     }
 }
 
