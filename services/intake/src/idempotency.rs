@@ -43,12 +43,11 @@ impl IdempotencyKey {
         )
     }
 
-    /// A new key, for a form.
-    ///
-    /// # Errors
-    /// The operating system gives no randomness: a broken assumption.
-    pub fn fresh() -> Result<Self, getrandom::Error> {
-        Ok(Self(domain::hex::hex(&wire::seal::salt()?)))
+    /// A new key, as a form has it; none, so that the form is refused, where the operating system
+    /// gives no randomness.
+    #[must_use]
+    pub fn fresh() -> String {
+        wire::seal::salt().map(|salt| domain::hex::hex(&salt)).unwrap_or_default()
     }
 
     /// The key as it is sent.

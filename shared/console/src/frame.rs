@@ -89,6 +89,16 @@ impl Frame {
         self.t(&format!("role-{}", role.as_str()))
     }
 
+    /// Real or not, in a word, by CAP's status. What is not known to be real is not.
+    #[must_use]
+    pub fn mark(&self, status: &str) -> String {
+        self.t(match status {
+            "actual" => "live",
+            "test" => "test",
+            _ => "exercise",
+        })
+    }
+
     /// The page's language, a BCP 47 tag.
     #[must_use]
     pub fn tag(&self) -> &str {

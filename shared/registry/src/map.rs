@@ -210,6 +210,13 @@ impl Map {
         NotInForce::at(now, self.header.as_ref()?.valid, CLOCK_FROM)
     }
 
+    /// What people call the commune of this code; the code itself where the map has none.
+    #[must_use]
+    pub fn called(&self, code: &str) -> String {
+        let commune = code.parse().ok().and_then(|code| self.commune(code));
+        commune.map_or_else(|| code.to_owned(), |commune| commune.name.to_string())
+    }
+
     /// The commune of this code.
     #[must_use]
     pub fn commune(&self, code: CommuneCode) -> Option<&Commune> {

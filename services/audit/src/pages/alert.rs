@@ -15,11 +15,7 @@ use futures::StreamExt;
 use history::{Asked, AskedKnown, Filter, Line, Missing, Moment, Time, Timeline, Tracing};
 use serde::Deserialize;
 
-use super::{
-    for_auditors,
-    known::{KnownSeen, place},
-    list::moment,
-};
+use super::{for_auditors, known::KnownSeen, list::moment};
 use crate::{
     http::unreadable, known_http::known as known_at, replay::Replayer, tree_http::not_found,
 };
@@ -109,7 +105,7 @@ pub(super) async fn page(
         let known = known_at(&replayer, asked).await.map_err(unreadable)?;
         let page = AlertPage {
             frame,
-            commune: place(&host.map, &timeline.commune),
+            commune: host.map.called(&timeline.commune),
             timeline,
             from: from.0,
             to: to.0,

@@ -1,7 +1,6 @@
 //! What was known at a moment, as a template reads it.
 
 use console::Frame;
-use domain::ids::CommuneCode;
 use history::{AsKnown, Knowledge, KnownAlert, KnownDelivery};
 use registry::Map;
 
@@ -15,16 +14,7 @@ pub(super) struct KnownSeen<'a> {
 impl KnownSeen<'_> {
     /// A commune's name, by its code.
     pub(super) fn place(&self, code: &str) -> String {
-        place(self.map, code)
-    }
-
-    /// Real or not, in a word. What is not known to be real is not.
-    pub(super) fn mark(&self, status: &str) -> String {
-        self.frame.t(match status {
-            "actual" => "live",
-            "test" => "test",
-            _ => "exercise",
-        })
+        self.map.called(code)
     }
 
     /// How many deliveries were known to be how.
@@ -58,9 +48,4 @@ impl KnownSeen<'_> {
             _ => known,
         }
     }
-}
-
-pub(super) fn place(map: &Map, code: &str) -> String {
-    let commune = code.parse::<CommuneCode>().ok().and_then(|code| map.commune(code));
-    commune.map_or_else(|| code.to_owned(), |commune| commune.name.to_string())
 }

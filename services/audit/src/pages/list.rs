@@ -105,10 +105,7 @@ pub(super) async fn page(
         let listing = Listing { commune, ..Listing::default() };
         let listing = replayer.read(None, listing, Listing::look).await.map_err(unreadable)?;
         let is_more = listing.found.len() > LISTED_MAX;
-        let name = |home: Home| {
-            let commune = host.map.commune(home.commune);
-            commune.map_or_else(|| home.commune.to_string(), |it| it.name.to_string())
-        };
+        let name = |home: Home| host.map.called(&home.commune.to_string());
         let newest = listing.found.into_values().rev().take(LISTED_MAX);
         let alerts = newest
             .map(|(id, home, at)| Listed { id, code: id.code(), commune: name(home), at: Time(at) })

@@ -7,7 +7,7 @@ use axum::{
     Form,
     extract::{Path, Query, State, rejection::PathRejection},
     http::HeaderMap,
-    response::{IntoResponse, Response},
+    response::Response,
 };
 use chassis::{Problem, session::HasPasskey};
 use console::{Visitor, see};
@@ -53,10 +53,8 @@ pub(super) async fn act(
     let typed = Typed::of(fields);
     let intake = &pages.intake;
     if prepare.is_wanted() {
-        return match to_sign(intake, &visitor.asker, (&id, &action), &typed) {
-            Ok(asked) => pages.prepared(&visitor, &headers, &asked).await,
-            Err(problem) => problem.into_response(),
-        };
+        let asked = to_sign(intake, &visitor.asker, (&id, &action), &typed);
+        return pages.prepared(&visitor, &headers, asked).await;
     }
     let Visitor { asker, key, frame } = visitor;
     match done(intake, (&asker, HasPasskey(key.is_some())), (&id, &action), &typed).await {

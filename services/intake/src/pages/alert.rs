@@ -226,6 +226,6 @@ impl AlertPage<'_> {
 
     /// A key for a form: a request that is sent twice is one.
     fn key(&self) -> String {
-        IdempotencyKey::fresh().map(|key| key.as_str().to_owned()).unwrap_or_default()
+        IdempotencyKey::fresh()
     }
 }

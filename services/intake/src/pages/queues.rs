@@ -8,7 +8,7 @@ use axum::{
     Form,
     extract::{Path, Query, State, rejection::PathRejection},
     http::{HeaderMap, StatusCode},
-    response::{IntoResponse, Response},
+    response::Response,
 };
 use chassis::{Problem, auth::forbidden};
 use console::{Frame, Visitor, see, shown};
@@ -232,7 +232,7 @@ fn drills(intake: &Intake, asker: &Asker) -> Result<Vec<DrillSeen>, Problem> {
 
 impl QueuesPage<'_> {
     fn key(&self) -> String {
-        IdempotencyKey::fresh().map(|key| key.as_str().to_owned()).unwrap_or_default()
+        IdempotencyKey::fresh()
     }
 
     /// Whether who looks stands for both communes, and has to say for which.
@@ -247,8 +247,7 @@ impl QueuesPage<'_> {
 
     /// A commune by its code.
     fn place(&self, code: &str) -> String {
-        let commune = code.parse().ok().and_then(|code| self.intake.host.map.commune(code));
-        commune.map_or_else(|| code.to_owned(), |it| it.name.to_string())
+        self.intake.host.map.called(code)
     }
 
     fn half(&self, both: &str) -> String {
@@ -268,10 +267,7 @@ pub(super) async fn decide(
     let Ok(Path((id, verdict))) = path else { return visitor.frame.trouble(&no_such_match()) };
     let typed = Typed::of(fields);
     if prepare.is_wanted() {
-        return match to_sign((&id, &verdict), &typed) {
-            Ok(asked) => pages.prepared(&visitor, &headers, &asked).await,
-            Err(problem) => problem.into_response(),
-        };
+        return pages.prepared(&visitor, &headers, to_sign((&id, &verdict), &typed)).await;
     }
     let Visitor { asker, frame, .. } = visitor;
     match decided(&pages.intake, &asker, (&id, &verdict), &typed).await {

@@ -127,7 +127,7 @@ pub(super) async fn confirm(
     if prepare.is_wanted() {
         let (path, body) = ("/v1/alerts".to_owned(), alert.into_bytes());
         let asked = Asked { path, commune: None, body, key, then: None };
-        return pages.prepared(&visitor, &headers, &asked).await;
+        return pages.prepared(&visitor, &headers, Ok(asked)).await;
     }
     let (intake, Visitor { asker, key: passkey, frame }) = (pages.intake, visitor);
     let by = (&asker, HasPasskey(passkey.is_some()));

@@ -1,11 +1,7 @@
 //! An alert as a template reads it.
 
 use console::Frame;
-use domain::{
-    criteria::Criteria,
-    ids::{CommuneCode, Millis},
-    rights::Asker,
-};
+use domain::{criteria::Criteria, ids::Millis, rights::Asker};
 use rendering::text::clock;
 use wire::v1;
 
@@ -59,11 +55,7 @@ impl<'a> AlertSeen<'a> {
     /// Real or not, in a word.
     pub(crate) fn mark(&self) -> String {
         let status = self.alert.fields.as_ref().map_or("", |fields| fields.status.as_str());
-        self.frame.t(match status {
-            "actual" => "live",
-            "test" => "test",
-            _ => "exercise",
-        })
+        self.frame.mark(status)
     }
 
     pub(crate) fn kind(&self) -> String {
@@ -93,9 +85,7 @@ impl<'a> AlertSeen<'a> {
 
     /// A commune by its code.
     pub(crate) fn place(&self, code: &str) -> String {
-        let commune =
-            code.parse::<CommuneCode>().ok().and_then(|it| self.intake.host.map.commune(it));
-        commune.map_or_else(|| code.to_owned(), |it| it.name.to_string())
+        self.intake.host.map.called(code)
     }
 
     /// A time, as it is in Viet Nam.
@@ -208,6 +198,6 @@ impl<'a> AlertSeen<'a> {
 
     /// A key for a form: a request that is sent twice is one.
     pub(crate) fn key(&self) -> String {
-        IdempotencyKey::fresh().map(|key| key.as_str().to_owned()).unwrap_or_default()
+        IdempotencyKey::fresh()
     }
 }

@@ -83,7 +83,7 @@ pub(super) async fn prepare(
     let then = path.strip_prefix("/v1/alerts/").and_then(|rest| rest.split('/').next());
     let then = then.map(|alert| format!("/alerts/{alert}"));
     let asked = Asked { path, commune, body, key, then };
-    Ok(pages.prepared(&visitor, &headers, &asked).await)
+    Ok(pages.prepared(&visitor, &headers, Ok(asked)).await)
 }
 
 impl Pages {
@@ -92,9 +92,13 @@ impl Pages {
         &self,
         visitor: &Visitor,
         headers: &HeaderMap,
-        asked: &Asked,
+        asked: Result<Asked, Problem>,
     ) -> Response {
-        match self.prepare(visitor, headers, asked).await {
+        let prepared = match asked {
+            Ok(asked) => self.prepare(visitor, headers, &asked).await,
+            Err(problem) => Err(problem),
+        };
+        match prepared {
             Ok(prepared) => ([(header::CACHE_CONTROL, "no-store")], Json(prepared)).into_response(),
             Err(problem) => problem.into_response(),
         }

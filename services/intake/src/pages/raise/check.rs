@@ -80,11 +80,7 @@ impl<'a> CheckPage<'a> {
     }
 
     fn mark(&self) -> String {
-        self.frame.t(match self.seen.facts.status.as_str() {
-            "actual" => "live",
-            "test" => "test",
-            _ => "exercise",
-        })
+        self.frame.mark(self.seen.facts.status.as_str())
     }
 
     fn kind(&self) -> String {
@@ -92,7 +88,7 @@ impl<'a> CheckPage<'a> {
     }
 
     fn key(&self) -> String {
-        IdempotencyKey::fresh().map(|key| key.as_str().to_owned()).unwrap_or_default()
+        IdempotencyKey::fresh()
     }
 
     /// What will happen, in figures: `9 xã, 42 nhóm, khoảng 3100 người`.
@@ -220,6 +216,5 @@ fn second_person(seen: &Seen) -> &'static str {
 }
 
 fn name_of(intake: &Intake, reached: &CommuneReached) -> String {
-    let commune = intake.host.map.commune(reached.home.commune);
-    commune.map_or_else(|| reached.home.commune.to_string(), |it| it.name.to_string())
+    intake.host.map.called(&reached.home.commune.to_string())
 }
