@@ -91,6 +91,29 @@ impl<S: Send + Sync> FromRequest<S> for Typed {
     }
 }
 
+/// A form of a page, sent to the page's own path, and who has sent it. One that cannot be read is
+/// said to be so.
+struct Filled {
+    asker: Asker,
+    frame: Frame,
+    typed: Typed,
+}
+
+impl FromRequest<Console> for Filled {
+    type Rejection = Response;
+
+    async fn from_request(request: Request, console: &Console) -> Result<Self, Response> {
+        let (mut parts, body) = request.into_parts();
+        let admin = Admin::from_request_parts(&mut parts, console).await?;
+        let Admin { asker, mut frame } = admin;
+        parts.uri.path().clone_into(&mut frame.path);
+        match Typed::from_request(Request::from_parts(parts, body), console).await {
+            Ok(typed) => Ok(Self { asker, frame, typed }),
+            Err(problem) => Err(frame.trouble(&problem)),
+        }
+    }
+}
+
 impl Typed {
     /// What a field says, without the space around it; empty where there is none.
     fn text(&self, name: &str) -> &str {

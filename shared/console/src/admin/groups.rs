@@ -17,7 +17,7 @@ use registry::{Directory, Group};
 use serde::Deserialize;
 
 use super::{
-    Admin, Said, Told, Typed,
+    Admin, Filled, Said, Told,
     import::{Lines, lines_of, see_recorded},
 };
 use crate::{Frame, shown};
@@ -126,14 +126,8 @@ fn channel(frame: &Frame, facts: &ChannelFacts) -> String {
 
 pub(super) async fn import(
     State(host): State<Host>,
-    Admin { asker, mut frame }: Admin,
-    typed: Result<Typed, Problem>,
+    Filled { asker, frame, typed }: Filled,
 ) -> Response {
-    PATH.clone_into(&mut frame.path);
-    let typed = match typed {
-        Ok(typed) => typed,
-        Err(problem) => return frame.trouble(&problem),
-    };
     let recorded =
         async { import_groups(&host, &asker, lines_of(&asker, GROUPS_PATH, &typed)?).await };
     match recorded.await {

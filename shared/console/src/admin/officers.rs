@@ -8,7 +8,7 @@ use axum::{
     response::Response,
 };
 use chassis::{
-    Host, Problem,
+    Host,
     officers::{OFFICERS_PATH, import_officers},
 };
 use domain::{
@@ -18,7 +18,7 @@ use domain::{
 use registry::Directory;
 
 use super::{
-    Admin, ROWS_MAX, Said, Told, Typed,
+    Admin, Filled, ROWS_MAX, Said, Told,
     import::{Lines, lines_of, see_recorded},
     keys::Search,
 };
@@ -108,14 +108,8 @@ fn name_of(host: &Host, roster: &RosterFacts) -> String {
 
 pub(super) async fn import(
     State(host): State<Host>,
-    Admin { asker, mut frame }: Admin,
-    typed: Result<Typed, Problem>,
+    Filled { asker, frame, typed }: Filled,
 ) -> Response {
-    PATH.clone_into(&mut frame.path);
-    let typed = match typed {
-        Ok(typed) => typed,
-        Err(problem) => return frame.trouble(&problem),
-    };
     let recorded =
         async { import_officers(&host, &asker, lines_of(&asker, OFFICERS_PATH, &typed)?).await };
     match recorded.await {

@@ -18,7 +18,7 @@ use registry::Token;
 use rendering::text::clock;
 use serde::Deserialize;
 
-use super::{Admin, ROWS_MAX, Said, Told, Typed, fresh_key, place_of, see_changed};
+use super::{Admin, Filled, ROWS_MAX, Said, Told, Typed, fresh_key, place_of, see_changed};
 use crate::{
     Console, Frame,
     open::{Drawn, drawn_in_page},
@@ -178,14 +178,8 @@ impl TokenSeen {
 
 pub(super) async fn make(
     State(console): State<Console>,
-    Admin { asker, mut frame }: Admin,
-    typed: Result<Typed, Problem>,
+    Filled { asker, frame, typed }: Filled,
 ) -> Response {
-    PATH.clone_into(&mut frame.path);
-    let typed = match typed {
-        Ok(typed) => typed,
-        Err(problem) => return frame.trouble(&problem),
-    };
     let made = match made(&console.host, &asker, &typed).await {
         Ok(made) => made,
         Err(problem) => {
